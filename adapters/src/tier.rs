@@ -1,0 +1,204 @@
+//! What a place for entries must be able to do. Any object that implements [`StorageTier`] can stand in any of the
+//! three places.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tiered_storage_core::{ETag, Error, Key, Metadata, Timestamp};
+
+/// `Send + Sync` natively; nothing on wasm, where there is one thread and JavaScript objects cannot leave it.
+#[cfg(not(target_arch = "wasm32"))]
+pub trait Shareable: Send + Sync {}
+#[cfg(not(target_arch = "wasm32"))]
+impl<T: Send + Sync + ?Sized> Shareable for T {}
+
+/// `Send + Sync` natively; nothing on wasm, where there is one thread and JavaScript objects cannot leave it.
+#[cfg(target_arch = "wasm32")]
+pub trait Shareable {}
+#[cfg(target_arch = "wasm32")]
+impl<T: ?Sized> Shareable for T {}
+
+/// An entry as a tier holds it: a body and the metadata of the same write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// What is known of the body.
+    pub metadata: Metadata,
+    /// The body: gzip where `metadata.is_compressed()` and the tier is not volatile, else as the caller gave it.
+    pub body: Bytes,
+}
+
+/// What a tier answered to a read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Read {
+    /// The tier has the entry.
+    Found(Stored),
+    /// The tier has the entry, whole, but cannot vouch that it is not older than what was last written (after a
+    /// power loss, say). It is served only after it was compared with the cold tier's version.
+    Suspect(Stored),
+    /// The tier's version is the one that the caller knows already.
+    Unchanged,
+    /// The tier does not have the entry.
+    Missing,
+}
+
+/// What became of a [`StorageTier::patch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Patched {
+    /// The metadata was replaced; the version that the tier now gives the entry, where it gives versions.
+    Done(Option<ETag>),
+    /// The tier does not have the entry.
+    Missing,
+}
+
+/// Which keys to list.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// Only keys that start with this.
+    pub prefix: &'a str,
+    /// Where the page before ended: its [`Listing::next`].
+    pub after: Option<&'a str>,
+    /// How many keys at most; a tier may give fewer.
+    pub limit: usize,
+}
+
+/// One page of keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The keys, in the tier's order.
+    pub keys: Vec<Key>,
+    /// Where the next page starts; `None` on the last one.
+    pub next: Option<String>,
+}
+
+/// How full a tier is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The stored bytes of all bodies.
+    pub bytes: u64,
+    /// The number of entries.
+    pub items: u64,
+    /// How many entries the tier gave up to keep its limits since it was opened.
+    pub evictions: Option<u64>,
+}
+
+/// What the storage must know of a tier before it uses it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Properties {
+    /// What it holds is gone with the process. A volatile tier is given bodies uncompressed, and they are not
+    /// verified when they come back.
+    pub is_volatile: bool,
+    /// It checks each body with a checksum of its own when it is read, and answers `Corrupt` for a bad one.
+    pub is_guarded: bool,
+    /// It wants [`StorageTier::announce`] before the cold tier is told of an overwrite or a removal.
+    pub wants_announcements: bool,
+    /// The largest entry it could ever hold: body, key and stored metadata, in bytes.
+    pub entry_bytes_max: Option<u64>,
+}
+
+/// How often an entry was read since that was last asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// The entry's key.
+    pub key: Key,
+    /// The number of reads.
+    pub count: u64,
+    /// The time of the last of them.
+    pub last: Timestamp,
+}
+
+/// A place for entries.
+///
+/// The storage orders the calls: for one key it never runs two of `write`, `patch`, `remove` and `remove_version`
+/// at once, and it may run any number of `read` and `head` beside them. Calls for different keys run at once.
+///
+/// A tier keeps body and metadata together: a read gives both of the same write, or nothing, also while a write of
+/// that key runs. It keeps every byte of the key: `a`, `a/b` and `A` are three entries. A write or removal that
+/// failed may or may not have taken effect; the storage reckons with both. A future that is dropped leaves nothing
+/// locked and nothing half-written.
+///
+/// Errors say what to do by their kind: `Unavailable` for what may work later, `Denied` for missing rights,
+/// `Full` for a lack of room, `Corrupt` for bytes that are not what was written. That something is not there is not
+/// an error. The storage adds the tier's place and the key.
+///
+/// `examples/custom_tier.rs` implements it; the `conformance` module holds the tests that every tier passes.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub trait StorageTier: core::fmt::Debug + Shareable {
+    /// What the storage must know of this tier; asked once, when the storage is opened.
+    fn properties(&self) -> Properties {
+        Properties::default()
+    }
+
+    /// Reads an entry. With `unless`, a tier that gives versions may answer `Unchanged` where its version is that.
+    async fn read(&self, key: &Key, unless: Option<&ETag>) -> Result<Read, Error>;
+
+    /// Reads the metadata of an entry, without moving its body.
+    async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error>;
+
+    /// Stores an entry, in place of any older one: readers see the older one or the new one, whole. Answers the
+    /// version, where this tier gives versions.
+    async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error>;
+
+    /// Replaces the metadata of an entry and leaves its body.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the tier has another version than `metadata` is of ([`Metadata::is_same_version`]).
+    async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error>;
+
+    /// Removes entries, as few requests as the tier can; those it does not have are no error. The storage gives at
+    /// most 1,000 keys at once.
+    async fn remove(&self, keys: &[Key]) -> Result<(), Error>;
+
+    /// Lists keys, each once, so that following [`Listing::next`] visits every key that was there all the time, also
+    /// while listed keys are removed.
+    async fn list(&self, page: Page<'_>) -> Result<Listing, Error>;
+
+    /// How full the tier is.
+    async fn usage(&self) -> Result<Usage, Error>;
+
+    /// Removes an entry if it is still the version that `seen` is of, and says whether it was. A tier that can do
+    /// both at once should; this default asks first.
+    async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {
+        match self.head(key).await? {
+            Some(found) if found.is_same_version(seen) => {
+                self.remove(core::slice::from_ref(key)).await.map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Removes every entry. A tier that can do better than one page after the other should.
+    async fn clear(&self) -> Result<(), Error> {
+        loop {
+            let listing = self.list(Page { prefix: "", after: None, limit: 1_000 }).await?;
+            if listing.keys.is_empty() {
+                return Ok(());
+            }
+            self.remove(&listing.keys).await?;
+        }
+    }
+
+    /// Tells a tier that [wants it](Properties::wants_announcements) that its copy of `key` is about to be
+    /// overtaken by a write or removal in the cold tier. Once this returned, the tier must not answer `Found` with
+    /// that copy after any crash; `Suspect` is allowed.
+    async fn announce(&self, _key: &Key) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// A live entry, if the tier can give it at once, without I/O. The tier counts the access; `None` says nothing.
+    fn peek(&self, _key: &str, _now: Timestamp) -> Option<Stored> {
+        None
+    }
+
+    /// The accesses that `peek` counted since the last call, at most `limit` keys.
+    fn accesses(&self, _limit: usize) -> Vec<Access> {
+        Vec::new()
+    }
+
+    /// Writes out what is pending and releases what is held. The storage calls nothing afterwards.
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}

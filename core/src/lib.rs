@@ -1,0 +1,20 @@
+//! The portable core of tiered storage: no I/O, no clock, no randomness, no runtime.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod error;
+pub mod format;
+pub mod key;
+pub mod metadata;
+pub mod tier;
+pub mod time;
+
+pub use error::{Error, ErrorKind};
+pub use key::Key;
+pub use metadata::{Checksum, Content, ETag, Metadata, WriteId};
+pub use tier::{Tier, TierSet};
+pub use time::Timestamp;
