@@ -6,10 +6,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod config;
+pub mod engine;
 pub mod error;
 pub mod format;
 pub mod key;
+mod lane;
 pub mod metadata;
+mod op;
+pub mod placement;
 pub mod tier;
 pub mod time;
 

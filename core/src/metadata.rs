@@ -262,6 +262,20 @@ impl Metadata {
         }
     }
 
+    /// What is left of this entry when it takes over what a snapshot says of the same bytes: everything that
+    /// describes them to a user. How they are stored, and which write they are of, stays.
+    pub(crate) fn adopting(&self, snapshot: &Self) -> Self {
+        let mut adopted = self.clone().edit(|written| {
+            written.created_at = snapshot.created_at();
+            written.mime_type = snapshot.mime_type().map(ToString::to_string);
+            written.custom.clone_from(snapshot.custom());
+        });
+        adopted.expires_at = snapshot.expires_at;
+        adopted.last_accessed = snapshot.last_accessed;
+        adopted.access_count = snapshot.access_count;
+        adopted
+    }
+
     fn edit(mut self, change: impl FnOnce(&mut Written)) -> Self {
         change(Arc::make_mut(&mut self.written));
         self

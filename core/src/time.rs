@@ -54,7 +54,8 @@ impl Timestamp {
         if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || ms_of_day >= DAY_MS {
             return None;
         }
-        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let leap =
+            year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
         let last = match month {
             2 => 28 + u64::from(leap),
             4 | 6 | 9 | 11 => 30,

@@ -1,0 +1,35 @@
+//! Bring the tiers above in line with what a read found below them: copy it there, or drop what is no good there.
+//!
+//! ```text
+//! [only in the epoch of its read] -> spread -> Done
+//! ```
+
+use super::{Action, Effects, Next, Operation, Outcome, Reply, View, spread::Spread};
+use crate::{metadata::Metadata, tier::TierSet};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Promote {
+    metadata: Metadata,
+    spread: Spread,
+    /// The epoch of its lane when its read began; in any other, the promotion is dropped.
+    pub(crate) epoch: u64,
+}
+
+impl Promote {
+    pub(crate) fn new(metadata: Metadata, writes: TierSet, removes: TierSet, epoch: u64) -> Self {
+        Self { metadata, spread: Spread::new(writes, removes), epoch }
+    }
+}
+
+impl Operation for Promote {
+    fn next(&self, _view: &View<'_>) -> Next {
+        match self.spread.next(self.metadata.key(), &self.metadata) {
+            Some(action) => Next::Do(action),
+            None => Next::End(Reply::Done),
+        }
+    }
+
+    fn finish(&mut self, action: &Action, outcome: Outcome, effects: &mut Effects<'_>) {
+        self.spread.finish(action, &outcome, effects);
+    }
+}

@@ -1,0 +1,167 @@
+//! The engine keeps its promises in every interleaving of small scripts, and the explorer notices when it does not.
+
+use std::fmt::Write;
+
+use expect_test::expect;
+use tiered_storage_core::{
+    Tier,
+    config::{Config, Mutant, Promotion},
+    engine::Call,
+    tier::TierSet,
+};
+use tiered_storage_tests::explorer::{
+    Event, Script, delete, expiring, explore, get, invalidate, key, set, touch, version,
+};
+
+fn eager() -> Config {
+    let mut config = Config::new(TierSet::ALL);
+    config.promotion = Promotion::Eager;
+    config
+}
+
+fn script(name: &'static str, events: Vec<Event>) -> Script {
+    let held = vec![(Tier::Cold, version("a", 1))];
+    Script { name, config: eager(), held, events, faults: 1, abandons: 0 }
+}
+
+fn everywhere(script: Script) -> Script {
+    let held = Tier::ALL.map(|tier| (tier, version("a", 1))).to_vec();
+    Script { held, ..script }
+}
+
+fn expired_everywhere(script: Script) -> Script {
+    let held = Tier::ALL.map(|tier| (tier, expiring("a", 1, 500))).to_vec();
+    Script { held, ..script }
+}
+
+fn scripts() -> Vec<Script> {
+    let clear = || Event::Call(Call::Clear(TierSet::ALL));
+    let upper = || Event::Call(Call::Invalidate("".into(), TierSet::UPPER));
+    let head = || Event::Call(Call::Head(key("a")));
+    let cold_only = |id| Event::Call(Call::Set(version("a", id), TierSet::from(Tier::Cold)));
+    let abandoned = |script: Script| Script { faults: 0, abandons: 1, ..script };
+    let renewed = expiring("a", 2, 9_000);
+    let old_hot = Script {
+        held: vec![(Tier::Hot, expiring("a", 1, 1_500)), (Tier::Cold, expiring("a", 1, 1_500))],
+        ..script(
+            "an expired hot copy, renewed elsewhere",
+            vec![get("a"), Event::Elsewhere(renewed), Event::Later(1_000), get("a")],
+        )
+    };
+    vec![
+        script("get | set", vec![get("a"), set("a", 2)]),
+        script("get | set | get", vec![get("a"), set("a", 2), get("a")]),
+        everywhere(script("set | set | get", vec![set("a", 2), set("a", 3), get("a")])),
+        everywhere(script("set cold only | get | get", vec![cold_only(2), get("a"), get("a")])),
+        script("get | delete | get", vec![get("a"), delete("a"), get("a")]),
+        everywhere(script("delete | set | get", vec![delete("a"), set("a", 2), get("a")])),
+        script("get | invalidate | get", vec![get("a"), invalidate(""), get("a")]),
+        everywhere(script(
+            "get b | invalidate | set",
+            vec![get("b"), invalidate("a"), set("a", 2)],
+        )),
+        everywhere(script(
+            "invalidate | invalidate | get",
+            vec![invalidate(""), invalidate("a"), get("a")],
+        )),
+        script("get | invalidate upper | get", vec![get("a"), upper(), get("a")]),
+        script("get | clear | get", vec![get("a"), clear(), get("a")]),
+        everywhere(script("clear | set | get", vec![clear(), set("a", 2), get("a")])),
+        expired_everywhere(script(
+            "expired get | set | get",
+            vec![get("a"), set("a", 2), get("a")],
+        )),
+        expired_everywhere(script("expired get | head | get", vec![get("a"), head(), get("a")])),
+        old_hot,
+        everywhere(script("touch | set | get", vec![touch("a", 9_000), set("a", 2), get("a")])),
+        everywhere(script("get | touch | get", vec![get("a"), touch("a", 9_000), get("a")])),
+        script("three readers of one flight", vec![get("a"), get("a"), get("a")]),
+        abandoned(script(
+            "three readers, one gives up | set",
+            vec![get("a"), get("a"), get("a"), set("a", 2)],
+        )),
+        abandoned(everywhere(script(
+            "set given up | get | set",
+            vec![set("a", 2), get("a"), set("a", 3)],
+        ))),
+        abandoned(everywhere(script(
+            "delete given up | get | set",
+            vec![delete("a"), get("a"), set("a", 2)],
+        ))),
+        abandoned(everywhere(script(
+            "invalidate given up | set | get",
+            vec![invalidate(""), set("a", 2), get("a")],
+        ))),
+        abandoned(everywhere(script(
+            "touch given up | set | get",
+            vec![touch("a", 9_000), set("a", 2), get("a")],
+        ))),
+    ]
+}
+
+#[test]
+fn every_interleaving_keeps_every_promise() {
+    let mut table = String::new();
+    for script in scripts() {
+        let report = explore(&script);
+        if let Some(lines) = report.violation {
+            panic!("{}\n{}", script.name, lines.join("\n"));
+        }
+        writeln!(table, "{:<40} {:>7} states {:>4} ends", script.name, report.states, report.ends)
+            .expect("a String takes every write");
+    }
+    expect![[r#"
+        get | set                                    480 states   12 ends
+        get | set | get                             6152 states   17 ends
+        set | set | get                             1333 states   10 ends
+        set cold only | get | get                   2021 states   13 ends
+        get | delete | get                          4293 states   14 ends
+        delete | set | get                          2544 states    9 ends
+        get | invalidate | get                      8557 states   16 ends
+        get b | invalidate | set                    2057 states    7 ends
+        invalidate | invalidate | get               2458 states    6 ends
+        get | invalidate upper | get                3314 states   18 ends
+        get | clear | get                           4557 states   14 ends
+        clear | set | get                           2625 states   12 ends
+        expired get | set | get                     9969 states   16 ends
+        expired get | head | get                   15305 states    9 ends
+        an expired hot copy, renewed elsewhere       503 states   10 ends
+        touch | set | get                           1497 states   10 ends
+        get | touch | get                           1949 states   10 ends
+        three readers of one flight                 1181 states    6 ends
+        three readers, one gives up | set           2267 states   13 ends
+        set given up | get | set                    1099 states   10 ends
+        delete given up | get | set                 2108 states    8 ends
+        invalidate given up | set | get             2357 states    9 ends
+        touch given up | set | get                  1312 states   11 ends
+    "#]].assert_eq(&table);
+}
+
+/// Each defect is one that a library of this kind has shipped.
+#[test]
+fn every_mutant_is_caught() {
+    let mut table = String::new();
+    for mutant in [
+        Mutant::NoEpochCheck,
+        Mutant::NoDistrust,
+        Mutant::PromoteOverlapped,
+        Mutant::ColdFailureIgnored,
+        Mutant::NoBarrier,
+        Mutant::JoinOldFlight,
+    ] {
+        let caught = scripts().into_iter().find_map(|mut script| {
+            script.config.mutant = Some(mutant);
+            Some((script.name, explore(&script).violation?.pop()?))
+        });
+        let (name, broken) = caught.unwrap_or_else(|| panic!("no script catches {mutant:?}"));
+        writeln!(table, "{mutant:?} in {name:?}: {broken}").expect("a String takes every write");
+    }
+    expect![[r#"
+        NoEpochCheck in "get | set": VIOLATION all is quiet, and warm holds a=Some(w1) where cold has Some(w2)
+        NoDistrust in "set cold only | get | get": VIOLATION all is quiet, and warm holds a=Some(w1) where cold has Some(w2)
+        PromoteOverlapped in "get | set": VIOLATION all is quiet, and warm holds a=Some(w1) where cold has Some(w2)
+        ColdFailureIgnored in "get | set": VIOLATION all is quiet, and hot holds a=Some(w1) where cold has Some(w2)
+        NoBarrier in "get | invalidate | get": VIOLATION all is quiet, and hot holds a=Some(w1) where cold has None
+        JoinOldFlight in "get | set | get": VIOLATION a was read as Some(w1), older than what a call that had returned left
+    "#]].assert_eq(&table);
+}
