@@ -110,7 +110,7 @@ impl Config {
             promotion: Promotion::default(),
             hot_promotion_bytes_max: 256 * 1024,
             promotions_max: 1_024,
-            placement: Placement,
+            placement: Placement::default(),
             expired_cold: ExpiredCold::default(),
             revalidate_after_ms: None,
             stale_if_unavailable_ms: None,

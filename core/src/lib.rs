@@ -6,7 +6,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod codec;
 pub mod config;
+pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod format;
@@ -15,6 +17,9 @@ mod lane;
 pub mod metadata;
 mod op;
 pub mod placement;
+pub mod seal;
+pub mod snapshot;
+pub mod stats;
 pub mod tier;
 pub mod time;
 

@@ -134,7 +134,8 @@ fn every_interleaving_keeps_every_promise() {
         delete given up | get | set                 2108 states    8 ends
         invalidate given up | set | get             2357 states    9 ends
         touch given up | set | get                  1312 states   11 ends
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }
 
 /// Each defect is one that a library of this kind has shipped.
