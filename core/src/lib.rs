@@ -11,6 +11,7 @@ pub mod config;
 pub mod digest;
 pub mod engine;
 pub mod error;
+pub mod evict;
 pub mod format;
 pub mod key;
 mod lane;
