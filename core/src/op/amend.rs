@@ -101,7 +101,18 @@ impl Amend {
 
     fn hear_head(&mut self, tier: Tier, outcome: Outcome, effects: &Effects<'_>) {
         match outcome {
-            Outcome::Found(found) => self.patch = self.applied(tier, found, effects.now),
+            Outcome::Found(found) => {
+                self.patch = self.applied(tier, found.clone(), effects.now);
+                if self.patch.as_ref() == Some(&found) {
+                    // It says so already: no request is spent on it.
+                    self.patch = None;
+                    self.left = self.left.without(tier);
+                    if tier == Tier::Cold {
+                        self.current = Some(found);
+                    }
+                    return;
+                }
+            }
             Outcome::Failed(error) if tier == Tier::Cold => self.failure = Some(error),
             Outcome::Failed(_) if self.access() == Access::Changes => {
                 self.drops = self.drops.with(tier);

@@ -1,0 +1,181 @@
+//! Setting a storage up.
+
+use std::{sync::Arc, time::Duration};
+
+use tiered_storage_core::{
+    Error, ErrorKind, Tier, TierSet,
+    config::{Config, ExpiredCold, Promotion},
+    placement::Placement,
+    seal::{Compression, Verify},
+};
+
+use crate::{
+    driver::Inner,
+    events::{Event, Subscribers},
+    host::Host,
+    store::{Settings, TieredStorage},
+    tier::StorageTier,
+    upkeep,
+};
+
+/// Whether durable copies are verified when they are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum VerifyMode {
+    /// By the tier's own checksum where it has one, by SHA-256 where it has none and whenever bytes come from cold.
+    #[default]
+    Always,
+    /// Only by length, and by a tier's own checksum where it has one.
+    Never,
+}
+
+/// Puts a [`TieredStorage`] together. Nothing is checked or started before [`Builder::open`].
+#[derive(Debug)]
+#[must_use = "a builder does nothing until it is opened"]
+pub struct Builder {
+    tiers: [Option<Arc<dyn StorageTier>>; 3],
+    config: Config,
+    settings: Settings,
+    verify: VerifyMode,
+    subscribers: Subscribers,
+    access_flush_interval: Duration,
+    host: Option<Arc<dyn Host>>,
+}
+
+impl Builder {
+    pub(crate) fn new(cold: Arc<dyn StorageTier>) -> Self {
+        Self {
+            tiers: [None, None, Some(cold)],
+            config: Config::new(TierSet::EMPTY),
+            settings: Settings { compression: Compression::Off, default_ttl: None },
+            verify: VerifyMode::Always,
+            subscribers: Subscribers::default(),
+            access_flush_interval: Duration::from_secs(30),
+            host: None,
+        }
+    }
+
+    /// With a hot tier.
+    pub fn hot(mut self, tier: Arc<dyn StorageTier>) -> Self {
+        self.tiers[Tier::Hot as usize] = Some(tier);
+        self
+    }
+
+    /// With a warm tier.
+    pub fn warm(mut self, tier: Arc<dyn StorageTier>) -> Self {
+        self.tiers[Tier::Warm as usize] = Some(tier);
+        self
+    }
+
+    /// Whether bodies are stored as gzip. Default: off. Entries say how they are stored, so that it may be changed.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.settings.compression = compression;
+        self
+    }
+
+    /// For how long entries are live that do not say. Default: for ever.
+    pub fn default_ttl(mut self, ttl: Duration) -> Self {
+        self.settings.default_ttl = Some(ttl);
+        self
+    }
+
+    /// When reads fill the upper tiers. Default: lazy.
+    pub fn promotion(mut self, promotion: Promotion) -> Self {
+        self.config.promotion = promotion;
+        self
+    }
+
+    /// The largest body, in bytes and inclusive, that a read copies into hot. Default: 256 KiB.
+    pub fn hot_promotion_bytes_max(mut self, bytes: u64) -> Self {
+        self.config.hot_promotion_bytes_max = bytes;
+        self
+    }
+
+    /// Which tiers entries may be in, by key. Default: all.
+    pub fn placement(mut self, placement: Placement) -> Self {
+        self.config.placement = placement;
+        self
+    }
+
+    /// Whether durable copies are verified when they are read. Default: always.
+    pub fn verify(mut self, verify: VerifyMode) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// What becomes of expired entries in cold. Default: they are removed in the background.
+    pub fn expired_cold(mut self, expired: ExpiredCold) -> Self {
+        self.config.expired_cold = expired;
+        self
+    }
+
+    /// How old a copy in hot or warm may be, in whole milliseconds, before it is compared with cold's version. The
+    /// bound on what other writers' changes may go unseen. Default: none.
+    pub fn revalidate_after(mut self, age: Duration) -> Self {
+        self.config.revalidate_after_ms = Some(millis(age));
+        self
+    }
+
+    /// Up to which age, in whole milliseconds, a copy is served that cannot be compared because cold does not answer.
+    /// Default: none is.
+    pub fn stale_if_unavailable(mut self, age: Duration) -> Self {
+        self.config.stale_if_unavailable_ms = Some(millis(age));
+        self
+    }
+
+    /// How often counted accesses are written to hot and warm. Default: every 30 seconds, and whenever 1,000 keys have
+    /// some.
+    pub fn access_flush_interval(mut self, interval: Duration) -> Self {
+        self.access_flush_interval = interval;
+        self
+    }
+
+    /// Tells `subscriber` what happens behind the calls' backs. It is called where that happens, and should be quick.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn on_event(mut self, subscriber: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.subscribers.add(Arc::new(subscriber));
+        self
+    }
+
+    /// With another clock and somewhere else to run background work.
+    pub fn host(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Opens the storage.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the configuration is not possible, or if there is no tokio runtime and no other host was given.
+    #[expect(clippy::unused_async, reason = "another host may have to wait here")]
+    pub async fn open(self) -> Result<TieredStorage, Error> {
+        let Self { tiers, mut config, settings, verify, subscribers, access_flush_interval, host } = self;
+        let properties = |tier: Tier| tiers[tier as usize].as_ref().map(|tier| tier.properties());
+        let which = |is: fn(&crate::tier::Properties) -> bool| -> TierSet {
+            Tier::ALL.into_iter().filter(|tier| properties(*tier).as_ref().is_some_and(is)).collect()
+        };
+        config.tiers = which(|_| true);
+        config.volatile = which(|properties| properties.is_volatile);
+        config.announced = which(|properties| properties.wants_announcements).without(Tier::Cold);
+        config.entry_bytes_max = [Tier::Hot, Tier::Warm].map(|tier| properties(tier)?.entry_bytes_max);
+        config.validate()?;
+        let interval_ms = millis(access_flush_interval);
+        if interval_ms == 0 {
+            let message = "the access flush interval is 0; it must be at least a millisecond";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        let host = match host {
+            Some(host) => host,
+            None => crate::native::clock::default_host()?,
+        };
+        let verify = if verify == VerifyMode::Always { Verify::Digest } else { Verify::Length };
+        let inner = Arc::new(Inner::new(config, tiers, host.clone(), subscribers, verify));
+        host.spawn(Box::pin(upkeep::run(Arc::downgrade(&inner), interval_ms)));
+        Ok(TieredStorage { inner, settings: Arc::new(settings) })
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,529 @@
+//! Turns what the engine wants into calls of tiers. One source for every host.
+//!
+//! No lock is held across an await. A read that is dropped goes on with whoever shares it, or ends; a change that is
+//! dropped after it began is run to its end in the background, so that its end is known.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+
+use bytes::Bytes;
+use tiered_storage_core::{
+    Error, ErrorKind, Key, Metadata, Tier, Timestamp, codec,
+    config::Config,
+    engine::{Abandoned, Action, Call, Engine, OpId, Outcome, Reply, SlotId, Step, Ticket},
+    seal::{self, Verify},
+};
+
+use crate::{
+    counters::Counters,
+    events::{Event, Subscribers},
+    host::{Host, Task},
+    tier::{Page, Patched, Properties, Read, StorageTier, Stored},
+};
+
+/// How many keys a page of a listing has at most.
+pub(crate) const PAGE_KEYS: usize = 1_000;
+/// From which size on a body is hashed and packed away from the threads that drive futures.
+const COMPUTE_BYTES_MIN: usize = 256 * 1024;
+
+/// An entry's body while an operation has it.
+#[derive(Clone, Debug)]
+pub(crate) struct Body {
+    /// As the caller gave it.
+    pub(crate) plain: Bytes,
+    /// As gzip, where it is stored so and was at hand.
+    pub(crate) packed: Option<Bytes>,
+}
+
+/// What all handles of a storage share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) config: Config,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) counters: Counters,
+    pub(crate) subscribers: Subscribers,
+    /// Whether durable copies are verified when they are read.
+    pub(crate) verify: Verify,
+    tiers: [Option<Arc<dyn StorageTier>>; 3],
+    properties: [Properties; 3],
+    /// Whether a hot hit may be served without asking the engine.
+    is_hot_open: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    bodies: HashMap<SlotId, Body>,
+    wakers: HashMap<OpId, Waker>,
+    /// Tasks in the background, and who waits for their end.
+    tasks: usize,
+    settlers: Vec<Waker>,
+    pub(crate) accesses: Accesses,
+    is_closed: bool,
+}
+
+/// Reads that no tier counts itself.
+#[derive(Debug, Default)]
+pub(crate) struct Accesses {
+    pub(crate) pending: BTreeMap<Key, (u64, Timestamp)>,
+    pub(crate) dropped: u64,
+}
+
+/// How many keys may have accesses pending.
+const ACCESSES_MAX: usize = 10_000;
+
+/// What an operation wants of its driver.
+enum Turn {
+    Do(Ticket, Action, SlotId, Option<Body>),
+    Reply(Reply, Option<Body>),
+}
+
+impl Inner {
+    pub(crate) fn new(
+        config: Config,
+        tiers: [Option<Arc<dyn StorageTier>>; 3],
+        host: Arc<dyn Host>,
+        subscribers: Subscribers,
+        verify: Verify,
+    ) -> Self {
+        let properties =
+            std::array::from_fn(|at| tiers[at].as_ref().map(|tier| tier.properties()).unwrap_or_default());
+        let state = State {
+            engine: Engine::new(config.clone()),
+            bodies: HashMap::new(),
+            wakers: HashMap::new(),
+            tasks: 0,
+            settlers: Vec::new(),
+            accesses: Accesses::default(),
+            is_closed: false,
+        };
+        let is_hot_open = AtomicBool::new(properties[Tier::Hot as usize].is_volatile);
+        let counters = Counters::default();
+        let state = Mutex::new(state);
+        Self { config, host, counters, subscribers, verify, tiers, properties, is_hot_open, state }
+    }
+
+    /// The tier in a place where there is one.
+    pub(crate) fn tier(&self, tier: Tier) -> Option<&Arc<dyn StorageTier>> {
+        self.tiers[tier as usize].as_ref()
+    }
+
+    pub(crate) fn properties(&self, tier: Tier) -> Properties {
+        self.properties[tier as usize]
+    }
+
+    /// A live hot entry, without the engine, where that is as good as asking it.
+    pub(crate) fn peek(&self, key: &str) -> Option<Stored> {
+        if !self.is_hot_open.load(Ordering::Acquire) {
+            return None;
+        }
+        let now = self.host.now();
+        let found = self.tiers[Tier::Hot as usize].as_ref()?.peek(key, now)?;
+        if self.config.is_due(&found.metadata, now) {
+            return None;
+        }
+        self.counters.hit(Tier::Hot);
+        Some(found)
+    }
+
+    /// Runs a read. Dropped, it leaves its place to whoever shares it.
+    pub(crate) async fn read(self: &Arc<Self>, call: Call) -> Result<(Reply, Option<Body>), Error> {
+        let op = self.start(call, None)?;
+        Ok(drive(self.clone(), op).await)
+    }
+
+    /// Runs a change. Dropped, it goes on in the background if it has begun.
+    pub(crate) async fn change(self: &Arc<Self>, call: Call, body: Option<Body>) -> Result<Reply, Error> {
+        let op = self.start(call, body)?;
+        let inner = self.clone();
+        let task: Task<Reply> = Box::pin(async move { drive(inner, op).await.0 });
+        match (Lasting { inner: self.clone(), op, task: Some(task) }).await {
+            Reply::Failed(error) => Err(error),
+            reply => Ok(reply),
+        }
+    }
+
+    /// Runs `task` in the background; [`Inner::quiet`] waits for it.
+    pub(crate) fn spawn(self: &Arc<Self>, task: Task) {
+        self.lock().tasks += 1;
+        let guard = TaskGuard(self.clone());
+        self.host.spawn(Box::pin(async move {
+            let _guard = guard;
+            task.await;
+        }));
+    }
+
+    /// Waits until no task is in the background.
+    pub(crate) async fn quiet(&self) {
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if state.tasks == 0 {
+                return Poll::Ready(());
+            }
+            state.settlers.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Has removals that failed tried again.
+    pub(crate) fn tend(self: &Arc<Self>) {
+        let now = self.host.now();
+        self.with(|state| state.engine.tend(now));
+    }
+
+    /// Counts a read of `key`, and says how many are pending for it and how many keys have some.
+    pub(crate) fn note_access(&self, key: &Key) -> (u64, usize) {
+        let now = self.host.now();
+        let mut state = self.lock();
+        let Accesses { pending, dropped } = &mut state.accesses;
+        if pending.len() >= ACCESSES_MAX && !pending.contains_key(key) {
+            *dropped += 1;
+            return (0, pending.len());
+        }
+        let entry = pending.entry(key.clone()).or_insert((0, now));
+        *entry = (entry.0 + 1, now);
+        (entry.0, pending.len())
+    }
+
+    /// Reads of `key` that are not written to a tier yet.
+    pub(crate) fn pending_accesses(&self, key: &Key) -> Option<(u64, Timestamp)> {
+        self.lock().accesses.pending.get(key).copied()
+    }
+
+    pub(crate) fn take_accesses(&self) -> Accesses {
+        std::mem::take(&mut self.lock().accesses)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    /// From now on every call is refused. Says whether that is news.
+    pub(crate) fn close(&self) -> bool {
+        self.is_hot_open.store(false, Ordering::Release);
+        !std::mem::replace(&mut self.lock().is_closed, true)
+    }
+
+    /// Runs a job where it holds nobody up, if it is long.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        size_bytes: usize,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        if size_bytes < COMPUTE_BYTES_MIN {
+            return Ok(job());
+        }
+        let done = Arc::new(Mutex::new(None));
+        let result = done.clone();
+        self.host
+            .compute(Box::new(move || {
+                let value = job();
+                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            }))
+            .await;
+        let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
+        value.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the runtime is shutting down"))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn start(self: &Arc<Self>, call: Call, body: Option<Body>) -> Result<OpId, Error> {
+        let now = self.host.now();
+        self.with(|state| {
+            if state.is_closed {
+                return Err(Error::new(ErrorKind::Closed, "the storage was closed; open it again"));
+            }
+            let op = state.engine.start(call, now);
+            if let (Some(body), Some(slot)) = (body, state.engine.slot(op)) {
+                state.bodies.insert(slot, body);
+            }
+            Ok(op)
+        })
+    }
+
+    /// Works on the state, then does what the engine left to do.
+    fn with<T>(self: &Arc<Self>, work: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.lock();
+        let value = work(&mut state);
+        let mut woken = Vec::new();
+        while let Some(op) = state.engine.woken() {
+            woken.extend(state.wakers.remove(&op));
+        }
+        let orphans: Vec<OpId> = std::iter::from_fn(|| state.engine.orphan()).collect();
+        while let Some(slot) = state.engine.freed() {
+            state.bodies.remove(&slot);
+        }
+        let is_open = self.properties(Tier::Hot).is_volatile && !state.is_closed;
+        self.is_hot_open.store(is_open && state.engine.is_hot_trusted(), Ordering::Release);
+        drop(state);
+        woken.into_iter().for_each(Waker::wake);
+        for op in orphans {
+            let inner = self.clone();
+            self.spawn(Box::pin(async move {
+                drive(inner, op).await;
+            }));
+        }
+        value
+    }
+
+    fn poll_turn(self: &Arc<Self>, op: OpId, cx: &Context<'_>) -> Poll<Turn> {
+        self.with(|state| match state.engine.step(op) {
+            Step::Do(ticket, action, slot) => {
+                let body = state.bodies.get(&slot).cloned();
+                Poll::Ready(Turn::Do(ticket, action, slot, body))
+            }
+            Step::Reply(reply, slot) => {
+                state.wakers.remove(&op);
+                Poll::Ready(Turn::Reply(reply, state.bodies.get(&slot).cloned()))
+            }
+            Step::Park => {
+                state.wakers.insert(op, cx.waker().clone());
+                Poll::Pending
+            }
+        })
+    }
+
+    fn finish(self: &Arc<Self>, ticket: Ticket, slot: SlotId, outcome: Outcome, found: Option<Body>) {
+        let now = self.host.now();
+        self.with(|state| {
+            if let Some(found) = found {
+                state.bodies.insert(slot, found);
+            }
+            state.engine.finish(ticket, outcome, now);
+        });
+    }
+
+    /// Does what the engine wants, in a tier.
+    async fn perform(&self, action: &Action, body: Option<Body>) -> (Outcome, Option<Body>) {
+        let tier = action.tier();
+        let Some(place) = self.tier(tier) else {
+            return (Outcome::Failed(internal("an action for a tier that there is not")), None);
+        };
+        let (name, key) = describe(action);
+        let mut found = None;
+        let outcome = match action {
+            Action::Read(_, key, unless) => match place.read(key, unless.as_ref()).await {
+                Ok(read) => self.receive(tier, key, read, &mut found).await,
+                Err(error) => Err(error),
+            },
+            Action::Head(_, key) => {
+                place.head(key).await.map(|head| head.map_or(Outcome::Missing, Outcome::Found))
+            }
+            Action::Write(_, metadata) => {
+                let entry = self.stored(tier, metadata, body).await;
+                match entry {
+                    Ok(entry) => place.write(metadata.key(), entry).await.map(Outcome::Done),
+                    Err(error) => Err(error),
+                }
+            }
+            Action::Patch(_, metadata) => {
+                place.patch(metadata.key(), metadata).await.map(|patched| match patched {
+                    Patched::Done(etag) => Outcome::Done(etag),
+                    Patched::Missing => Outcome::Missing,
+                })
+            }
+            Action::Remove(_, keys) => place.remove(keys).await.map(|()| Outcome::Done(None)),
+            Action::RemoveVersion(_, seen) => {
+                place.remove_version(seen.key(), seen).await.map(|is_removed| {
+                    if is_removed {
+                        self.subscribers.tell(&Event::ExpiredRemoved { key: seen.key().clone() });
+                    }
+                    Outcome::Done(None)
+                })
+            }
+            Action::List(_, prefix, after) => {
+                let page = Page { prefix, after: after.as_deref(), limit: PAGE_KEYS };
+                place.list(page).await.map(|listing| Outcome::Keys(listing.keys, listing.next))
+            }
+            Action::Clear(_) => place.clear().await.map(|()| Outcome::Done(None)),
+            Action::Announce(_, key) => place.announce(key).await.map(|()| Outcome::Done(None)),
+            _ => Err(internal("an action that the driver does not know")),
+        };
+        let outcome = outcome.unwrap_or_else(|error| {
+            let error = error.in_tier(tier);
+            let error = key.as_ref().map_or(error.clone(), |key| error.with_key(key));
+            self.report(tier, name, key, &error);
+            Outcome::Failed(error)
+        });
+        (outcome, found)
+    }
+
+    /// Checks and unpacks what a tier gave.
+    async fn receive(
+        &self,
+        tier: Tier,
+        key: &Key,
+        read: Read,
+        found: &mut Option<Body>,
+    ) -> Result<Outcome, Error> {
+        let (stored, outcome): (Stored, fn(Metadata) -> Outcome) = match read {
+            Read::Found(stored) => (stored, Outcome::Found),
+            Read::Suspect(stored) => (stored, Outcome::Suspect),
+            Read::Unchanged => return Ok(Outcome::Unchanged),
+            Read::Missing => return Ok(Outcome::Missing),
+        };
+        let Stored { metadata, body } = stored;
+        if metadata.key() != key {
+            return Err(Error::new(ErrorKind::Corrupt, "the tier answered with another key's entry"));
+        }
+        let properties = self.properties(tier);
+        if properties.is_volatile {
+            *found = Some(Body { plain: body, packed: None });
+            return Ok(outcome(metadata));
+        }
+        let is_guarded = properties.is_guarded && tier != Tier::Cold;
+        let verify = if is_guarded { Verify::Length } else { self.verify };
+        let (size, described) = (body.len(), metadata.clone());
+        let opened = self.compute(size, move || open(&described, body, verify)).await??;
+        *found = Some(opened);
+        Ok(outcome(metadata))
+    }
+
+    /// What is to be stored in a tier: packed where the entry is, and the tier keeps it so.
+    async fn stored(&self, tier: Tier, metadata: &Metadata, body: Option<Body>) -> Result<Stored, Error> {
+        let Body { plain, packed } =
+            body.ok_or_else(|| internal("a write without a body; it was not done"))?;
+        let metadata = metadata.clone();
+        let is_packed = metadata.is_compressed() && !self.properties(tier).is_volatile;
+        let body = match (is_packed, packed) {
+            (false, _) => plain,
+            (true, Some(packed)) => packed,
+            (true, None) => {
+                let size = plain.len();
+                self.compute(size, move || Bytes::from(codec::compress(&plain))).await?
+            }
+        };
+        Ok(Stored { metadata, body })
+    }
+
+    fn report(&self, tier: Tier, action: &'static str, key: Option<Key>, error: &Error) {
+        match (error.kind(), key) {
+            (ErrorKind::Corrupt, Some(key)) if tier != Tier::Cold => {
+                self.subscribers.tell(&Event::CopyCorrupt { tier, key });
+            }
+            (_, key) => {
+                let error = error.clone();
+                self.subscribers.tell(&Event::TierFailed { tier, action, key, error });
+            }
+        }
+    }
+}
+
+fn open(metadata: &Metadata, body: Bytes, verify: Verify) -> Result<Body, Error> {
+    Ok(match seal::open(metadata, &body, verify)? {
+        Cow::Borrowed(_) => Body { plain: body, packed: None },
+        Cow::Owned(plain) => Body { plain: Bytes::from(plain), packed: Some(body) },
+    })
+}
+
+fn internal(message: &'static str) -> Error {
+    Error::new(ErrorKind::Internal, message)
+}
+
+fn describe(action: &Action) -> (&'static str, Option<Key>) {
+    match action {
+        Action::Announce(_, key) => ("announce", Some(key.clone())),
+        Action::Read(_, key, _) => ("read", Some(key.clone())),
+        Action::Head(_, key) => ("head", Some(key.clone())),
+        Action::Write(_, metadata) => ("write", Some(metadata.key().clone())),
+        Action::Patch(_, metadata) => ("patch", Some(metadata.key().clone())),
+        Action::Remove(_, keys) => ("remove", keys.first().filter(|_| keys.len() == 1).cloned()),
+        Action::RemoveVersion(_, metadata) => ("remove", Some(metadata.key().clone())),
+        Action::List(..) => ("list", None),
+        _ => ("clear", None),
+    }
+}
+
+/// Drives an operation to its reply.
+async fn drive(inner: Arc<Inner>, op: OpId) -> (Reply, Option<Body>) {
+    let mut guard = Driving { inner, op, has_reply: false };
+    loop {
+        match poll_fn(|cx| guard.inner.poll_turn(op, cx)).await {
+            Turn::Do(ticket, action, slot, body) => {
+                let (outcome, found) = guard.inner.perform(&action, body).await;
+                guard.inner.finish(ticket, slot, outcome, found);
+            }
+            Turn::Reply(reply, body) => {
+                guard.has_reply = true;
+                return (reply, body);
+            }
+        }
+    }
+}
+
+/// Tells the engine when its driver is dropped.
+struct Driving {
+    inner: Arc<Inner>,
+    op: OpId,
+    has_reply: bool,
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        if !self.has_reply {
+            let now = self.inner.host.now();
+            self.inner.with(|state| {
+                state.wakers.remove(&self.op);
+                state.engine.lose(self.op, now);
+            });
+        }
+    }
+}
+
+/// A change that outlives its caller once it has begun.
+struct Lasting {
+    inner: Arc<Inner>,
+    op: OpId,
+    task: Option<Task<Reply>>,
+}
+
+impl Future for Lasting {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        let task = self.task.as_mut().expect("a future is not polled after it ended");
+        let reply = std::task::ready!(task.as_mut().poll(cx));
+        self.task = None;
+        Poll::Ready(reply)
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        let Some(task) = self.task.take() else { return };
+        if self.inner.with(|state| state.engine.abandon(self.op)) == Abandoned::MustEnd {
+            self.inner.spawn(Box::pin(async move {
+                task.await;
+            }));
+        }
+    }
+}
+
+/// Counts a background task as over, however it ends.
+struct TaskGuard(Arc<Inner>);
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.tasks -= 1;
+        let settlers =
+            if state.tasks == 0 { std::mem::take(&mut state.settlers) } else { Vec::new() };
+        drop(state);
+        settlers.into_iter().for_each(Waker::wake);
+    }
+}
+

@@ -1,0 +1,36 @@
+//! What the storage needs of the world beside its tiers: time, randomness, and somewhere to run background work.
+
+use core::{future::Future, pin::Pin};
+
+use tiered_storage_core::Timestamp;
+
+use crate::tier::Shareable;
+
+/// A boxed future that can be run in the background.
+#[cfg(not(target_arch = "wasm32"))]
+pub type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A boxed future that can be run in the background.
+#[cfg(target_arch = "wasm32")]
+pub type Task<T = ()> = Pin<Box<dyn Future<Output = T>>>;
+
+/// The world that a storage lives in. The default is tokio and the system clock; tests bring their own.
+pub trait Host: core::fmt::Debug + Shareable {
+    /// What time it is.
+    fn now(&self) -> Timestamp;
+
+    /// A random number, for telling writes apart. It need not be secret.
+    fn random(&self) -> u64;
+
+    /// Runs a task in the background, to its end.
+    fn spawn(&self, task: Task);
+
+    /// Ends after `ms` milliseconds.
+    fn sleep(&self, ms: u64) -> Task;
+
+    /// Runs a job that keeps a processor busy for milliseconds, where it holds nobody up. This default runs it at once.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn compute(&self, job: Box<dyn FnOnce() + Send>) -> Task {
+        job();
+        Box::pin(core::future::ready(()))
+    }
+}

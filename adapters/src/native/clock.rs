@@ -1,0 +1,70 @@
+//! The default host: tokio and the system clock.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::{BuildHasher, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tiered_storage_core::{Error, ErrorKind, Timestamp};
+use tokio::runtime::Handle;
+
+use crate::host::{Host, Task};
+
+/// tokio and the system clock.
+#[derive(Debug)]
+struct TokioHost {
+    runtime: Handle,
+    seed: RandomState,
+    count: AtomicU64,
+}
+
+/// The host of the runtime that this is called in.
+pub(crate) fn default_host() -> Result<Arc<dyn Host>, Error> {
+    let runtime = Handle::try_current().map_err(|error| {
+        Error::new(ErrorKind::Invalid, "there is no tokio runtime here; open the storage inside one")
+            .with_source(error)
+    })?;
+    Ok(Arc::new(TokioHost { runtime, seed: RandomState::new(), count: AtomicU64::new(0) }))
+}
+
+/// What time the system clock says it is.
+pub(crate) fn system_time() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl Host for TokioHost {
+    fn now(&self) -> Timestamp {
+        system_time()
+    }
+
+    /// From the keys that the standard library draws from the system for its hash maps, and what changes with each call.
+    fn random(&self) -> u64 {
+        let mut hasher = self.seed.build_hasher();
+        hasher.write_u64(self.count.fetch_add(1, Ordering::Relaxed));
+        hasher.write_u64(u64::from(std::process::id()));
+        hasher.write_u64(self.now().as_millis());
+        hasher.finish()
+    }
+
+    fn spawn(&self, task: Task) {
+        drop(self.runtime.spawn(task));
+    }
+
+    fn sleep(&self, ms: u64) -> Task {
+        Box::pin(tokio::time::sleep(Duration::from_millis(ms)))
+    }
+
+    fn compute(&self, job: Box<dyn FnOnce() + Send>) -> Task {
+        let job = self.runtime.spawn_blocking(job);
+        Box::pin(async move {
+            // A job that could not run leaves its result unset, which is what the caller looks at.
+            drop(job.await);
+        })
+    }
+}
