@@ -6,4 +6,24 @@ pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
 };
 
+mod builder;
+#[cfg(any(feature = "conformance", test))]
+pub mod conformance;
+mod counters;
+mod driver;
+mod events;
+pub mod host;
+pub mod memory;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
+mod store;
 pub mod tier;
+mod upkeep;
+
+pub use builder::{Builder, VerifyMode};
+pub use events::Event;
+pub use store::{Entry, SetOptions, TieredStorage, Written};
+pub use tiered_storage_core::{
+    config::{ExpiredCold, Promotion},
+    seal::Compression,
+};

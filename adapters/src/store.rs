@@ -30,10 +30,10 @@ use crate::{
 /// ```
 /// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
 /// use std::sync::Arc;
-/// use tiered_storage::{TieredStorage, memory::MemoryTier};
+/// use tiered_storage::{TieredStorage, memory::{MemoryOptions, MemoryTier}};
 ///
-/// let cold = Arc::new(MemoryTier::new());
-/// let storage = TieredStorage::builder(cold).hot(Arc::new(MemoryTier::new())).open().await?;
+/// let tier = || MemoryTier::new(MemoryOptions::new()).map(Arc::new);
+/// let storage = TieredStorage::builder(tier()?).hot(tier()?).open().await?;
 /// storage.set("site/index.html", "<h1>hello</h1>").await?;
 /// assert_eq!(storage.get("site/index.html").await?.as_deref(), Some(&b"<h1>hello</h1>"[..]));
 /// storage.close().await?;

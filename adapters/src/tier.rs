@@ -94,6 +94,8 @@ pub struct Properties {
     pub wants_announcements: bool,
     /// The largest entry it could ever hold: body, key and stored metadata, in bytes.
     pub entry_bytes_max: Option<u64>,
+    /// The most entries it could ever hold.
+    pub items_max: Option<u64>,
 }
 
 /// How often an entry was read since that was last asked.

@@ -1,0 +1,3 @@
+//! What only native hosts have.
+
+pub(crate) mod clock;
