@@ -1,1 +1,3 @@
 //! What the tests, the demo and the benches of tiered-storage share.
+
+pub mod server;
