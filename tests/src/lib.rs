@@ -1,3 +1,4 @@
 //! What the tests, the demo and the benches of tiered-storage share.
 
+pub mod ministack;
 pub mod server;

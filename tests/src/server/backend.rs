@@ -310,7 +310,7 @@ impl S3 for Backend {
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
         self.store.lock().create(&req.input.bucket)?;
         let location = Some(format!("/{}", req.input.bucket));
-        Ok(S3Response::new(CreateBucketOutput { location, ..Default::default() }))
+        Ok(S3Response::new(CreateBucketOutput { location }))
     }
 
     async fn head_bucket(&self, req: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
@@ -327,7 +327,7 @@ impl S3 for Backend {
         // The oldest region has no name here.
         let named = (self.region != "us-east-1").then(|| self.region.clone());
         let location_constraint = named.map(BucketLocationConstraint::from);
-        Ok(S3Response::new(GetBucketLocationOutput { location_constraint, ..Default::default() }))
+        Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
     }
 }
 
