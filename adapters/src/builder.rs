@@ -150,15 +150,20 @@ impl Builder {
     /// `Invalid` if the configuration is not possible, or if there is no tokio runtime and no other host was given.
     #[expect(clippy::unused_async, reason = "another host may have to wait here")]
     pub async fn open(self) -> Result<TieredStorage, Error> {
-        let Self { tiers, mut config, settings, verify, subscribers, access_flush_interval, host } = self;
+        let Self { tiers, mut config, settings, verify, subscribers, access_flush_interval, host } =
+            self;
         let properties = |tier: Tier| tiers[tier as usize].as_ref().map(|tier| tier.properties());
         let which = |is: fn(&crate::tier::Properties) -> bool| -> TierSet {
-            Tier::ALL.into_iter().filter(|tier| properties(*tier).as_ref().is_some_and(is)).collect()
+            Tier::ALL
+                .into_iter()
+                .filter(|tier| properties(*tier).as_ref().is_some_and(is))
+                .collect()
         };
         config.tiers = which(|_| true);
         config.volatile = which(|properties| properties.is_volatile);
         config.announced = which(|properties| properties.wants_announcements).without(Tier::Cold);
-        config.entry_bytes_max = [Tier::Hot, Tier::Warm].map(|tier| properties(tier)?.entry_bytes_max);
+        config.entry_bytes_max =
+            [Tier::Hot, Tier::Warm].map(|tier| properties(tier)?.entry_bytes_max);
         config.validate()?;
         let interval_ms = millis(access_flush_interval);
         if interval_ms == 0 {

@@ -27,7 +27,7 @@ use crate::{
     counters::Counters,
     events::{Event, Subscribers},
     host::{Host, Task},
-    tier::{Page, Patched, Properties, Read, StorageTier, Stored},
+    tier::{Access, Page, Patched, Properties, Read, StorageTier, Stored},
 };
 
 /// How many keys a page of a listing has at most.
@@ -96,8 +96,9 @@ impl Inner {
         subscribers: Subscribers,
         verify: Verify,
     ) -> Self {
-        let properties =
-            std::array::from_fn(|at| tiers[at].as_ref().map(|tier| tier.properties()).unwrap_or_default());
+        let properties = std::array::from_fn(|at| {
+            tiers[at].as_ref().map(|tier| tier.properties()).unwrap_or_default()
+        });
         let state = State {
             engine: Engine::new(config.clone()),
             bodies: HashMap::new(),
@@ -143,7 +144,11 @@ impl Inner {
     }
 
     /// Runs a change. Dropped, it goes on in the background if it has begun.
-    pub(crate) async fn change(self: &Arc<Self>, call: Call, body: Option<Body>) -> Result<Reply, Error> {
+    pub(crate) async fn change(
+        self: &Arc<Self>,
+        call: Call,
+        body: Option<Body>,
+    ) -> Result<Reply, Error> {
         let op = self.start(call, body)?;
         let inner = self.clone();
         let task: Task<Reply> = Box::pin(async move { drive(inner, op).await.0 });
@@ -198,11 +203,28 @@ impl Inner {
 
     /// Reads of `key` that are not written to a tier yet.
     pub(crate) fn pending_accesses(&self, key: &Key) -> Option<(u64, Timestamp)> {
+        self.collect_accesses();
         self.lock().accesses.pending.get(key).copied()
     }
 
     pub(crate) fn take_accesses(&self) -> Accesses {
+        self.collect_accesses();
         std::mem::take(&mut self.lock().accesses)
+    }
+
+    /// Takes over what the hot tier counted by itself.
+    fn collect_accesses(&self) {
+        let counted =
+            self.tier(Tier::Hot).map(|hot| hot.accesses(ACCESSES_MAX)).unwrap_or_default();
+        let Accesses { pending, dropped } = &mut self.lock().accesses;
+        for Access { key, count, last } in counted {
+            if pending.len() >= ACCESSES_MAX && !pending.contains_key(&key) {
+                *dropped += count;
+                continue;
+            }
+            let entry = pending.entry(key).or_insert((0, last));
+            *entry = (entry.0 + count, entry.1.max(last));
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -297,7 +319,13 @@ impl Inner {
         })
     }
 
-    fn finish(self: &Arc<Self>, ticket: Ticket, slot: SlotId, outcome: Outcome, found: Option<Body>) {
+    fn finish(
+        self: &Arc<Self>,
+        ticket: Ticket,
+        slot: SlotId,
+        outcome: Outcome,
+        found: Option<Body>,
+    ) {
         let now = self.host.now();
         self.with(|state| {
             if let Some(found) = found {
@@ -378,7 +406,10 @@ impl Inner {
         };
         let Stored { metadata, body } = stored;
         if metadata.key() != key {
-            return Err(Error::new(ErrorKind::Corrupt, "the tier answered with another key's entry"));
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the tier answered with another key's entry",
+            ));
         }
         let properties = self.properties(tier);
         if properties.is_volatile {
@@ -394,7 +425,12 @@ impl Inner {
     }
 
     /// What is to be stored in a tier: packed where the entry is, and the tier keeps it so.
-    async fn stored(&self, tier: Tier, metadata: &Metadata, body: Option<Body>) -> Result<Stored, Error> {
+    async fn stored(
+        &self,
+        tier: Tier,
+        metadata: &Metadata,
+        body: Option<Body>,
+    ) -> Result<Stored, Error> {
         let Body { plain, packed } =
             body.ok_or_else(|| internal("a write without a body; it was not done"))?;
         let metadata = metadata.clone();
@@ -526,4 +562,3 @@ impl Drop for TaskGuard {
         settlers.into_iter().for_each(Waker::wake);
     }
 }
-

@@ -49,10 +49,10 @@ pub enum Event {
 
 /// Who is told. They are called where the event happens, and should be quick.
 #[cfg(not(target_arch = "wasm32"))]
-pub type Subscriber = Arc<dyn Fn(&Event) + Send + Sync>;
+pub(crate) type Subscriber = Arc<dyn Fn(&Event) + Send + Sync>;
 /// Who is told. They are called where the event happens, and should be quick.
 #[cfg(target_arch = "wasm32")]
-pub type Subscriber = Arc<dyn Fn(&Event)>;
+pub(crate) type Subscriber = Arc<dyn Fn(&Event)>;
 
 /// All who are told.
 #[derive(Clone, Default)]

@@ -189,6 +189,7 @@ impl StorageTier for MemoryTier {
         Properties {
             is_volatile: self.options.volatility == Volatility::Volatile,
             entry_bytes_max: Some(self.options.size_bytes_max),
+            items_max: self.options.items_max,
             ..Properties::default()
         }
     }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, future::try_join3, stream};
 use serde::{Serialize, de::DeserializeOwned};
 use tiered_storage_core::{
     Content, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
@@ -170,7 +170,10 @@ impl TieredStorage {
     /// # Errors
     ///
     /// As [`TieredStorage::get`], and `Invalid` if the entry is not JSON of that type.
-    pub async fn get_json<T: DeserializeOwned>(&self, key: impl AsRef<str>) -> Result<Option<T>, Error> {
+    pub async fn get_json<T: DeserializeOwned>(
+        &self,
+        key: impl AsRef<str>,
+    ) -> Result<Option<T>, Error> {
         let key = Key::new(key)?;
         let Some(data) = self.get(&key).await? else { return Ok(None) };
         serde_json::from_slice(&data).map(Some).map_err(|error| {
@@ -187,7 +190,11 @@ impl TieredStorage {
     ///
     /// `Invalid` for an illegal key; what cold said, if it failed: then nothing is acknowledged, and the next read asks
     /// cold. A failure of hot or warm is no error: [`Written::tiers_written`] leaves that tier out, and it is an event.
-    pub async fn set(&self, key: impl AsRef<str>, body: impl Into<Bytes>) -> Result<Written, Error> {
+    pub async fn set(
+        &self,
+        key: impl AsRef<str>,
+        body: impl Into<Bytes>,
+    ) -> Result<Written, Error> {
         self.set_with(key, body, SetOptions::default()).await
     }
 
@@ -289,9 +296,9 @@ impl TieredStorage {
     }
 
     /// The keys of cold that start with `prefix`, in its order, a page at a time. It may name entries that have expired.
-    pub fn keys(&self, prefix: impl Into<String>) -> impl Stream<Item = Result<Key, Error>> + use<> {
+    pub fn keys(&self, prefix: &str) -> impl Stream<Item = Result<Key, Error>> + use<> {
         let closed = self.open_or_closed().err();
-        let pages = self.inner.pages(Tier::Cold, prefix.into());
+        let pages = self.inner.pages(Tier::Cold, prefix.to_owned());
         let keys = pages.map_ok(|keys| stream::iter(keys.into_iter().map(Ok))).try_flatten();
         stream::iter(closed.map(Err)).chain(keys).boxed()
     }
@@ -311,7 +318,7 @@ impl TieredStorage {
             Ok::<_, Error>(Some(TierStats::holding(usage.bytes, usage.items, usage.evictions)))
         };
         let (hot, warm, cold) =
-            futures_util::try_join!(usage(Tier::Hot), usage(Tier::Warm), usage(Tier::Cold))?;
+            try_join3(usage(Tier::Hot), usage(Tier::Warm), usage(Tier::Cold)).await?;
         Ok(Stats::new([hot, warm, cold], &self.inner.counters.sum()))
     }
 
@@ -434,7 +441,11 @@ impl TieredStorage {
                 self.inner.counters.absent();
                 return Ok(None);
             }
-            _ => return Err(Error::new(ErrorKind::Internal, "a read ended without a body").with_key(&key)),
+            _ => {
+                return Err(
+                    Error::new(ErrorKind::Internal, "a read ended without a body").with_key(&key)
+                );
+            }
         };
         self.inner.counters.hit(source);
         if self.inner.note_access(&key).1 == FLUSH_KEYS {

@@ -16,26 +16,19 @@ use tiered_storage_core::{
 use crate::{
     driver::{Accesses, Inner, PAGE_KEYS},
     events::Event,
-    tier::{Access, Listing, Page},
+    tier::{Listing, Page},
 };
 
 /// How many keys are worked on at once.
 pub(crate) const CONCURRENCY: usize = 16;
 /// From how many keys with pending accesses on they are written out before their time.
 pub(crate) const FLUSH_KEYS: usize = 1_000;
-/// How many keys the hot tier is asked for at once.
-const DRAIN_KEYS: usize = 10_000;
 
 impl Inner {
     /// Writes counted accesses to hot and warm, and has failed removals tried again.
     pub(crate) async fn keep_up(self: &Arc<Self>) {
         self.tend();
-        let Accesses { mut pending, dropped } = self.take_accesses();
-        let counted = self.tier(Tier::Hot).map(|hot| hot.accesses(DRAIN_KEYS)).unwrap_or_default();
-        for Access { key, count, last } in counted {
-            let entry = pending.entry(key).or_insert((0, last));
-            *entry = (entry.0 + count, entry.1.max(last));
-        }
+        let Accesses { pending, dropped } = self.take_accesses();
         if dropped > 0 {
             self.subscribers.tell(&Event::AccessesDropped { count: dropped });
         }
@@ -61,7 +54,9 @@ impl Inner {
         stream::try_unfold(Some(None::<String>), move |cursor| {
             let (inner, prefix) = (inner.clone(), prefix.clone());
             async move {
-                let (Some(after), Some(place)) = (cursor, inner.tier(tier)) else { return Ok(None) };
+                let (Some(after), Some(place)) = (cursor, inner.tier(tier)) else {
+                    return Ok(None);
+                };
                 let page = Page { prefix: &prefix, after: after.as_deref(), limit: PAGE_KEYS };
                 let listed = place.list(page).await.map_err(|error| error.in_tier(tier));
                 let Listing { keys, next } = listed?;
@@ -72,10 +67,14 @@ impl Inner {
 
     /// Copies the most valuable warm entries into hot, no more than it can hold.
     pub(crate) async fn warm_hot(self: &Arc<Self>, limit: usize) -> Result<u64, Error> {
-        let (Some(_), Some(warm)) = (self.tier(Tier::Hot), self.tier(Tier::Warm)) else { return Ok(0) };
+        let (Some(_), Some(warm)) = (self.tier(Tier::Hot), self.tier(Tier::Warm)) else {
+            return Ok(0);
+        };
         let room = self.properties(Tier::Hot);
-        let limit = limit.min(usize::try_from(room.items_max.unwrap_or(u64::MAX)).unwrap_or(usize::MAX));
-        let mut best = Best { limit, bytes_max: room.entry_bytes_max.unwrap_or(u64::MAX), ..Best::default() };
+        let limit =
+            limit.min(usize::try_from(room.items_max.unwrap_or(u64::MAX)).unwrap_or(usize::MAX));
+        let mut best =
+            Best { limit, bytes_max: room.entry_bytes_max.unwrap_or(u64::MAX), ..Best::default() };
         let now = self.host.now();
         let mut pages = std::pin::pin!(self.pages(Tier::Warm, String::new()));
         while let Some(keys) = pages.try_next().await? {
@@ -83,7 +82,9 @@ impl Inner {
             let mut heads = heads.buffer_unordered(CONCURRENCY);
             while let Some(head) = heads.next().await {
                 let head = head.map_err(|error| error.in_tier(Tier::Warm))?;
-                head.filter(|found| found.is_live(now)).into_iter().for_each(|found| best.offer(&found));
+                head.filter(|found| found.is_live(now))
+                    .into_iter()
+                    .for_each(|found| best.offer(&found));
             }
         }
         self.load_all(best.into_keys(), Tier::Warm, Tier::Hot).await
@@ -122,12 +123,20 @@ impl Inner {
     }
 
     async fn is_since(&self, key: Key, since: Option<Timestamp>) -> Result<Option<Key>, Error> {
-        let (Some(since), Some(cold)) = (since, self.tier(Tier::Cold)) else { return Ok(Some(key)) };
-        let head = cold.head(&key).await.map_err(|error| error.in_tier(Tier::Cold).with_key(&key))?;
+        let (Some(since), Some(cold)) = (since, self.tier(Tier::Cold)) else {
+            return Ok(Some(key));
+        };
+        let head =
+            cold.head(&key).await.map_err(|error| error.in_tier(Tier::Cold).with_key(&key))?;
         Ok(head.filter(|found| found.last_accessed >= since).map(|_| key))
     }
 
-    async fn load_all(self: &Arc<Self>, keys: Vec<Key>, from: Tier, to: Tier) -> Result<u64, Error> {
+    async fn load_all(
+        self: &Arc<Self>,
+        keys: Vec<Key>,
+        from: Tier,
+        to: Tier,
+    ) -> Result<u64, Error> {
         let loads = stream::iter(keys).map(|key| self.change(Call::Load(key, from, to), None));
         let mut loads = loads.buffer_unordered(CONCURRENCY);
         let mut loaded = 0;
@@ -142,7 +151,9 @@ impl Inner {
 /// Keeps up with what is due, again and again, as long as the storage is there.
 pub(crate) async fn run(inner: Weak<Inner>, interval_ms: u64) {
     loop {
-        let Some(sleep) = inner.upgrade().map(|inner| inner.host.sleep(interval_ms)) else { return };
+        let Some(sleep) = inner.upgrade().map(|inner| inner.host.sleep(interval_ms)) else {
+            return;
+        };
         sleep.await;
         let Some(inner) = inner.upgrade().filter(|inner| !inner.is_closed()) else { return };
         inner.keep_up().await;
@@ -176,6 +187,10 @@ impl Best {
     }
 
     fn into_keys(self) -> Vec<Key> {
-        self.heap.into_sorted_vec().into_iter().map(|Reverse((_, _, Reverse(key), _))| key).collect()
+        self.heap
+            .into_sorted_vec()
+            .into_iter()
+            .map(|Reverse((_, _, Reverse(key), _))| key)
+            .collect()
     }
 }

@@ -1,3 +1,5 @@
 //! What the tests, the demo and the benches of tiered-storage share.
 
 pub mod explorer;
+pub mod ministack;
+pub mod server;

@@ -26,8 +26,11 @@ struct TokioHost {
 /// The host of the runtime that this is called in.
 pub(crate) fn default_host() -> Result<Arc<dyn Host>, Error> {
     let runtime = Handle::try_current().map_err(|error| {
-        Error::new(ErrorKind::Invalid, "there is no tokio runtime here; open the storage inside one")
-            .with_source(error)
+        Error::new(
+            ErrorKind::Invalid,
+            "there is no tokio runtime here; open the storage inside one",
+        )
+        .with_source(error)
     })?;
     Ok(Arc::new(TokioHost { runtime, seed: RandomState::new(), count: AtomicU64::new(0) }))
 }
