@@ -170,6 +170,7 @@ fn the_policy_chooses_who_goes() {
     check_victim(PolicyKind::Fifo, peek, "a");
     check_victim(PolicyKind::Fifo, overwrite, "a");
     check_victim(PolicyKind::Size, peek, "b");
+    check_victim(PolicyKind::Size, |tier| put(tier, "c", vec![0; 2_000]), "c");
     check_victim(PolicyKind::S3Fifo, |_| {}, "a");
     check_victim(PolicyKind::S3Fifo, peek, "b");
     check_victim(PolicyKind::S3Fifo, read, "b");
@@ -343,6 +344,15 @@ fn check_consistent(tier: &MemoryTier) {
     assert_eq!(tier.limits.bytes(), found.iter().map(weight).sum());
 }
 
+/// Ends what waits for a flag, also when a test panics: the threads of a scope are waited for.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn hammer(options: MemoryOptions, bytes_max: u64, items_max: u64) {
     const THREADS: u64 = 8;
     let tier = tier(options.size_bytes_max(bytes_max).items_max(items_max));
@@ -389,10 +399,12 @@ fn hammer(options: MemoryOptions, bytes_max: u64, items_max: u64) {
                 })
             })
             .collect();
-        for writer in writers {
-            writer.join().expect("no writer panics");
+        {
+            let _done = Done(&is_done);
+            for writer in writers {
+                writer.join().expect("no writer panics");
+            }
         }
-        is_done.store(true, Ordering::Relaxed);
         watcher.join().expect("the limits hold");
     });
     assert!(evictions(&tier) > 0, "the limits were reached");
@@ -444,10 +456,10 @@ fn body_and_metadata_are_of_the_same_write() {
                 }
             });
         }
+        let _done = Done(&is_done);
         for number in 1..=20_000 {
             write(&tier, &version(number)).expect("the entry fits");
         }
-        is_done.store(true, Ordering::Relaxed);
     });
 }
 
