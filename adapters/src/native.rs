@@ -1,0 +1,4 @@
+//! What only native hosts have.
+
+#[cfg(feature = "s3")]
+pub mod http;
