@@ -7,6 +7,7 @@
 //! the two cannot come apart. Objects that other programs wrote are entries too: what S3 says of them is their
 //! metadata. How keys become names is told in `keys`.
 
+use core::fmt;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -21,6 +22,8 @@ mod client;
 mod config;
 mod credentials;
 mod failure;
+#[cfg(test)]
+mod fake;
 mod http;
 mod keys;
 mod limit;
@@ -45,6 +48,9 @@ use failure::Failure;
 use keys::{Name, Names};
 use request::Call;
 
+/// How often a patch is tried while others patch the same object.
+const PATCHES_MAX: u32 = 3;
+
 /// A tier that keeps its entries in a bucket of S3, or of any store that speaks its protocol.
 ///
 /// Every request is signed, limited in time, and tried again where that can help; the number of requests at once is
@@ -67,10 +73,9 @@ use request::Call;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct S3Tier(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     client: Client,
     names: Names,
@@ -96,8 +101,21 @@ impl S3Tier {
     }
 }
 
+impl fmt::Debug for S3Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client = &self.0.client;
+        let region = client.learnt().region.clone();
+        f.debug_struct("S3Tier")
+            .field("bucket", &client.address.bucket)
+            .field("host", &client.address.host(&region))
+            .field("region", &region)
+            .field("prefix", &self.0.names.prefix())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Inner {
-    fn error(&self, failure: Failure) -> Error {
+    fn error(&self, failure: &Failure) -> Error {
         self.client.error(failure)
     }
 
@@ -106,7 +124,7 @@ impl Inner {
         let mut response = match self.client.send(&Call::get(name.as_str(), unless)).await {
             Ok(response) => response,
             Err(failure) if failure.is_missing() => return Ok(Read::Missing),
-            Err(failure) => return Err(self.error(failure)),
+            Err(failure) => return Err(self.error(&failure)),
         };
         self.has_seen_bucket.store(true, Ordering::Relaxed);
         if response.status == 304 {
@@ -132,7 +150,7 @@ impl Inner {
             Err(failure) => failure,
         };
         if !self.needs_reason(&failure) {
-            return if failure.is_missing() { Ok(None) } else { Err(self.error(failure)) };
+            return if failure.is_missing() { Ok(None) } else { Err(self.error(&failure)) };
         }
         // The answer to a HEAD has no body, so nothing says why; the answer to a GET does, and the client mends
         // what can be mended.
@@ -141,13 +159,13 @@ impl Inner {
                 self.has_seen_bucket.store(true, Ordering::Relaxed);
                 return Ok(None);
             }
-            Err(reason) if reason.status() != 416 => return Err(self.error(reason)),
+            Err(reason) if reason.status() != 416 => return Err(self.error(&reason)),
             _ => {}
         }
         match self.client.send(&call).await {
             Ok(response) => self.headed(key, &response).map(Some),
             Err(failure) if failure.is_missing() => Ok(None),
-            Err(failure) => Err(self.error(failure)),
+            Err(failure) => Err(self.error(&failure)),
         }
     }
 
@@ -173,7 +191,7 @@ impl Inner {
             }
             Name::Hashed(name) => Call::put(&name, &metadata, keys::seal(key, &body), None),
         };
-        let response = self.client.send(&call).await.map_err(|failure| self.error(failure))?;
+        let response = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
         self.has_seen_bucket.store(true, Ordering::Relaxed);
         Ok(response::etag(&response))
     }
@@ -188,27 +206,34 @@ impl Inner {
                 Some(found) => found.etag.ok_or_else(no_versions)?,
             },
         };
+        self.copy(key, metadata, etag).await
+    }
+
+    async fn copy(&self, key: &Key, metadata: &Metadata, etag: ETag) -> Result<Patched, Error> {
         let name = self.names.name(key);
-        let call = Call::copy(&self.client.address.bucket, name.as_str(), metadata, &etag);
-        let failure = match self.client.send(&call).await {
-            Ok(response) => {
-                let etag = response::copied(&response.body).flatten();
-                return Ok(Patched::Done(etag));
+        let mut etag = etag;
+        for _ in 0..PATCHES_MAX {
+            let call = Call::copy(&self.client.address.bucket, name.as_str(), metadata, &etag);
+            match self.client.send(&call).await {
+                Ok(response) => {
+                    return Ok(Patched::Done(response::copied(&response.body, &etag).flatten()));
+                }
+                Err(failure) if failure.is_missing() => return Ok(Patched::Missing),
+                Err(failure) if failure.is_conflict() => {}
+                Err(failure) => return Err(self.error(&failure)),
             }
-            Err(failure) => failure,
-        };
-        if failure.is_missing() {
-            return Ok(Patched::Missing);
+            // Another patch can have given the object a new ETag: someone else's, or an earlier attempt of this
+            // one, whose answer was lost.
+            match self.head(key).await? {
+                None => return Ok(Patched::Missing),
+                Some(found) if !found.is_same_version(metadata) => break,
+                Some(found) if is_patched(&found, metadata) => {
+                    return Ok(Patched::Done(found.etag));
+                }
+                Some(found) => etag = found.etag.ok_or_else(no_versions)?,
+            }
         }
-        if !failure.is_conflict() {
-            return Err(self.error(failure));
-        }
-        // The answer to an earlier attempt may have been lost after the object had got its new version.
-        match self.head(key).await? {
-            None => Ok(Patched::Missing),
-            Some(found) if is_patched(&found, metadata) => Ok(Patched::Done(found.etag)),
-            Some(_) => Err(changed()),
-        }
+        Err(changed())
     }
 }
 

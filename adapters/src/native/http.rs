@@ -119,7 +119,7 @@ fn translate(request: Request) -> Result<reqwest::Request, HttpError> {
 }
 
 fn failed(error: reqwest::Error) -> HttpError {
-    let kind = if error.is_timeout() && !error.is_connect() {
+    let kind = if error.is_timeout() {
         HttpErrorKind::Timeout
     } else if error.is_connect() {
         HttpErrorKind::Connect

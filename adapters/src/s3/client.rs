@@ -58,7 +58,7 @@ struct Mended {
 
 impl Client {
     /// Sends `call` until it succeeds or there is no use in trying again.
-    pub(super) async fn send(&self, call: &Call) -> Result<Response, Failure> {
+    pub(super) async fn send(&self, call: &Call) -> Result<Response, Box<Failure>> {
         let mut mended = Mended::default();
         for number in 1.. {
             let (attempt, outcome) = self.attempt(call, number).await?;
@@ -67,7 +67,10 @@ impl Client {
                     self.learnt().budget.give(mended.retries);
                     return Ok(response);
                 }
-                Err(failure) => Failure { retries: mended.retries, ..failure },
+                Err(mut failure) => {
+                    failure.retries = mended.retries;
+                    failure
+                }
             };
             if self.mend(&attempt, &failure, &mut mended) {
                 continue;
@@ -81,9 +84,9 @@ impl Client {
     }
 
     /// The error for a call that failed.
-    pub(super) fn error(&self, failure: Failure) -> Error {
+    pub(super) fn error(&self, failure: &Failure) -> Error {
         let host = self.address.host(&self.learnt().region);
-        failure.into_error(&self.address.bucket, &host)
+        failure.to_error(&self.address.bucket, &host)
     }
 
     pub(super) fn learnt(&self) -> MutexGuard<'_, Learnt> {
@@ -94,7 +97,7 @@ impl Client {
         &self,
         call: &Call,
         number: u32,
-    ) -> Result<(Attempt, Result<Response, Failure>), Failure> {
+    ) -> Result<(Attempt, Result<Response, Box<Failure>>), Box<Failure>> {
         let _permit = self.limit.enter().await;
         let (region, skew) = {
             let learnt = self.learnt();
@@ -180,7 +183,7 @@ impl Client {
 }
 
 impl Attempt {
-    fn trace(&self, call: &Call, outcome: &Result<Response, Failure>) {
+    fn trace(&self, call: &Call, outcome: &Result<Response, Box<Failure>>) {
         let (status, code) = match outcome {
             Ok(response) => (response.status, ""),
             Err(failure) => (failure.status(), failure.code()),

@@ -1,5 +1,6 @@
 //! The configuration of an S3 tier: checked once, then trusted.
 
+use core::fmt;
 use std::sync::{Arc, Mutex};
 
 use tiered_storage_core::{Error, ErrorKind};
@@ -29,7 +30,6 @@ pub enum Addressing {
 }
 
 /// The configuration of an [`S3Tier`].
-#[derive(Debug)]
 pub struct S3TierBuilder {
     bucket: String,
     endpoint: Option<String>,
@@ -192,6 +192,18 @@ impl S3TierBuilder {
     }
 }
 
+/// Shows the endpoint without a password that may stand in it.
+impl fmt::Debug for S3TierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3TierBuilder")
+            .field("bucket", &self.bucket)
+            .field("endpoint", &self.endpoint.as_deref().map(without_user_info))
+            .field("region", &self.region)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the host brings where the configuration does not.
 struct Host {
     #[cfg(not(target_arch = "wasm32"))]
@@ -250,7 +262,7 @@ fn address(
     addressing: Option<Addressing>,
 ) -> Result<Address, Error> {
     let site = endpoint.map_or(Ok(Site::Aws), check_endpoint)?;
-    let addressing = addressing.unwrap_or(match site {
+    let addressing = addressing.unwrap_or_else(|| match site {
         Site::Aws if !bucket.contains('.') => Addressing::VirtualHost,
         _ => Addressing::Path,
     });

@@ -39,8 +39,8 @@ pub(super) enum Cause {
 /// Takes `response` as an answer to `call`, or as what it failed for.
 ///
 /// A success can be a failure: a body shorter than announced, or an error document behind a status of 200.
-pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Failure> {
-    if response.status == 304 {
+pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<Failure>> {
+    if response.status == 304 && call.kind == Kind::Get {
         return Ok(response);
     }
     let fault = match call.kind {
@@ -52,7 +52,7 @@ pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Failu
     }
     let is_garbled = match call.kind {
         Kind::Get => is_short(&response),
-        Kind::Copy => response::copied(&response.body).is_none(),
+        Kind::Copy => !response::is_copied(&response.body),
         Kind::List => response::names_page(&response.body).is_none(),
         Kind::DeleteMany => match response::not_deleted(&response.body) {
             None => true,
@@ -79,40 +79,41 @@ fn is_short(response: &Response) -> bool {
 }
 
 impl Failure {
-    fn of(call: &Call, response: &Response, fault: Option<Fault>) -> Self {
+    fn of(call: &Call, response: &Response, fault: Option<Fault>) -> Box<Self> {
         let is_page = fault.is_none() && !response.body.is_empty();
         let fault = fault.unwrap_or_default();
         let header = |name| response.header(name).map(str::to_owned);
         // What a cache answers has the time at which it was stored.
         let date = response.header("date").filter(|_| response.header("age").is_none());
         let milliseconds = response.header("x-amz-retry-after").and_then(|ms| ms.parse().ok());
-        let seconds =
-            response.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok());
+        let seconds = response.header("retry-after").and_then(|text| text.parse::<u64>().ok());
+        let asked_ms = seconds.map(|seconds| seconds.saturating_mul(1_000));
         // A web page is not S3's way to say that an object is not there.
         let cause = match response.status {
-            404 if is_page && call.method != super::Method::Head => Cause::Garbled,
+            404 if is_page && call.kind != Kind::Head => Cause::Garbled,
             status => Cause::Status(status),
         };
-        Self {
+        Box::new(Self {
             cause,
             region: header("x-amz-bucket-region").or_else(|| fault.region.clone()),
             server_time: fault.server_time.or_else(|| date.and_then(response::http_date)),
-            retry_after_ms: milliseconds.or(seconds.map(|seconds| seconds.saturating_mul(1_000))),
+            retry_after_ms: milliseconds.or(asked_ms),
             fault: Fault {
                 request_id: fault.request_id.or_else(|| header("x-amz-request-id")),
                 ..fault
             },
             retries: 0,
-        }
+        })
     }
 
-    pub(super) fn garbled() -> Self {
+    pub(super) fn garbled() -> Box<Self> {
         Self::bare(Cause::Garbled)
     }
 
-    pub(super) fn bare(cause: Cause) -> Self {
+    pub(super) fn bare(cause: Cause) -> Box<Self> {
         let fault = Fault::default();
-        Self { cause, fault, region: None, server_time: None, retry_after_ms: None, retries: 0 }
+        let (region, server_time, retry_after_ms) = (None, None, None);
+        Box::new(Self { cause, fault, region, server_time, retry_after_ms, retries: 0 })
     }
 
     pub(super) fn status(&self) -> u16 {
@@ -182,14 +183,15 @@ impl Failure {
     }
 
     /// What the user is told.
-    pub(super) fn into_error(self, bucket: &str, host: &str) -> Error {
+    pub(super) fn to_error(&self, bucket: &str, host: &str) -> Error {
         match &self.cause {
             Cause::Local(error) => error.clone(),
             Cause::Http(error) => self.transport_error(error, host),
             Cause::Garbled => Error::new(
                 ErrorKind::Unavailable,
                 format!(
-                    "{host} answered with what is not S3's, or with half of it; check that it is an S3 endpoint and try again"
+                    "{host} answered with what is not S3's, or with half of it; check that it is \
+                     an S3 endpoint and try again"
                 ),
             ),
             Cause::Status(status) => {
@@ -219,9 +221,33 @@ impl Failure {
         Error::new(ErrorKind::Unavailable, message).with_source(error.clone())
     }
 
+    /// The kind of error, and what to do about it.
     fn advice(&self, status: u16, bucket: &str, host: &str) -> (ErrorKind, String) {
+        use ErrorKind::{Conflict, Denied, Full, Invalid, Unavailable};
+        if let Some(advice) = self.advice_of_code(bucket, host) {
+            return advice;
+        }
+        match status {
+            _ if retry::pace(self).is_some() => {
+                (Unavailable, format!("{host} cannot answer now; try again later"))
+            }
+            300..=399 => (Invalid, self.elsewhere(bucket)),
+            401 | 403 => (
+                Denied,
+                format!(
+                    "S3 does not allow it; check what the credentials may do with the bucket \
+                     {bucket:?} (without s3:ListBucket a missing object is answered so, too)"
+                ),
+            ),
+            412 => (Conflict, "the object was changed meanwhile; read it again".to_owned()),
+            507 => (Full, format!("{host} has no room left; free some")),
+            500.. => (Unavailable, format!("{host} failed; try again later")),
+            _ => (Invalid, format!("{host} refused the request{}", self.server_message())),
+        }
+    }
+
+    fn advice_of_code(&self, bucket: &str, host: &str) -> Option<(ErrorKind, String)> {
         use ErrorKind::{Conflict, Corrupt, Denied, Full, Invalid, Unavailable};
-        let region = self.region.as_deref().map_or("another region", |region| plain(region, 64));
         let (kind, advice) = match self.code() {
             "NoSuchBucket" => (
                 Invalid,
@@ -230,17 +256,19 @@ impl Failure {
             "InvalidBucketName" => {
                 (Invalid, format!("{host} takes no bucket of the name {bucket:?}; correct it"))
             }
-            "SignatureDoesNotMatch" => {
-                let text = "S3 refused the signature; check the secret access key and the region, and that no proxy changes requests";
-                (Denied, text.to_owned())
-            }
+            "AuthorizationHeaderMalformed" => (Invalid, self.elsewhere(bucket)),
+            "SignatureDoesNotMatch" => (
+                Denied,
+                "S3 refused the signature; check the secret access key and the region, and that \
+                 no proxy changes requests"
+                    .to_owned(),
+            ),
             "InvalidAccessKeyId" => {
-                let text = format!("{host} does not know the access key; check its id");
-                (Denied, text)
+                (Denied, format!("{host} does not know the access key; check its id"))
             }
             "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
-                let text = "S3 refused the session token; give the tier new credentials";
-                (Denied, text.to_owned())
+                let advice = "S3 refused the session token; give the tier new credentials";
+                (Denied, advice.to_owned())
             }
             "RequestTimeTooSkewed" => {
                 (Denied, format!("this host's clock is not {host}'s; set it right"))
@@ -263,31 +291,18 @@ impl Failure {
             "NotImplemented" | "MethodNotAllowed" => {
                 (Invalid, format!("{host} does not do this; use another endpoint"))
             }
-            _ if retry::pace(self).is_some() => {
-                (Unavailable, format!("{host} cannot answer now; try again later"))
-            }
-            _ => match status {
-                300..=399 => (
-                    Invalid,
-                    format!("the bucket {bucket:?} is in {region}; correct region and endpoint"),
-                ),
-                401 | 403 => (
-                    Denied,
-                    format!(
-                        "S3 does not allow it; check what the credentials may do with the bucket {bucket:?} (without s3:ListBucket a missing object is answered so, too)"
-                    ),
-                ),
-                412 => (Conflict, "the object was changed meanwhile; read it again".to_owned()),
-                507 => (Full, format!("{host} has no room left; free some")),
-                500.. => (Unavailable, format!("{host} failed; try again later")),
-                _ => (Invalid, format!("{host} refused the request{}", self.server_message())),
-            },
+            _ => return None,
         };
-        if self.code() == "AuthorizationHeaderMalformed" {
-            let text = format!("the bucket {bucket:?} is in {region}; correct the region");
-            return (Invalid, text);
+        Some((kind, advice))
+    }
+
+    fn elsewhere(&self, bucket: &str) -> String {
+        match self.region.as_deref().map(|region| plain(region, 64)) {
+            Some(region) => format!("the bucket {bucket:?} is in {region}; correct the region"),
+            None => {
+                format!("the bucket {bucket:?} is in another place; correct region and endpoint")
+            }
         }
-        (kind, advice)
     }
 
     /// The server's own sentence, where we know no better.

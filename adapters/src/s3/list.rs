@@ -89,27 +89,33 @@ impl Inner {
         }
     }
 
-    /// The names that start with `prefix`, after `after`, at least one unless there are none.
+    /// The names that start with `prefix` and come after `after`; at least one, unless there are none.
     pub(super) async fn names_page(
         &self,
         prefix: &str,
         after: &str,
         limit: usize,
     ) -> Result<Objects, Error> {
+        let after = if after < prefix { "" } else { after };
         let mut token: Option<String> = None;
         loop {
             let call = Call::list(prefix, after, token.as_deref(), limit);
-            let response = self.client.send(&call).await.map_err(|failure| self.error(failure))?;
+            let response = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
             let page = response::names_page(&response.body)
                 .expect("an answer that is not a whole listing is a failure");
+            if page.objects.iter().any(|(name, _)| !name.starts_with(prefix)) {
+                return Err(unusable("lists names that do not have the prefix"));
+            }
             let next =
                 page.objects.last().map(|(name, _)| name.clone()).filter(|_| page.is_truncated);
             match next {
-                Some(next) if next.as_str() <= after => return Err(repeats()),
+                Some(next) if next.as_str() <= after => {
+                    return Err(unusable("repeats itself in a listing"));
+                }
                 None if page.is_truncated => {
                     // Nothing on it, and more to come: only the server knows from where.
                     if page.token.is_none() || page.token == token {
-                        return Err(repeats());
+                        return Err(unusable("repeats itself in a listing"));
                     }
                     token = page.token;
                 }
@@ -127,7 +133,7 @@ impl Inner {
         let root = self.names.prefix();
         match cursor {
             Cursor::Keys(after) => {
-                let after = absolute(root, &after);
+                let after = format!("{root}{after}");
                 let page = self.names_page(&format!("{root}{prefix}"), &after, limit).await?;
                 let next = match page.next {
                     Some(name) => Some(Cursor::Keys(name[root.len()..].to_owned())),
@@ -143,7 +149,7 @@ impl Inner {
             }
             Cursor::Area(after) => {
                 let area = format!("{root}{AREA}");
-                let page = self.names_page(&area, &absolute(&area, &after), limit).await?;
+                let page = self.names_page(&area, &format!("{area}{after}"), limit).await?;
                 let next = page.next.map(|name| Cursor::Area(name[area.len()..].to_owned()));
                 let names = page.objects.into_iter().map(|(name, _)| name).collect();
                 Ok((self.keys_of(names, prefix).await?, next))
@@ -173,18 +179,15 @@ impl Inner {
                 .map(|(key, _)| key)
                 .filter(|key| self.names.name(key).as_str() == name)),
             Err(failure) if failure.is_missing() || failure.status() == 416 => Ok(None),
-            Err(failure) => Err(self.error(failure)),
+            Err(failure) => Err(self.error(&failure)),
         }
     }
 }
 
-/// The name `after` under `root`; nothing stays nothing, since then the listing starts.
-fn absolute(root: &str, after: &str) -> String {
-    if after.is_empty() { String::new() } else { format!("{root}{after}") }
-}
-
-fn repeats() -> Error {
-    let message =
-        "the server repeats itself in a listing; use an endpoint that lists in byte order";
+fn unusable(does: &str) -> Error {
+    let message = format!("the server {does}; use an endpoint that lists as S3 does");
     Error::new(ErrorKind::Unavailable, message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,7 +44,7 @@ impl Inner {
             // Gone after an attempt of unknown end: it was that attempt.
             Err(failure) if failure.is_missing() => Ok(failure.retries > 0),
             Err(failure) if failure.is_conflict() => Ok(false),
-            Err(failure) => Err(self.error(failure)),
+            Err(failure) => Err(self.error(&failure)),
         }
     }
 
@@ -83,7 +83,7 @@ impl Inner {
                     self.removes_singly.store(true, Ordering::Relaxed);
                     self.remove_singly(names).await
                 }
-                Err(failure) => Err(self.error(failure)),
+                Err(failure) => Err(self.error(&failure)),
             },
         }
     }
@@ -94,7 +94,7 @@ impl Inner {
         let Some(one) = left.into_iter().find(is_left) else { return Ok(()) };
         let mut failure = Failure::bare(Cause::Status(status_of(&one.code)));
         failure.fault = Fault { code: one.code, message: one.message, ..Fault::default() };
-        let error = self.error(failure);
+        let error = self.error(&failure);
         match self.names.listed(&one.name) {
             Listed::Key(key) => Err(error.with_key(&key)),
             Listed::Hashed | Listed::Foreign => Err(error),
@@ -117,8 +117,8 @@ impl Inner {
             Ok(_) => Ok(()),
             Err(failure) if failure.is_missing() => Ok(()),
             Err(failure) => match self.names.listed(name) {
-                Listed::Key(key) => Err(self.error(failure).with_key(&key)),
-                Listed::Hashed | Listed::Foreign => Err(self.error(failure)),
+                Listed::Key(key) => Err(self.error(&failure).with_key(&key)),
+                Listed::Hashed | Listed::Foreign => Err(self.error(&failure)),
             },
         }
     }

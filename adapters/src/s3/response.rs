@@ -117,16 +117,27 @@ pub(super) fn not_deleted(body: &[u8]) -> Option<Vec<NotDeleted>> {
     (is_whole && is_result).then_some(all)
 }
 
-/// Reads the ETag out of the answer to a copy; `None` if it is not a whole answer.
-pub(super) fn copied(body: &[u8]) -> Option<Option<ETag>> {
+/// Reads the ETag out of the answer to a copy; `None` if it is not a whole answer. Some servers leave out the quotes
+/// there that the header has, as `known` shows.
+pub(super) fn copied(body: &[u8], known: &ETag) -> Option<Option<ETag>> {
     let mut etag = None;
     let mut is_result = false;
     let is_whole = xml::walk(body, |path, text| match path {
         ["CopyObjectResult"] => is_result = true,
-        ["CopyObjectResult", "ETag"] if !text.is_empty() => etag = Some(ETag::new(text)),
+        ["CopyObjectResult", "ETag"] if !text.is_empty() => {
+            etag = Some(match (known.as_str().starts_with('"'), text.starts_with('"')) {
+                (true, false) => ETag::new(format!("\"{text}\"")),
+                _ => ETag::new(text),
+            });
+        }
         _ => {}
     });
     (is_whole && is_result).then_some(etag)
+}
+
+/// Whether `body` is a whole answer to a copy.
+pub(super) fn is_copied(body: &[u8]) -> bool {
+    copied(body, &ETag::new("")).is_some()
 }
 
 /// The version that a response names.
