@@ -6,4 +6,6 @@ pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
 };
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
 pub mod tier;

@@ -1,0 +1,4 @@
+//! What only native hosts have: files.
+
+#[cfg(feature = "disk")]
+pub mod disk;
