@@ -6,10 +6,14 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod codec;
+pub mod digest;
 pub mod error;
+pub mod evict;
 pub mod format;
 pub mod key;
 pub mod metadata;
+pub mod placement;
 pub mod tier;
 pub mod time;
 
