@@ -189,6 +189,7 @@ impl StorageTier for DiskTier {
             is_guarded: true,
             wants_announcements: settings.durability != Durability::Checkpoint,
             entry_bytes_max: settings.entry_bytes_max(),
+            items_max: settings.items_max,
         }
     }
 
