@@ -61,7 +61,7 @@ struct Flight {
 
 struct Line {
     text: String,
-    before: Option<Rc<Line>>,
+    before: Option<Rc<Self>>,
 }
 
 /// Where an action fails.
