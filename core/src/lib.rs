@@ -9,6 +9,7 @@ extern crate std;
 pub mod codec;
 pub mod digest;
 pub mod error;
+pub mod evict;
 pub mod format;
 pub mod key;
 pub mod metadata;

@@ -262,7 +262,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn it_agrees_with_backtracking(nodes in nodes(), choices in collection::vec(0..12_usize, 16), noise in "[ab/*é]{0,7}") {
+    fn it_agrees_with_backtracking(
+        nodes in nodes(),
+        choices in collection::vec(0..12_usize, 16),
+        noise in "[ab/*é]{0,7}",
+    ) {
         let text = write(&nodes);
         let pattern = pattern(&text);
         let mut choices = choices.iter().cycle();
