@@ -6,4 +6,5 @@ pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
 };
 
+pub mod memory;
 pub mod tier;
