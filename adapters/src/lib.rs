@@ -6,5 +6,7 @@ pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
 };
 
+#[cfg(any(feature = "conformance", test))]
+pub mod conformance;
 pub mod memory;
 pub mod tier;

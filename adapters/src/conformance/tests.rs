@@ -1,0 +1,304 @@
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{FutureExt, executor::block_on};
+use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata, Timestamp, evict::PolicyKind};
+
+use super::{FaultTier, run_all, yield_once};
+use crate::{
+    memory::{MemoryOptions, MemoryTier, Volatility},
+    tier::{Access, Listing, Page, Patched, Properties, Read, StorageTier, Stored, Usage},
+};
+
+fn memory(options: MemoryOptions) -> MemoryTier {
+    MemoryTier::new(options).expect("the limits are not 0")
+}
+
+#[test]
+fn memory_tiers_conform() {
+    for policy in [PolicyKind::Lru, PolicyKind::Fifo, PolicyKind::Size, PolicyKind::S3Fifo] {
+        let options = MemoryOptions::new().policy(policy);
+        block_on(run_all(&memory(options.clone())));
+        block_on(run_all(&memory(options.size_bytes_max(7 << 20))));
+    }
+    block_on(run_all(&memory(MemoryOptions::new().volatility(Volatility::Durable))));
+}
+
+#[test]
+fn a_wrapper_without_faults_conforms() {
+    let inner = Arc::new(memory(MemoryOptions::new()));
+    block_on(run_all(&FaultTier::new(inner)));
+}
+
+/// The suite is run by users on runtimes that move tasks between threads.
+#[test]
+fn a_run_is_a_future_that_can_be_sent() {
+    fn assert_send<T: Send>(future: T) -> T {
+        future
+    }
+    let tier = memory(MemoryOptions::new());
+    drop(assert_send(run_all(&tier)));
+}
+
+/// A tier with one defect.
+#[derive(Debug)]
+struct Broken {
+    inner: MemoryTier,
+    defect: Defect,
+    /// Whether a call is running, for the defect that lets none other in.
+    is_busy: std::sync::atomic::AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    LosesWrites,
+    ForgetsCustomFields,
+    ForgetsExpiryOfCopies,
+    KeepsTheFirstBody,
+    FoldsCase,
+    CutsKeys,
+    CutsBodies,
+    RemovesFolders,
+    PatchesAnyVersion,
+    PatchesWhatIsNotThere,
+    NeverReadsAgain,
+    PeeksAtExpired,
+    GivesOutAccessesTwice,
+    RepeatsKeys,
+    ListsOneFolder,
+    CountsPages,
+    RemovesTheFirstHundred,
+    RemovesAnyVersion,
+    ClearsOnePage,
+    CountsOverwritesTwice,
+    TearsReads,
+    StaysLocked,
+}
+
+impl Broken {
+    fn is(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    fn name(&self, key: &Key) -> Key {
+        let text = match self.defect {
+            Defect::FoldsCase => key.to_lowercase(),
+            Defect::CutsKeys => key.chars().take(255).collect(),
+            _ => return key.clone(),
+        };
+        super::key(text)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl StorageTier for Broken {
+    fn properties(&self) -> Properties {
+        self.inner.properties()
+    }
+
+    async fn read(&self, key: &Key, unless: Option<&ETag>) -> Result<Read, Error> {
+        let key = &self.name(key);
+        if self.is(Defect::NeverReadsAgain) && unless.is_some() {
+            return Ok(Read::Unchanged);
+        }
+        let mut found = self.inner.read(key, unless).await?;
+        if self.is(Defect::TearsReads)
+            && let Read::Found(found) = &mut found
+        {
+            yield_once().await;
+            if let Some(metadata) = self.inner.head(key).await? {
+                found.metadata = metadata;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
+        let mut found = self.inner.head(&self.name(key)).await?;
+        if let Some(metadata) = &mut found
+            && self.is(Defect::ForgetsExpiryOfCopies)
+        {
+            metadata.expires_at = None;
+        }
+        Ok(found)
+    }
+
+    async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
+        use std::sync::atomic::Ordering;
+        let key = &self.name(key);
+        let Stored { mut metadata, mut body } = entry;
+        match self.defect {
+            Defect::LosesWrites => return Ok(None),
+            Defect::ForgetsCustomFields => metadata = metadata.with_custom(Default::default()),
+            Defect::CutsBodies => body.truncate(100_000),
+            Defect::KeepsTheFirstBody => {
+                if let Read::Found(found) = self.inner.read(key, None).await? {
+                    body = found.body;
+                }
+            }
+            Defect::StaysLocked => {
+                if self.is_busy.swap(true, Ordering::Relaxed) {
+                    return Err(Error::new(ErrorKind::Unavailable, "another call is running"));
+                }
+                yield_once().await;
+                self.is_busy.store(false, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        self.inner.write(key, Stored { metadata, body: Bytes::copy_from_slice(&body) }).await
+    }
+
+    async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
+        let found = self.inner.read(key, None).await?;
+        match (self.defect, found) {
+            (Defect::PatchesAnyVersion, Read::Found(found)) => {
+                self.inner.write(key, Stored { metadata: metadata.clone(), ..found }).await?;
+                Ok(Patched::Done(None))
+            }
+            (Defect::PatchesWhatIsNotThere, Read::Missing) => {
+                let body = Bytes::new();
+                self.inner.write(key, Stored { metadata: metadata.clone(), body }).await?;
+                Ok(Patched::Missing)
+            }
+            _ => self.inner.patch(key, metadata).await,
+        }
+    }
+
+    async fn remove(&self, keys: &[Key]) -> Result<(), Error> {
+        let keys: Vec<Key> = keys.iter().map(|key| self.name(key)).collect();
+        match self.defect {
+            Defect::RemovesTheFirstHundred => self.inner.remove(&keys[..keys.len().min(100)]).await,
+            Defect::RemovesFolders => {
+                for key in &keys {
+                    let prefix = &format!("{key}/");
+                    let page = Page { prefix, after: None, limit: 1_000 };
+                    let inside = self.inner.list(page).await?.keys;
+                    self.inner.remove(&inside).await?;
+                }
+                self.inner.remove(&keys).await
+            }
+            _ => self.inner.remove(&keys).await,
+        }
+    }
+
+    async fn list(&self, page: Page<'_>) -> Result<Listing, Error> {
+        match self.defect {
+            Defect::CountsPages => {
+                let all = Page { after: None, limit: usize::MAX, ..page };
+                let keys = self.inner.list(all).await?.keys;
+                let start = page.after.map_or(0, |after| after.parse().unwrap_or(0));
+                let end = keys.len().min(start + page.limit);
+                let next = (end < keys.len()).then(|| end.to_string());
+                Ok(Listing { keys: keys.get(start..end).unwrap_or(&[]).to_vec(), next })
+            }
+            Defect::RepeatsKeys => {
+                let mut listing = self.inner.list(page).await?;
+                if let Some(next) = &mut listing.next
+                    && page.limit > 1
+                {
+                    // The key before the last one of the page.
+                    *next = listing.keys[listing.keys.len() - 2].to_string();
+                }
+                Ok(listing)
+            }
+            Defect::ListsOneFolder => {
+                let mut listing = self.inner.list(page).await?;
+                listing.keys.retain(|key| {
+                    page.prefix.is_empty() || !key[page.prefix.len()..].contains('/')
+                });
+                Ok(listing)
+            }
+            _ => self.inner.list(page).await,
+        }
+    }
+
+    async fn usage(&self) -> Result<Usage, Error> {
+        let mut usage = self.inner.usage().await?;
+        if self.is(Defect::CountsOverwritesTwice) && usage.bytes > 50_000 {
+            usage.bytes += 1_000;
+        }
+        Ok(usage)
+    }
+
+    async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {
+        match self.defect {
+            Defect::RemovesAnyVersion => {
+                let was_there = self.inner.head(key).await?.is_some();
+                self.inner.remove(std::slice::from_ref(key)).await?;
+                Ok(was_there)
+            }
+            _ => self.inner.remove_version(key, seen).await,
+        }
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        match self.defect {
+            Defect::ClearsOnePage => {
+                let page = Page { prefix: "", after: None, limit: 2 };
+                self.inner.remove(&self.inner.list(page).await?.keys).await
+            }
+            _ => self.inner.clear().await,
+        }
+    }
+
+    async fn announce(&self, key: &Key) -> Result<(), Error> {
+        self.inner.announce(key).await
+    }
+
+    fn peek(&self, key: &str, now: Timestamp) -> Option<Stored> {
+        let now = if self.is(Defect::PeeksAtExpired) { Timestamp::default() } else { now };
+        self.inner.peek(key, now)
+    }
+
+    fn accesses(&self, limit: usize) -> Vec<Access> {
+        let accesses = self.inner.accesses(limit);
+        if self.is(Defect::GivesOutAccessesTwice) {
+            for access in &accesses {
+                self.inner.peek(&access.key, access.last);
+            }
+        }
+        accesses
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.inner.close().await
+    }
+}
+
+/// A suite that no tier fails is worth nothing: each defect is found, by the case that is about it.
+#[test]
+fn defects_are_found() {
+    let found_by = [
+        (Defect::LosesWrites, "round_trip"),
+        (Defect::ForgetsCustomFields, "every_field"),
+        (Defect::ForgetsExpiryOfCopies, "every_field"),
+        (Defect::KeepsTheFirstBody, "overwrites"),
+        (Defect::FoldsCase, "odd_keys"),
+        (Defect::RemovesFolders, "odd_keys"),
+        (Defect::CutsKeys, "longest_keys"),
+        (Defect::CutsBodies, "body_sizes"),
+        (Defect::PatchesAnyVersion, "patches"),
+        (Defect::PatchesWhatIsNotThere, "patches"),
+        (Defect::NeverReadsAgain, "conditional_reads"),
+        (Defect::PeeksAtExpired, "peeks"),
+        (Defect::GivesOutAccessesTwice, "peeks"),
+        (Defect::RepeatsKeys, "odd_keys"),
+        (Defect::ListsOneFolder, "listing_prefixes"),
+        (Defect::CountsPages, "listing_while_removing"),
+        (Defect::RemovesTheFirstHundred, "removal"),
+        (Defect::RemovesAnyVersion, "removal_of_versions"),
+        (Defect::ClearsOnePage, "overwrites"),
+        (Defect::CountsOverwritesTwice, "usage"),
+        (Defect::TearsReads, "torn_reads"),
+        (Defect::StaysLocked, "dropped_futures"),
+    ];
+    for (defect, case) in found_by {
+        let tier = Broken { inner: memory(MemoryOptions::new()), defect, is_busy: false.into() };
+        let run = AssertUnwindSafe(run_all(&tier)).catch_unwind();
+        let panic = block_on(run).expect_err("a defect is found");
+        let message = panic.downcast_ref::<String>().expect("the panic has a message");
+        assert!(message.starts_with(&format!("{case}: ")), "{defect:?} is found so: {message}");
+    }
+}
