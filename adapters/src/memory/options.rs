@@ -34,8 +34,8 @@ impl MemoryOptions {
         }
     }
 
-    /// The most that bodies, keys and stored metadata may take together, in bytes. What the tier needs besides (about
-    /// 300 bytes for each entry) is not counted.
+    /// The most that bodies, keys and stored metadata may take together, in bytes. What the tier needs besides, about
+    /// 500 bytes an entry, is not counted.
     pub fn size_bytes_max(self, bytes: u64) -> Self {
         Self { size_bytes_max: bytes, ..self }
     }
