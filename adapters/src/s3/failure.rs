@@ -250,7 +250,9 @@ impl Failure {
             "InvalidBucketName" => {
                 (Invalid, format!("{host} takes no bucket of the name {bucket:?}; correct it"))
             }
-            "AuthorizationHeaderMalformed" => (Invalid, self.elsewhere(bucket)),
+            "AuthorizationHeaderMalformed" if self.region.is_some() => {
+                (Invalid, self.elsewhere(bucket))
+            }
             "SignatureDoesNotMatch" => (
                 Denied,
                 "S3 refused the signature; check the secret access key and the region, and that \

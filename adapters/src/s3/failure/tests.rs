@@ -50,7 +50,7 @@ fn each_error_says_what_to_do() {
             denied: S3 refused the signature; check the secret access key and the region, and that no proxy changes requests (SignatureDoesNotMatch, status 403)
             denied: S3 refused the session token; give the tier new credentials (ExpiredToken, status 400)
             denied: this host's clock is not h:1's; set it right (RequestTimeTooSkewed, status 403)
-            invalid: the bucket "bkt" is in another place; correct region and endpoint (AuthorizationHeaderMalformed, status 400)
+            invalid: h:1 refused the request; check the configuration (AuthorizationHeaderMalformed, status 400)
             invalid: the bucket "bkt" is in another place; correct region and endpoint (PermanentRedirect, status 301)
             unavailable: the object is archived; restore it first (InvalidObjectState, status 403)
             conflict: the object was changed meanwhile; read it again (OperationAborted, status 409)
