@@ -104,7 +104,6 @@ fn translate(request: Request) -> Result<reqwest::Request, HttpError> {
         Method::Post => reqwest::Method::POST,
         Method::Delete => reqwest::Method::DELETE,
     };
-    let has_body = !request.body.is_empty() || request.method == Method::Put;
     let mut translated = reqwest::Request::new(method, url);
     for (name, value) in request.headers {
         let mut value = reqwest::header::HeaderValue::try_from(value)
@@ -112,8 +111,12 @@ fn translate(request: Request) -> Result<reqwest::Request, HttpError> {
         value.set_sensitive(matches!(name, "authorization" | "x-amz-security-token"));
         translated.headers_mut().append(name, value);
     }
-    if has_body {
+    if !request.body.is_empty() {
         *translated.body_mut() = Some(request.body.into());
+    } else if request.method == Method::Put {
+        // S3 refuses a PUT without a length, and hyper gives an empty one none.
+        let zero = reqwest::header::HeaderValue::from_static("0");
+        translated.headers_mut().insert(reqwest::header::CONTENT_LENGTH, zero);
     }
     Ok(translated)
 }

@@ -232,13 +232,7 @@ impl Failure {
                 (Unavailable, format!("{host} cannot answer now; try again later"))
             }
             300..=399 => (Invalid, self.elsewhere(bucket)),
-            401 | 403 => (
-                Denied,
-                format!(
-                    "S3 does not allow it; check what the credentials may do with the bucket \
-                     {bucket:?} (without s3:ListBucket a missing object is answered so, too)"
-                ),
-            ),
+            401 | 403 => (Denied, denied(bucket)),
             412 => (Conflict, "the object was changed meanwhile; read it again".to_owned()),
             507 => (Full, format!("{host} has no room left; free some")),
             500.. => (Unavailable, format!("{host} failed; try again later")),
@@ -256,13 +250,18 @@ impl Failure {
             "InvalidBucketName" => {
                 (Invalid, format!("{host} takes no bucket of the name {bucket:?}; correct it"))
             }
-            "AuthorizationHeaderMalformed" => (Invalid, self.elsewhere(bucket)),
+            "AuthorizationHeaderMalformed" if self.region.is_some() => {
+                (Invalid, self.elsewhere(bucket))
+            }
             "SignatureDoesNotMatch" => (
                 Denied,
                 "S3 refused the signature; check the secret access key and the region, and that \
                  no proxy changes requests"
                     .to_owned(),
             ),
+            "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "Forbidden" => {
+                (Denied, denied(bucket))
+            }
             "InvalidAccessKeyId" => {
                 (Denied, format!("{host} does not know the access key; check its id"))
             }
@@ -327,6 +326,13 @@ impl Failure {
         }
         evidence
     }
+}
+
+fn denied(bucket: &str) -> String {
+    format!(
+        "S3 does not allow it; check what the credentials may do with the bucket {bucket:?} \
+         (without s3:ListBucket a missing object is answered so, too)"
+    )
 }
 
 /// `text` up to `len_max` bytes, or up to what is not printable ASCII: the server's words end up in logs.

@@ -1,6 +1,7 @@
 //! A server that answers from a script, and a clock that moves only when everything waits for it.
 
 use core::{
+    fmt,
     future::poll_fn,
     pin::pin,
     sync::atomic::{AtomicBool, Ordering},
@@ -8,13 +9,19 @@ use core::{
 };
 use std::{
     collections::{BTreeMap, VecDeque},
-    fmt::Write,
-    sync::{Arc, Mutex, MutexGuard},
+    fmt::Write as _,
+    sync::{Arc, LazyLock, Mutex, MutexGuard},
     task::Wake,
 };
 
 use async_trait::async_trait;
 use tiered_storage_core::Timestamp;
+use tracing::{
+    Dispatch, Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+    subscriber::with_default,
+};
 
 use super::{
     Environment, Http, HttpError, HttpErrorKind, Request, Response, S3Tier, S3TierBuilder,
@@ -51,10 +58,9 @@ pub(super) fn fault(status: u16, code: &str) -> Reply {
 }
 
 /// Script, clock and log of one test.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct World(Arc<Mutex<State>>);
 
-#[derive(Debug)]
 struct State {
     now: Timestamp,
     script: VecDeque<Reply>,
@@ -114,7 +120,7 @@ impl World {
 
     /// One line per request so far: when, what, and how it was signed.
     pub(super) fn log(&self) -> String {
-        assert!(self.state().script.is_empty(), "the script is not at its end: {self:?}");
+        assert!(self.state().script.is_empty(), "the script is not at its end");
         self.state().log.clone()
     }
 
@@ -146,6 +152,12 @@ impl World {
             Poll::Pending
         })
         .await;
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
     }
 }
 
@@ -224,4 +236,53 @@ fn line_of(request: &Request) -> String {
         _ => "unsigned".to_owned(),
     };
     format!("{} {path} [{signed}]", request.method.as_str())
+}
+
+/// Keeps the text of every event.
+#[derive(Clone, Default)]
+pub(super) struct Log(Arc<Mutex<String>>);
+
+/// With a single subscriber, tracing asks only the thread that comes to an event first whether anyone listens, and
+/// that may be another test's. This is the second.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Log::default()));
+
+impl Log {
+    /// What `run` writes to the log, at any level.
+    pub(super) fn of(run: impl FnOnce()) -> String {
+        LazyLock::force(&SECOND);
+        let log = Self::default();
+        with_default(log.clone(), run);
+        log.0.lock().expect("no panic").clone()
+    }
+}
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.lock().expect("no panic").push_str(&format!("{field}={value:?} "));
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        attributes.record(&mut self.clone());
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &span::Id, values: &span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _span: &span::Id) {}
+
+    fn exit(&self, _span: &span::Id) {}
 }

@@ -92,7 +92,7 @@ impl Inner {
         let left = response::not_deleted(body).unwrap_or_default();
         let is_left = |one: &NotDeleted| one.code != "NoSuchKey";
         let Some(one) = left.into_iter().find(is_left) else { return Ok(()) };
-        let mut failure = Failure::bare(Cause::Status(status_of(&one.code)));
+        let mut failure = Failure::bare(Cause::Status(200));
         failure.fault = Fault { code: one.code, message: one.message, ..Fault::default() };
         let error = self.error(&failure);
         match self.names.listed(&one.name) {
@@ -122,9 +122,4 @@ impl Inner {
             },
         }
     }
-}
-
-/// The status that a code inside an answer to a removal of many would have had on its own.
-fn status_of(code: &str) -> u16 {
-    if code == "AccessDenied" { 403 } else { 400 }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     s3::{
         Anonymous, CredentialsProvider, HttpErrorKind, S3Tier,
-        fake::{Reply, World, answer, fault, response},
+        fake::{Log, Reply, World, answer, fault, response},
     },
     tier::{Read, StorageTier},
 };
@@ -419,4 +419,20 @@ fn a_dropped_call_leaves_its_place_to_the_next() {
         found b"body"
     "#]]
     .assert_eq(&world.log());
+}
+
+#[test]
+fn every_attempt_is_an_event_without_secrets() {
+    let world = World::new([fault(503, "SlowDown"), found()]);
+    let tier = world.tier();
+    let text = Log::of(|| {
+        world.run(tier.read(&key(), None)).expect("found");
+    });
+    for part in [
+        "method=\"GET\" key=\"k\" attempt=1 status=503 code=\"SlowDown\" elapsed_ms=0",
+        "method=\"GET\" key=\"k\" attempt=2 status=200 code=\"\" elapsed_ms=0",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(!text.contains("s3cr3t") && !text.contains("Signature="), "{text}");
 }

@@ -12,7 +12,6 @@ use aws_sigv4::{
     sign::v4::SigningParams,
 };
 use tiered_storage_core::{Error, ErrorKind};
-use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::{Scope, Sign};
 use crate::s3::Request;
@@ -23,9 +22,7 @@ pub(in crate::s3) struct AwsSigner;
 
 impl Sign for AwsSigner {
     fn sign(&self, request: &mut Request, scope: &Scope<'_>) -> Result<(), Error> {
-        // The crate writes the canonical request, and the session token in it, to the log.
-        let signed = with_default(NoSubscriber::new(), || instructions(request, scope));
-        let signed = signed.ok_or_else(|| {
+        let signed = instructions(request, scope).ok_or_else(|| {
             Error::new(ErrorKind::Internal, "a request to S3 cannot be signed; please report it")
         })?;
         request.headers.extend(signed);
