@@ -15,7 +15,9 @@ mod events;
 pub mod host;
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
-mod native;
+pub mod native;
+#[cfg(feature = "s3")]
+pub mod s3;
 mod store;
 pub mod tier;
 mod upkeep;

@@ -170,6 +170,7 @@ fn the_policy_chooses_who_goes() {
     check_victim(PolicyKind::Fifo, peek, "a");
     check_victim(PolicyKind::Fifo, overwrite, "a");
     check_victim(PolicyKind::Size, peek, "b");
+    check_victim(PolicyKind::Size, |tier| put(tier, "c", vec![0; 2_000]), "c");
     check_victim(PolicyKind::S3Fifo, |_| {}, "a");
     check_victim(PolicyKind::S3Fifo, peek, "b");
     check_victim(PolicyKind::S3Fifo, read, "b");
@@ -340,7 +341,16 @@ fn check_consistent(tier: &MemoryTier) {
         keys(tier).iter().map(|name| read(tier, name).expect("what is listed is there")).collect();
     let bodies: u64 = found.iter().map(|entry| entry.body.len() as u64).sum();
     assert_eq!((usage.items, usage.bytes), (found.len() as u64, bodies));
-    assert_eq!(tier.limits.bytes(), found.iter().map(weight).sum());
+    assert_eq!(tier.limits.bytes(), found.iter().map(weight).sum::<u64>());
+}
+
+/// Ends what waits for a flag, also when a test panics: the threads of a scope are waited for.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn hammer(options: MemoryOptions, bytes_max: u64, items_max: u64) {
@@ -389,10 +399,12 @@ fn hammer(options: MemoryOptions, bytes_max: u64, items_max: u64) {
                 })
             })
             .collect();
-        for writer in writers {
-            writer.join().expect("no writer panics");
+        {
+            let _done = Done(&is_done);
+            for writer in writers {
+                writer.join().expect("no writer panics");
+            }
         }
-        is_done.store(true, Ordering::Relaxed);
         watcher.join().expect("the limits hold");
     });
     assert!(evictions(&tier) > 0, "the limits were reached");
@@ -444,10 +456,10 @@ fn body_and_metadata_are_of_the_same_write() {
                 }
             });
         }
+        let _done = Done(&is_done);
         for number in 1..=20_000 {
             write(&tier, &version(number)).expect("the entry fits");
         }
-        is_done.store(true, Ordering::Relaxed);
     });
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use tiered_storage_core::{
     ETag, Error, ErrorKind, Key, Metadata, Tier, Timestamp, WriteId,
+    config::Config,
     engine::{Action, Call, Engine, OpId, Outcome, Reply, SlotId, Step, Ticket},
 };
 
@@ -15,6 +16,7 @@ use super::{Event, Script};
 
 #[derive(Clone)]
 pub(super) struct World {
+    config: Rc<Config>,
     engine: Engine,
     now: Timestamp,
     tiers: BTreeMap<(Tier, Key), Metadata>,
@@ -61,7 +63,7 @@ struct Flight {
 
 struct Line {
     text: String,
-    before: Option<Rc<Line>>,
+    before: Option<Rc<Self>>,
 }
 
 /// Where an action fails.
@@ -75,6 +77,7 @@ enum Fault {
 impl World {
     pub(super) fn new(script: &Script) -> Self {
         let mut world = Self {
+            config: Rc::new(script.config.clone()),
             engine: Engine::new(script.config.clone()),
             now: Timestamp::from_millis(1_000),
             tiers: BTreeMap::new(),
@@ -179,6 +182,7 @@ impl World {
             *tier != Tier::Cold
                 && self.engine.is_trusted(key, *tier)
                 && copy.is_live(self.now)
+                && !self.config.is_due(copy, self.now)
                 && cold.is_none_or(|cold| !cold.is_same_version(copy))
         });
         stale.map(|((tier, key), copy)| {
@@ -463,7 +467,7 @@ impl World {
     }
 }
 
-/// The trace is how a world came about, not what it is.
+/// The trace is how a world came about, not what it is; and the configuration never changes.
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.engine, self.now, &self.tiers, &self.slots, self.at).hash(state);
