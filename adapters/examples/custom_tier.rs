@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tiered_storage::{
     ETag, Error, ErrorKind, Key, Metadata, TieredStorage, conformance,
-    core::format::{self, Audience},
+    format::{self, Audience},
     memory::{MemoryOptions, MemoryTier},
     tier::{Listing, Page, Patched, Read, StorageTier, Stored, Usage},
 };
