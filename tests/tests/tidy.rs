@@ -10,7 +10,7 @@ use lexer::blank;
 
 mod lexer {
     /// Rust without what only looks like code: comments, strings and character literals become spaces, line by line.
-    pub fn blank(source: &str) -> String {
+    pub(super) fn blank(source: &str) -> String {
         let mut blanked = String::with_capacity(source.len());
         let mut rest = source;
         while !rest.is_empty() {
@@ -74,12 +74,7 @@ mod lexer {
 
 const FILE_LINES_MAX: usize = 400;
 /// Files from before this rule, and what they may have at most until they are split.
-const LONG_FILES: [(&str, usize); 4] = [
-    ("adapters/src/driver.rs", 600),
-    ("adapters/src/store.rs", 550),
-    ("core/src/engine.rs", 600),
-    ("tests/src/explorer/world.rs", 550),
-];
+const LONG_FILES: [(&str, usize); 1] = [("core/src/engine.rs", 560)];
 const FUNCTION_LINES_MAX: usize = 70;
 const README_LINES_MAX: usize = 150;
 const SOURCES: [&str; 12] =
@@ -148,7 +143,11 @@ fn files_are_short() {
 
 #[test]
 fn functions_are_short() {
-    complain(|file| if file.extension() == "rs" { long_functions(&file.text) } else { Vec::new() });
+    complain(|file| {
+        // A table of cases may be as long as it takes.
+        let is_counted = file.extension() == "rs" && !file.is_test();
+        if is_counted { long_functions(&file.text) } else { Vec::new() }
+    });
 }
 
 #[test]

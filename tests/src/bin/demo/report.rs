@@ -57,8 +57,8 @@ impl Report {
             ))
         );
         println!();
-        println!("   hot    memory, up to {}", bytes(world.hot_bytes_max));
-        println!("   warm   disk, up to {}", bytes(world.warm_bytes_max));
+        println!("   hot    memory, up to {} MiB", world.hot_bytes_max >> 20);
+        println!("   warm   disk, up to {} MiB", world.warm_bytes_max >> 20);
         println!("   cold   S3 at {}, every request signed", world.server.endpoint());
     }
 
