@@ -382,8 +382,10 @@ impl Inner {
             _ => Err(internal("an action that the driver does not know")),
         };
         let outcome = outcome.unwrap_or_else(|error| {
-            let error = error.in_tier(tier);
-            let error = key.as_ref().map_or(error.clone(), |key| error.with_key(key));
+            let mut error = error.in_tier(tier);
+            if let Some(key) = &key {
+                error = error.with_key(key);
+            }
             self.report(tier, name, key, &error);
             Outcome::Failed(error)
         });

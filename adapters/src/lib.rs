@@ -1,10 +1,33 @@
 //! Tiered storage: cold objects in S3, warm objects on disk, hot objects in memory, one coherent view.
+//!
+//! [`TieredStorage`] is three [tiers](tier::StorageTier) as one. Writes go to the cold tier before they are acknowledged;
+//! reads come from the highest tier that has a live, sound copy. When a write, removal or invalidation returns, no older
+//! value can appear any more, in any tier of this storage.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use tiered_storage::{DiskOptions, DiskTier, MemoryOptions, MemoryTier, S3Tier, TieredStorage};
+//!
+//! # async fn example() -> Result<(), tiered_storage::Error> {
+//! let storage = TieredStorage::builder(Arc::new(S3Tier::builder("my-bucket").build()?))
+//!     .warm(Arc::new(DiskTier::open("/var/cache/my-app", DiskOptions::new())?))
+//!     .hot(Arc::new(MemoryTier::new(MemoryOptions::new())?))
+//!     .open()
+//!     .await?;
+//! storage.set("logo.svg", "<svg/>").await?;
+//! assert!(storage.get("logo.svg").await?.is_some());
+//! storage.close().await
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it brings |
+//! |---|---|---|
+//! | `disk` | yes | [`DiskTier`] |
+//! | `s3` | yes | [`S3Tier`], with reqwest and rustls |
+//! | `conformance` | no | the suite that every tier passes, and a wrapper that fails on demand |
 #![forbid(unsafe_code)]
-
-pub use tiered_storage_core as core;
-pub use tiered_storage_core::{
-    Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
-};
 
 mod builder;
 #[cfg(any(feature = "conformance", test))]
@@ -15,15 +38,30 @@ mod events;
 pub mod host;
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
-mod native;
+pub mod native;
+#[cfg(feature = "s3")]
+pub mod s3;
 mod store;
 pub mod tier;
 mod upkeep;
 
 pub use builder::{Builder, VerifyMode};
 pub use events::Event;
+pub use memory::{MemoryOptions, MemoryTier};
+#[cfg(feature = "disk")]
+pub use native::disk::{DiskOptions, DiskTier, Durability};
+#[cfg(feature = "s3")]
+pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};
 pub use store::{Entry, SetOptions, TieredStorage, Written};
 pub use tiered_storage_core::{
+    Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
     config::{ExpiredCold, Promotion},
+    evict, format, placement,
     seal::Compression,
+    snapshot, stats,
 };
+
+/// The examples of the README are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -167,8 +167,11 @@ struct Best {
     bytes_max: u64,
     bytes: u64,
     /// The least valuable first.
-    heap: BinaryHeap<Reverse<(u64, Timestamp, Reverse<Key>, u64)>>,
+    heap: BinaryHeap<Reverse<Candidate>>,
 }
+
+/// An entry to load: by access count, then by last access, then by key; and what it weighs.
+type Candidate = (u64, Timestamp, Reverse<Key>, u64);
 
 impl Best {
     fn offer(&mut self, entry: &Metadata) {

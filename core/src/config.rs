@@ -167,7 +167,7 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// `Invalid` if a limit is 0, or if `stale_if_unavailable_ms` is set without `revalidate_after_ms`.
+    /// `Invalid` if a limit is 0.
     pub fn validate(&self) -> Result<(), Error> {
         let limits = [
             ("promotions_max", self.promotions_max as u64),

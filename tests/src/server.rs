@@ -288,6 +288,8 @@ async fn accept(listener: tokio::net::TcpListener, front: Arc<Front>) {
     loop {
         // A connection that was reset before it was accepted is the client's business.
         let Ok((stream, _)) = listener.accept().await else { continue };
+        // Small answers must not wait for the client's acknowledgements; where it cannot be set, they do.
+        let _ = stream.set_nodelay(true);
         let front = Arc::clone(&front);
         tokio::spawn(async move {
             let service = service_fn(move |request| {

@@ -41,6 +41,20 @@ fn scripts() -> Vec<Script> {
     let cold_only = |id| Event::Call(Call::Set(version("a", id), TierSet::from(Tier::Cold)));
     let abandoned = |script: Script| Script { faults: 0, abandons: 1, ..script };
     let renewed = expiring("a", 2, 9_000);
+    let overtaken = |name, events| {
+        let mut script = script(name, events);
+        script.config.revalidate_after_ms = Some(100);
+        script.held = vec![
+            (Tier::Hot, version("a", 1)),
+            (Tier::Warm, version("a", 1)),
+            (Tier::Cold, version("a", 2)),
+        ];
+        script
+    };
+    let gone = |script: Script| {
+        let held = script.held.iter().filter(|(tier, _)| *tier != Tier::Cold).cloned().collect();
+        Script { held, ..script }
+    };
     let old_hot = Script {
         held: vec![(Tier::Hot, expiring("a", 1, 1_500)), (Tier::Cold, expiring("a", 1, 1_500))],
         ..script(
@@ -75,6 +89,11 @@ fn scripts() -> Vec<Script> {
         old_hot,
         everywhere(script("touch | set | get", vec![touch("a", 9_000), set("a", 2), get("a")])),
         everywhere(script("get | touch | get", vec![get("a"), touch("a", 9_000), get("a")])),
+        overtaken("overtaken copies, get | get", vec![get("a"), get("a")]),
+        overtaken("overtaken copies, get | set | get", vec![get("a"), set("a", 3), get("a")]),
+        overtaken("overtaken copies, get | head | delete", vec![get("a"), head(), delete("a")]),
+        gone(overtaken("copies of what is gone, get | get", vec![get("a"), get("a")])),
+        script("get | set | set | get", vec![get("a"), set("a", 2), set("a", 3), get("a")]),
         script("three readers of one flight", vec![get("a"), get("a"), get("a")]),
         abandoned(script(
             "three readers, one gives up | set",
@@ -128,6 +147,11 @@ fn every_interleaving_keeps_every_promise() {
         an expired hot copy, renewed elsewhere       503 states   10 ends
         touch | set | get                           1497 states   10 ends
         get | touch | get                           1949 states   10 ends
+        overtaken copies, get | get                  340 states    6 ends
+        overtaken copies, get | set | get           8306 states   27 ends
+        overtaken copies, get | head | delete      14717 states   14 ends
+        copies of what is gone, get | get            263 states    7 ends
+        get | set | set | get                      25816 states   19 ends
         three readers of one flight                 1181 states    6 ends
         three readers, one gives up | set           2267 states   13 ends
         set given up | get | set                    1099 states   10 ends

@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     fmt,
     future::{Future, poll_fn},
+    str::FromStr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Poll, Waker},
 };
@@ -52,6 +53,18 @@ impl Call {
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// Reads the name that [`Call::as_str`] gives; any other is `Invalid`.
+impl FromStr for Call {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|call| call.as_str() == name).ok_or_else(|| {
+            let message = "is no call; choose read, write, patch, remove, list or head";
+            Error::new(ErrorKind::Invalid, format!("{name:?} {message}"))
+        })
     }
 }
 

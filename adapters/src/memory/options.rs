@@ -2,7 +2,7 @@
 
 use tiered_storage_core::evict::PolicyKind;
 
-/// Whether the storage may reckon with what a [`MemoryTier`] holds after a restart.
+/// Whether the storage may reckon with what a [`MemoryTier`](super::MemoryTier) holds after a restart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Volatility {
@@ -13,7 +13,7 @@ pub enum Volatility {
     Durable,
 }
 
-/// How large a [`MemoryTier`] may get, and what it gives up first.
+/// How large a [`MemoryTier`](super::MemoryTier) may get, and what it gives up first.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct MemoryOptions {
@@ -34,8 +34,8 @@ impl MemoryOptions {
         }
     }
 
-    /// The most that bodies, keys and stored metadata may take together, in bytes. What the tier needs besides (about
-    /// 300 bytes for each entry) is not counted.
+    /// The most that bodies, keys and stored metadata may take together, in bytes. What the tier needs besides, about
+    /// 500 bytes an entry, is not counted.
     pub fn size_bytes_max(self, bytes: u64) -> Self {
         Self { size_bytes_max: bytes, ..self }
     }

@@ -341,7 +341,7 @@ fn check_consistent(tier: &MemoryTier) {
         keys(tier).iter().map(|name| read(tier, name).expect("what is listed is there")).collect();
     let bodies: u64 = found.iter().map(|entry| entry.body.len() as u64).sum();
     assert_eq!((usage.items, usage.bytes), (found.len() as u64, bodies));
-    assert_eq!(tier.limits.bytes(), found.iter().map(weight).sum());
+    assert_eq!(tier.limits.bytes(), found.iter().map(weight).sum::<u64>());
 }
 
 /// Ends what waits for a flag, also when a test panics: the threads of a scope are waited for.

@@ -56,12 +56,8 @@ impl S3Access for Gate {
         }
         let is_bulk_delete = cx.s3_op().name() == "DeleteObjects";
         let headers = cx.headers().clone();
-        let authorization = text(&headers, "authorization");
-        let presigned = query_value(cx.uri().query(), "X-Amz-Signature").is_some();
-        match authorization {
-            Some(value) if value.starts_with("AWS4-HMAC-SHA256") => check_signed(value, &headers)?,
-            None if presigned => {}
-            _ => return Err(s3_error!(InvalidRequest, "Please use AWS4-HMAC-SHA256.")),
+        if let Some(authorization) = text(&headers, "authorization") {
+            check_signed(authorization, &headers)?;
         }
         let token = query_value(cx.uri().query(), "X-Amz-Security-Token");
         let token = token.or_else(|| text(&headers, "x-amz-security-token").map(str::to_owned));
@@ -78,12 +74,19 @@ impl S3Access for Gate {
     }
 }
 
-/// Refuses requests of another time or for another region, which needs no key to be known.
+/// Refuses requests of another time, for another region, or with signatures of an older version, which the service
+/// would take. No key needs to be known for that.
 pub(super) fn precheck(request: &Parts, now: SystemTime, region: &str) -> Result<(), Refusal> {
     if let Some(date) = text(&request.headers, "x-amz-date") {
         check_clock(date, now)?;
     }
-    let Some(authorization) = text(&request.headers, "authorization") else { return Ok(()) };
+    let old = query_value(request.uri.query(), "Signature").is_some();
+    let authorization = text(&request.headers, "authorization");
+    if old || authorization.is_some_and(|value| !value.starts_with("AWS4-HMAC-SHA256 ")) {
+        let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
+        return Err(Refusal::new(400, "InvalidRequest", message));
+    }
+    let Some(authorization) = authorization else { return Ok(()) };
     let credential = authorization.split_once("Credential=").map_or("", |(_, rest)| rest);
     let scope: Vec<&str> =
         credential.split([',', ' ']).next().unwrap_or_default().split('/').collect();
@@ -107,7 +110,7 @@ fn check_clock(date: &str, now: SystemTime) -> Result<(), Refusal> {
     let message = "The difference between the request time and the current time is too large.";
     Err(Refusal::new(403, "RequestTimeTooSkewed", message)
         .with("RequestTime", date)
-        .with("ServerTime", now.to_rfc3339())
+        .with("ServerTime", format!("{}Z", &now.to_rfc3339()[.."2026-01-01T00:00:00".len()]))
         .with("MaxAllowedSkewMilliseconds", SKEW_MS_MAX.to_string()))
 }
 

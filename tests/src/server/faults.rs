@@ -138,6 +138,7 @@ pub struct Faults {
     rules: Mutex<Vec<Rule>>,
     skew_ms: AtomicI64,
     fired: watch::Sender<u64>,
+    hanging: watch::Sender<u64>,
     uploads: AtomicU64,
     releases: watch::Sender<u64>,
 }
@@ -148,6 +149,7 @@ impl Faults {
             rules: Mutex::default(),
             skew_ms: AtomicI64::new(0),
             fired: watch::Sender::new(0),
+            hanging: watch::Sender::new(0),
             uploads: AtomicU64::new(0),
             releases: watch::Sender::new(0),
         }
@@ -188,6 +190,14 @@ impl Faults {
         seen.wait_for(|seen| *seen >= fired).await.expect("the sender lives as long as the faults");
     }
 
+    /// Waits until that many requests hang, as when clients leave.
+    pub async fn until_hanging(&self, hanging: u64) {
+        let mut seen = self.hanging.subscribe();
+        seen.wait_for(|seen| *seen == hanging)
+            .await
+            .expect("the sender lives as long as the faults");
+    }
+
     /// How many faults still wait; rules without end count as one.
     pub fn waiting(&self) -> u64 {
         let each = |rule: &Rule| if rule.times == u32::MAX { 1 } else { u64::from(rule.times) };
@@ -225,7 +235,13 @@ impl Faults {
         }
     }
 
-    /// What changes at the next [`Faults::release`].
+    /// Hangs until something changes in `releases`.
+    pub(super) async fn hang(&self, mut releases: watch::Receiver<u64>) {
+        let _guard = Hanging::new(&self.hanging);
+        releases.changed().await.expect("the sender lives as long as the faults");
+    }
+
+    /// What changes at the next [`Faults::release`]; to be had before a hang is taken.
     pub(super) fn releases(&self) -> watch::Receiver<u64> {
         self.releases.subscribe()
     }
@@ -244,5 +260,21 @@ impl Faults {
 
     fn rules(&self) -> std::sync::MutexGuard<'_, Vec<Rule>> {
         self.rules.lock().expect("nothing panics while it holds the rules")
+    }
+}
+
+/// Counts a request that hangs, until it goes on or its connection is dropped.
+struct Hanging<'a>(&'a watch::Sender<u64>);
+
+impl<'a> Hanging<'a> {
+    fn new(count: &'a watch::Sender<u64>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Hanging<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
     }
 }

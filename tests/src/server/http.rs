@@ -54,7 +54,7 @@ impl Front {
         if let Some(latency) = self.faults.take_latency(kind, &target) {
             tokio::time::sleep(latency).await;
         }
-        let mut releases = self.faults.releases();
+        let releases = self.faults.releases();
         let (method, headers) = (parts.method.clone(), parts.headers.clone());
         let mut whole = true;
         let reply = match self.faults.take_fault(kind, &target) {
@@ -74,7 +74,7 @@ impl Front {
                 return Err(Dropped);
             }
             Some(Fault::Hang) => {
-                releases.changed().await.map_err(|_| Dropped)?;
+                self.faults.hang(releases).await;
                 self.process(parts, kind, body).await?
             }
             Some(Fault::Truncate) => {
@@ -119,7 +119,7 @@ impl Front {
             if status != StatusCode::OK && status != StatusCode::PARTIAL_CONTENT {
                 headers.remove(header::CONTENT_LENGTH);
             }
-        } else {
+        } else if status != StatusCode::NO_CONTENT {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         let cut = !whole && !body.is_empty();

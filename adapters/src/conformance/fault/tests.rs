@@ -61,6 +61,15 @@ fn check(arrange: impl Fn(&FaultTier), expected: &Expect) {
 }
 
 #[test]
+fn a_call_is_known_by_its_name() {
+    for call in Call::ALL {
+        assert_eq!(call.as_str().parse(), Ok(call));
+    }
+    let unknown: Result<Call, _> = "peek".parse();
+    assert_eq!(unknown.map_err(|error| error.kind()), Err(ErrorKind::Invalid));
+}
+
+#[test]
 fn calls_are_counted_by_their_kind() {
     let counts = expect![[r#"
         read 1

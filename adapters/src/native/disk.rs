@@ -1,0 +1,301 @@
+//! The disk tier: entries in a directory that one process owns.
+//!
+//! Bodies to 32 KiB are appended to segments, larger ones are a file each; both describe themselves, with their key,
+//! metadata and checksums. The index is in memory, ordered by key, and on disk as a snapshot with a journal; where
+//! that is missing or torn it is rebuilt from the records, in the background, while reads are served.
+//!
+//! # What is trusted after a crash
+//!
+//! A checksum tells torn bytes, but not old ones: after a power loss a file system was seen to bring back thousands of
+//! old bodies with right checksums, where nothing had waited for the device. Names and records hold a generation,
+//! so that an old body never answers for a newer index; but the index itself may be an old one too, and with it would
+//! be lost any note that something was about to be overwritten. So with [`Durability::Checkpoint`], where nothing waits
+//! for the device, *every* entry is [`Suspect`](Read::Suspect) after an unclean start, not only those newer than the
+//! last checkpoint: it is compared with the cold tier once, when it is first read. The other levels make an
+//! [announcement](StorageTier::announce) durable before the cold tier is told, so that there only what was announced and
+//! then not overwritten is suspect.
+//!
+//! `head` answers `None` for a suspect entry, since it has no way to say so; `write` and `patch` clear the suspicion,
+//! `patch` because the storage compared the version with the cold tier before. Patched metadata lies in the index
+//! alone. Where the index is lost, the metadata of the last write is back, perhaps with a longer life than it was left
+//! with: but then the entry is suspect, and the cold tier is asked.
+
+use core::ops::Range;
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+};
+
+use async_trait::async_trait;
+use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata};
+use tokio::{runtime::Handle, sync::Semaphore};
+
+use crate::tier::{Listing, Page, Patched, Properties, Read, StorageTier, Stored, Usage};
+use inner::{Call, Inner};
+use read::Found;
+use recover::Phase;
+use upkeep::Upkeep;
+
+mod files;
+mod index;
+mod inner;
+mod journal;
+mod load;
+mod log;
+mod options;
+mod order;
+mod read;
+mod reclaim;
+mod record;
+mod recover;
+mod room;
+mod segments;
+mod state;
+mod upkeep;
+mod wire;
+
+pub use options::{DiskOptions, Durability};
+
+/// How many writes run at once; more wait.
+const WRITES_MAX: usize = 64;
+
+/// A tier that keeps its entries in a directory, and finds them again after a restart.
+///
+/// Small entries that are in the page cache are read at once; everything else runs on the runtime's blocking threads
+/// (on the caller's own thread where there is no tokio runtime). A write waits where 64 others run.
+///
+/// ```
+/// use tiered_storage::native::disk::{DiskOptions, DiskTier};
+/// use tiered_storage::tier::{Read, StorageTier, Stored};
+/// use tiered_storage::{Key, Metadata, Timestamp};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tiered_storage::Error> {
+/// # let directory = tempfile::tempdir().expect("a temporary directory");
+/// # let path = directory.path();
+/// let disk = DiskTier::open(path, DiskOptions::new().size_bytes_max(1 << 30))?;
+/// let key = Key::new("greeting")?;
+/// let metadata = Metadata::new(key.clone(), 5, Timestamp::from_millis(0));
+/// disk.write(&key, Stored { metadata, body: "hello".into() }).await?;
+/// assert!(matches!(disk.read(&key, None).await?, Read::Found(stored) if stored.body == "hello"));
+/// disk.close().await
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct DiskTier {
+    inner: Arc<Inner>,
+    upkeep: Arc<Mutex<Upkeep>>,
+    writes: Arc<Semaphore>,
+}
+
+/// Where the body of an entry lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Location {
+    /// The file.
+    pub path: PathBuf,
+    /// The bytes of the body in it.
+    pub body: Range<u64>,
+}
+
+impl DiskTier {
+    /// Opens a directory, which is made if it is not there. It takes time in proportion to the entries if the index is
+    /// whole (about 0.3 ms per 1,000); otherwise it returns at once, and the index is rebuilt behind.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for options out of range or a path that is not a directory, `Denied` where it cannot be written,
+    /// `Unavailable` if it is open already, in this process or another.
+    pub fn open(path: impl AsRef<Path>, options: DiskOptions) -> Result<Self, Error> {
+        let settings = options.settle()?;
+        let opened = load::open(path.as_ref(), &settings)?;
+        let load::Opened { layout, lock, state, log } = opened;
+        let inner = Arc::new(Inner::new(layout, settings, state, log, lock));
+        let upkeep = Upkeep::spawn(&inner)
+            .map_err(|error| files::failure(error, "starting the upkeep of the disk tier"))?;
+        Ok(Self {
+            inner,
+            upkeep: Arc::new(Mutex::new(upkeep)),
+            writes: Arc::new(Semaphore::new(WRITES_MAX)),
+        })
+    }
+
+    /// Where the body of an entry lies at this moment; `None` if it is not in the index. For inspection: a later
+    /// write, and reclaiming, moves it.
+    pub fn locate(&self, key: &Key) -> Option<Location> {
+        self.inner.locate(key).map(|(path, body)| Location { path, body })
+    }
+
+    /// How many reads met an entry that was not what was written, since the tier was opened.
+    pub fn corrupt_reads(&self) -> u64 {
+        self.inner.corrupt_reads.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes all entries take on disk, with keys, metadata, framing, and space that is not reclaimed yet:
+    /// what [`DiskOptions::size_bytes_max`] limits.
+    pub fn disk_bytes(&self) -> u64 {
+        self.inner.lock().disk_bytes
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let inner = Arc::clone(&self.inner);
+        let Ok(runtime) = Handle::try_current() else { return work(&inner) };
+        match runtime.spawn_blocking(move || work(&inner)).await {
+            Ok(result) => result,
+            Err(error) if error.is_cancelled() => {
+                Err(Error::new(ErrorKind::Unavailable, "the runtime is shutting down"))
+            }
+            Err(error) => {
+                Err(Error::new(ErrorKind::Internal, "the disk tier panicked").with_source(error))
+            }
+        }
+    }
+
+    /// Waits until recovery has come as far as `phase`.
+    async fn recovered(&self, phase: Phase) {
+        let mut phases = self.inner.phase.subscribe();
+        // The sender lives as long as `inner`, so this ends by the phase alone.
+        let _ = phases.wait_for(|reached| *reached >= phase).await;
+    }
+
+    /// Reads an entry that the index does not have yet.
+    async fn read_unknown(&self, key: &Key) -> Result<Read, Error> {
+        let wanted = key.clone();
+        if let Some(read) = self.blocking(move |inner| inner.probe(&wanted)).await? {
+            return Ok(read);
+        }
+        self.recovered(Phase::Measuring).await;
+        let key = key.clone();
+        Ok(self.blocking(move |inner| inner.read(&key)).await?.unwrap_or(Read::Missing))
+    }
+}
+
+impl Drop for DiskTier {
+    fn drop(&mut self) {
+        self.upkeep.lock().unwrap_or_else(PoisonError::into_inner).stop(&self.inner);
+        self.inner.phase.send_replace(Phase::Stopped);
+    }
+}
+
+#[async_trait]
+impl StorageTier for DiskTier {
+    fn properties(&self) -> Properties {
+        let settings = &self.inner.settings;
+        Properties {
+            is_volatile: false,
+            is_guarded: true,
+            wants_announcements: settings.durability != Durability::Checkpoint,
+            entry_bytes_max: settings.entry_bytes_max(),
+            items_max: settings.items_max,
+        }
+    }
+
+    async fn read(&self, key: &Key, _unless: Option<&ETag>) -> Result<Read, Error> {
+        match self.inner.find(key)? {
+            Found::Missing => Ok(Read::Missing),
+            Found::Unknown => self.read_unknown(key).await,
+            Found::Spot(spot) => {
+                if let Some(read) = spot.read_cached() {
+                    return Ok(read);
+                }
+                let key = key.clone();
+                Ok(self.blocking(move |inner| inner.read(&key)).await?.unwrap_or(Read::Missing))
+            }
+        }
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
+        let Found::Spot(spot) = self.inner.find(key)? else { return Ok(None) };
+        if spot.entry.is_suspect {
+            return Ok(None);
+        }
+        if let Some(metadata) = spot.head_cached() {
+            return Ok(Some(metadata));
+        }
+        let key = key.clone();
+        let found = self.blocking(move |inner| inner.head(&key)).await?;
+        Ok(found.filter(|(spot, _)| !spot.entry.is_suspect).map(|(_, metadata)| metadata))
+    }
+
+    async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
+        let call = Call::begin(&self.inner, key)?;
+        if self.inner.settings.size_bytes_max.is_some() {
+            self.recovered(Phase::ReadingObjects).await;
+        }
+        let permit = Arc::clone(&self.writes).acquire_owned().await;
+        self.blocking(move |inner| {
+            let _permit = permit;
+            inner.write(&call, &entry)
+        })
+        .await?;
+        Ok(None)
+    }
+
+    async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
+        let call = Call::begin(&self.inner, key)?;
+        let metadata = metadata.clone();
+        self.blocking(move |inner| inner.patch(&call, &metadata)).await
+    }
+
+    async fn remove(&self, keys: &[Key]) -> Result<(), Error> {
+        let begin = |key| Call::begin(&self.inner, key);
+        let calls = keys.iter().map(begin).collect::<Result<Vec<_>, Error>>()?;
+        self.blocking(move |inner| inner.remove(&calls)).await
+    }
+
+    async fn list(&self, page: Page<'_>) -> Result<Listing, Error> {
+        self.recovered(Phase::Complete).await;
+        let state = self.inner.lock();
+        state.check_open()?;
+        let limit = page.limit.max(1);
+        let found = state.index.matching(page.prefix, page.after);
+        let mut keys: Vec<Key> = found.take(limit + 1).map(|entry| entry.key.clone()).collect();
+        let has_more = keys.len() > limit;
+        keys.truncate(limit);
+        let next = keys.last().filter(|_| has_more).map(|key| key.as_str().into());
+        Ok(Listing { keys, next })
+    }
+
+    async fn usage(&self) -> Result<Usage, Error> {
+        let state = self.inner.lock();
+        state.check_open()?;
+        Ok(Usage {
+            bytes: state.index.body_bytes(),
+            items: state.index.len() as u64,
+            evictions: Some(state.evictions),
+        })
+    }
+
+    async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {
+        let call = Call::begin(&self.inner, key)?;
+        let seen = seen.clone();
+        self.blocking(move |inner| inner.remove_version(&call, &seen)).await
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        self.blocking(Inner::clear).await
+    }
+
+    async fn announce(&self, key: &Key) -> Result<(), Error> {
+        if self.inner.settings.durability == Durability::Checkpoint {
+            return Ok(());
+        }
+        let key = key.clone();
+        self.blocking(move |inner| inner.announce(&key)).await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        let upkeep = Arc::clone(&self.upkeep);
+        self.blocking(move |inner| {
+            upkeep.lock().unwrap_or_else(PoisonError::into_inner).stop(inner);
+            inner.close()
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

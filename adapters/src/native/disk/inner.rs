@@ -1,0 +1,399 @@
+//! The calls that change something, as they run on a thread that may block.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64},
+    },
+};
+
+use tiered_storage_core::{
+    Error, ErrorKind, Key, Metadata,
+    format::{Audience, encode},
+};
+use tokio::sync::watch;
+
+use super::{
+    files::{Layout, failure, is_out_of_room, sync_folder},
+    index::{Entry, Overlay, Place},
+    load::{create_data, leave_mark},
+    log::Log,
+    options::{Durability, Settings},
+    record::{SEGMENT_HEADER_BYTES, object_bytes, object_footer, record, record_bytes},
+    recover::Phase,
+    room::{Need, Room},
+    segments::Segments,
+    state::State,
+    upkeep::discard,
+};
+use crate::tier::{Patched, Stored};
+
+/// How many bytes of changes may wait in memory before they are written to the journal.
+const UNWRITTEN_BYTES_MAX: usize = 256 << 10;
+
+/// What all handles of one directory share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) layout: Layout,
+    pub(super) settings: Settings,
+    state: Mutex<State>,
+    /// Tells those who wait for room that some was given back.
+    pub(super) changed: Condvar,
+    pub(super) log: Log,
+    /// Held shared while something is written below the data root, and alone while that is exchanged.
+    pub(super) gate: RwLock<()>,
+    /// Held while a segment is reclaimed.
+    pub(super) reclaiming: Mutex<()>,
+    pub(super) phase: watch::Sender<Phase>,
+    pub(super) corrupt_reads: AtomicU64,
+    pub(super) is_stopping: AtomicBool,
+    /// Wakes the upkeep before its interval is over.
+    pub(super) alarm: (Mutex<bool>, Condvar),
+    /// Held open, and so locked, until the tier is closed or nothing can write any more.
+    lock: Mutex<Option<File>>,
+    #[cfg(test)]
+    pub(super) faults: super::tests::Faults,
+}
+
+/// A call that changes a key and was begun. Dropping it ends the call.
+#[derive(Debug)]
+pub(super) struct Call {
+    inner: Arc<Inner>,
+    pub(super) key: Key,
+    pub(super) generation: u64,
+}
+
+impl Call {
+    pub(super) fn begin(inner: &Arc<Inner>, key: &Key) -> Result<Self, Error> {
+        let mut state = inner.lock();
+        state.check_open()?;
+        let generation = state.begin(key);
+        Ok(Self { inner: Arc::clone(inner), key: key.clone(), generation })
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.inner.lock().end(&self.key);
+    }
+}
+
+impl Inner {
+    pub(super) fn new(
+        layout: Layout,
+        settings: Settings,
+        state: State,
+        log: Log,
+        lock: File,
+    ) -> Self {
+        let phase = if state.recovery.is_some() { Phase::ReadingSegments } else { Phase::Complete };
+        Self {
+            layout,
+            settings,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            log,
+            gate: RwLock::new(()),
+            reclaiming: Mutex::new(()),
+            phase: watch::Sender::new(phase),
+            corrupt_reads: AtomicU64::new(0),
+            is_stopping: AtomicBool::new(false),
+            alarm: (Mutex::new(false), Condvar::new()),
+            lock: Mutex::new(Some(lock)),
+            #[cfg(test)]
+            faults: super::tests::Faults::default(),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self, call: &Call, entry: &Stored) -> Result<(), Error> {
+        let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let line = encode(&entry.metadata, Audience::Local);
+        let line_bytes = u16::try_from(line.len()).map_err(|_| {
+            Error::new(ErrorKind::Invalid, "the metadata takes more than 64 KiB; shorten it")
+        })?;
+        let body_bytes = entry.body.len() as u64;
+        let need = if body_bytes <= self.settings.inline_bytes_max {
+            Need::Record(record_bytes(call.key.len(), line.len(), body_bytes))
+        } else {
+            Need::Object(object_bytes(call.key.len(), line.len(), body_bytes))
+        };
+        self.check_limit(need)?;
+        let mut is_retry = false;
+        loop {
+            let room = self.make_room(need)?;
+            let place = match self.store(call, &line, &entry.body, &room) {
+                Ok(place) => place,
+                Err((error, path)) => {
+                    self.give_back(&room, path);
+                    if is_out_of_room(&error) && !is_retry {
+                        is_retry = true;
+                        self.evict_for(need);
+                        continue;
+                    }
+                    return Err(failure(error, "writing an entry"));
+                }
+            };
+            self.publish(Entry {
+                key: call.key.clone(),
+                generation: call.generation,
+                body_bytes,
+                line_bytes,
+                place,
+                is_suspect: false,
+                is_announced: false,
+                overlay: None,
+            });
+            return Ok(());
+        }
+    }
+
+    /// Replaces the metadata of the entry that `metadata` is of.
+    pub(super) fn patch(&self, call: &Call, metadata: &Metadata) -> Result<Patched, Error> {
+        let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let Some((spot, found)) = self.head(&call.key)? else { return Ok(Patched::Missing) };
+        if !found.is_same_version(metadata) {
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "the disk tier has another version; read it again",
+            ));
+        }
+        let mut state = self.lock();
+        if state.is_overtaken(&call.key, call.generation) || !spot.is_current(&state) {
+            return Ok(Patched::Missing);
+        }
+        state.patch(&call.key, Overlay::of(metadata));
+        let mark = state.appended;
+        drop(state);
+        self.settle_change(mark, self.settings.durability != Durability::Checkpoint)?;
+        Ok(Patched::Done(None))
+    }
+
+    pub(super) fn remove(&self, calls: &[Call]) -> Result<(), Error> {
+        let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        for call in calls {
+            state.remove(&call.key, call.generation);
+        }
+        let mark = state.appended;
+        if state.segments.has_reclaimable() {
+            self.ring();
+        }
+        self.dispose(state);
+        self.settle_change(mark, self.settings.durability == Durability::Full)
+    }
+
+    pub(super) fn remove_version(&self, call: &Call, seen: &Metadata) -> Result<bool, Error> {
+        let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let Some((spot, found)) = self.head(&call.key)? else { return Ok(false) };
+        let mut state = self.lock();
+        if !found.is_same_version(seen) || !spot.is_current(&state) {
+            return Ok(false);
+        }
+        state.remove(&call.key, call.generation);
+        let mark = state.appended;
+        self.dispose(state);
+        self.settle_change(mark, self.settings.durability == Durability::Full)?;
+        Ok(true)
+    }
+
+    /// Makes sure that no copy of `key` that is there now is trusted after a crash.
+    pub(super) fn announce(&self, key: &Key) -> Result<(), Error> {
+        let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        state.check_open()?;
+        let may_return =
+            state.index.find(key).is_some() || state.is_changing(key) || state.recovery.is_some();
+        if may_return {
+            state.announce(key);
+        }
+        // An entry that is gone must stay gone: that it went is in the journal, but perhaps not yet on the device.
+        let mark = if may_return { state.appended } else { state.removed_at };
+        drop(state);
+        self.log.sync(self, mark).map_err(|error| failure(error, "announcing a change"))
+    }
+
+    /// Exchanges the data root for an empty one; what is deleted afterwards is no longer counted.
+    pub(super) fn clear(&self) -> Result<(), Error> {
+        let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        state.check_open()?;
+        let barrier = state.next_generation();
+        drop(state);
+        let trash = self.layout.trash(barrier);
+        let exchange = || {
+            fs::rename(self.layout.data(), &trash)?;
+            create_data(&self.layout)?;
+            self.log.restart(&self.layout, self.settings.durability)
+        };
+        exchange().map_err(|error| {
+            self.log.give_up();
+            failure(error, "clearing the directory")
+        })?;
+        let mut state = self.lock();
+        let segments = Segments::new(
+            self.layout.clone(),
+            self.settings.durability,
+            self.settings.segment_bytes,
+        );
+        state.reset(segments, barrier);
+        drop(state);
+        self.phase.send_if_modified(|phase| {
+            let is_over = *phase < Phase::Complete;
+            if is_over {
+                *phase = Phase::Complete;
+            }
+            is_over
+        });
+        self.changed.notify_all();
+        discard(trash);
+        Ok(())
+    }
+
+    /// Makes everything durable and says so, then lets the directory go.
+    pub(super) fn close(&self) -> Result<(), Error> {
+        self.lock().is_closed = true;
+        self.changed.notify_all();
+        let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock.is_none() {
+            return Ok(());
+        }
+        let is_complete = *self.phase.borrow() == Phase::Complete;
+        self.phase.send_replace(Phase::Stopped);
+        let finish = || {
+            let dirty = self.lock().segments.take_dirty();
+            dirty.iter().try_for_each(|segment| segment.sync())?;
+            if is_complete && self.log.is_whole() {
+                let generation = self.log.snapshot(self)?;
+                leave_mark(&self.layout, generation)?;
+            }
+            Ok(())
+        };
+        let result = finish().map_err(|error| failure(error, "closing the directory"));
+        *lock = None;
+        result
+    }
+
+    /// Wakes the upkeep.
+    pub(super) fn ring(&self) {
+        *self.alarm.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.alarm.1.notify_all();
+    }
+
+    /// The most that could ever be stored is known, so that an entry beyond it costs nothing else its place.
+    fn check_limit(&self, need: Need) -> Result<(), Error> {
+        let bytes = match need {
+            Need::Object(bytes) => bytes,
+            Need::Record(bytes) => bytes + SEGMENT_HEADER_BYTES,
+        };
+        match self.settings.size_bytes_max {
+            Some(max) if bytes > max => {
+                Err(Error::new(ErrorKind::Full, "the entry is larger than the disk tier's limit"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn store(
+        &self,
+        call: &Call,
+        line: &str,
+        body: &[u8],
+        room: &Room,
+    ) -> Result<Place, (io::Error, Option<PathBuf>)> {
+        #[cfg(test)]
+        self.faults.check().map_err(|error| (error, None))?;
+        match room {
+            Room::Record(allotted, _) => {
+                let record = record(allotted.file.salt, call.generation, &call.key, line, body);
+                let is_durable = self.settings.durability != Durability::Checkpoint;
+                let written = allotted.file.write(&record, allotted.at);
+                written
+                    .and_then(|()| if is_durable { allotted.file.sync() } else { Ok(()) })
+                    .map_err(|error| (error, None))?;
+                Ok(Place::Segment { segment: allotted.segment, at: allotted.at })
+            }
+            Room::Object(_) => {
+                let new = self.layout.new().join(format!("{:016x}", call.generation));
+                match self.store_object(call, line, body, &new) {
+                    Ok(()) => Ok(Place::Object),
+                    Err(error) => Err((error, Some(new))),
+                }
+            }
+        }
+    }
+
+    fn store_object(&self, call: &Call, line: &str, body: &[u8], new: &PathBuf) -> io::Result<()> {
+        let footer = object_footer(call.generation, &call.key, line, body);
+        let mut file = File::create(new)?;
+        file.write_all(body)?;
+        file.write_all(&footer)?;
+        if self.settings.durability != Durability::Checkpoint {
+            file.sync_data()?;
+        }
+        drop(file);
+        let path = self.layout.object(&call.key, call.generation);
+        if let Err(error) = fs::rename(new, &path) {
+            let folder = path.parent().expect("an object lies in a folder");
+            if error.kind() != io::ErrorKind::NotFound || folder.exists() {
+                return Err(error);
+            }
+            fs::create_dir_all(folder)?;
+            if self.settings.durability != Durability::Checkpoint {
+                sync_folder(&self.layout.objects())?;
+            }
+            fs::rename(new, &path)?;
+        }
+        if self.settings.durability == Durability::Full {
+            sync_folder(path.parent().expect("an object lies in a folder"))?;
+        }
+        Ok(())
+    }
+
+    /// Lets readers see an entry, unless a later call for its key was begun.
+    fn publish(&self, mut entry: Entry) {
+        let mut state = self.lock();
+        state.holders -= 1;
+        if state.is_overtaken(&entry.key, entry.generation) {
+            state.bury(&entry);
+        } else {
+            let max = self.settings.items_max.unwrap_or(u64::MAX);
+            while state.index.len() as u64 >= max && state.index.find(&entry.key).is_none() {
+                state.evict();
+            }
+            entry.is_announced = state.is_announced(&entry.key, entry.generation);
+            state.put(entry);
+        }
+        let mark = state.appended;
+        if state.segments.has_reclaimable() {
+            self.ring();
+        }
+        self.changed.notify_all();
+        self.dispose(state);
+        // What fails here is remembered by the journal, and the entry itself is whole.
+        let _ = self.settle_change(mark, false);
+    }
+
+    /// Bounds what waits in memory, and makes changes up to `mark` durable where that is asked for.
+    fn settle_change(&self, mark: u64, is_durable: bool) -> Result<(), Error> {
+        let result = if is_durable {
+            self.log.sync(self, mark)
+        } else if self.lock().unwritten.len() > UNWRITTEN_BYTES_MAX {
+            self.log.flush(self)
+        } else {
+            Ok(())
+        };
+        result.map_err(|error| failure(error, "writing the journal"))
+    }
+}

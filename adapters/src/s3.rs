@@ -1,0 +1,297 @@
+//! The S3 tier: one object per entry, body and metadata in one request.
+//!
+//! Everything in here is requests, responses and decisions: it reads no clock, opens no connection and knows no
+//! runtime. The host brings those as an [`Http`] and an [`Environment`].
+//!
+//! An entry's metadata is one header of its object, `x-amz-meta-tiered-storage`, in the same `PUT` as the body, so
+//! the two cannot come apart. Objects that other programs wrote are entries too: what S3 says of them is their
+//! metadata. How keys become names is told in `keys`.
+
+use core::fmt;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use async_trait::async_trait;
+use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata, format};
+
+use crate::tier::{Listing, Page, Patched, Read, StorageTier, Stored, Usage};
+
+mod client;
+mod config;
+mod credentials;
+mod failure;
+#[cfg(test)]
+mod fake;
+mod http;
+mod keys;
+mod limit;
+mod list;
+mod remove;
+mod request;
+mod response;
+mod retry;
+mod sign;
+mod skew;
+mod xml;
+
+pub use config::{Addressing, S3TierBuilder};
+pub use credentials::{
+    Anonymous, Credentials, CredentialsProvider, EnvironmentCredentials, StaticCredentials,
+};
+pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response};
+pub use sign::{Scope, Sign};
+
+use client::Client;
+use failure::Failure;
+use keys::{Name, Names};
+use request::Call;
+
+/// How often a patch is tried while others patch the same object.
+const PATCHES_MAX: u32 = 3;
+
+/// A tier that keeps its entries in a bucket of S3, or of any store that speaks its protocol.
+///
+/// Every request is signed, limited in time, and tried again where that can help; the number of requests at once is
+/// bounded. A clone shares all of that. A read or write is one request; [`StorageTier::patch`] is one (the body stays in
+/// S3; it must be of at most 5 GB, and headers that others gave their objects, such as `Cache-Control`, are lost);
+/// 1,000 removals are one; 1,000 listed keys are one, and one more at the end of a listing with a prefix.
+///
+/// Listing relies on the byte order of general purpose buckets; directory buckets (S3 Express) have none.
+///
+/// ```no_run
+/// # fn main() -> Result<(), tiered_storage::Error> {
+/// use tiered_storage::s3::{S3Tier, StaticCredentials};
+///
+/// let cold = S3Tier::builder("assets")
+///     .endpoint("http://127.0.0.1:9000")
+///     .region("eu-central-1")
+///     .credentials(StaticCredentials::new("AKIAIOSFODNN7EXAMPLE", "the secret"))
+///     .prefix("cache/")
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct S3Tier(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    names: Names,
+    /// Whether an answer has shown that the bucket exists: a `HEAD` cannot tell a missing bucket from a missing object.
+    has_seen_bucket: AtomicBool,
+    /// Whether the server has shown that it cannot remove many objects at once.
+    removes_singly: AtomicBool,
+}
+
+impl S3Tier {
+    /// Starts the configuration of a tier in `bucket`.
+    pub fn builder(bucket: impl Into<String>) -> S3TierBuilder {
+        S3TierBuilder::new(bucket.into())
+    }
+
+    fn new(client: Client, names: Names) -> Self {
+        Self(Arc::new(Inner {
+            client,
+            names,
+            has_seen_bucket: AtomicBool::new(false),
+            removes_singly: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl fmt::Debug for S3Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client = &self.0.client;
+        let region = client.learnt().region.clone();
+        f.debug_struct("S3Tier")
+            .field("bucket", &client.address.bucket)
+            .field("host", &client.address.host(&region))
+            .field("region", &region)
+            .field("prefix", &self.0.names.prefix())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn error(&self, failure: &Failure) -> Error {
+        self.client.error(failure)
+    }
+
+    async fn read(&self, key: &Key, unless: Option<&ETag>) -> Result<Read, Error> {
+        let name = self.names.name(key);
+        let mut response = match self.client.send(&Call::get(name.as_str(), unless)).await {
+            Ok(response) => response,
+            Err(failure) if failure.is_missing() => return Ok(Read::Missing),
+            Err(failure) => return Err(self.error(&failure)),
+        };
+        self.has_seen_bucket.store(true, Ordering::Relaxed);
+        if response.status == 304 {
+            return Ok(Read::Unchanged);
+        }
+        if matches!(name, Name::Hashed(_)) {
+            let (_, body) =
+                keys::open(&response.body).filter(|(found, _)| found == key).ok_or_else(|| {
+                    let message = "the object does not start with its key; write the entry again";
+                    Error::new(ErrorKind::Corrupt, message)
+                })?;
+            response.body = body;
+        }
+        let metadata = response::metadata(key, &response, self.client.environment.now())?;
+        Ok(Read::Found(Stored { metadata, body: response.body }))
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
+        let name = self.names.name(key);
+        let call = Call::head(name.as_str());
+        let failure = match self.client.send(&call).await {
+            Ok(response) => return self.headed(key, &response).map(Some),
+            Err(failure) => failure,
+        };
+        if !self.needs_reason(&failure) {
+            return if failure.is_missing() { Ok(None) } else { Err(self.error(&failure)) };
+        }
+        // The answer to a HEAD has no body, so nothing says why; the answer to a GET does, and the client mends
+        // what can be mended.
+        match self.client.send(&Call::get_start(name.as_str(), 1)).await {
+            Err(reason) if reason.is_missing() => {
+                self.has_seen_bucket.store(true, Ordering::Relaxed);
+                return Ok(None);
+            }
+            Err(reason) if reason.status() != 416 => return Err(self.error(&reason)),
+            _ => {}
+        }
+        match self.client.send(&call).await {
+            Ok(response) => self.headed(key, &response).map(Some),
+            Err(failure) if failure.is_missing() => Ok(None),
+            Err(failure) => Err(self.error(&failure)),
+        }
+    }
+
+    fn headed(&self, key: &Key, response: &Response) -> Result<Metadata, Error> {
+        self.has_seen_bucket.store(true, Ordering::Relaxed);
+        response::metadata(key, response, self.client.environment.now())
+    }
+
+    fn needs_reason(&self, failure: &Failure) -> bool {
+        let is_unclear = matches!(failure.status(), 301 | 307 | 400 | 401 | 403)
+            || (failure.status() == 404 && !self.has_seen_bucket.load(Ordering::Relaxed));
+        is_unclear && failure.code().is_empty()
+    }
+
+    async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
+        let Stored { metadata, body } = entry;
+        format::check_size(&metadata)?;
+        let is_as_given = !metadata.is_compressed() && body.len() as u64 == metadata.size();
+        let call = match self.names.name(key) {
+            Name::Open(name) => {
+                let known = metadata.checksum().filter(|_| is_as_given);
+                Call::put(&name, &metadata, body, known)
+            }
+            Name::Hashed(name) => Call::put(&name, &metadata, keys::seal(key, &body), None),
+        };
+        let response = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
+        self.has_seen_bucket.store(true, Ordering::Relaxed);
+        Ok(response::etag(&response))
+    }
+
+    async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
+        format::check_size(metadata)?;
+        let etag = match &metadata.etag {
+            Some(etag) => etag.clone(),
+            None => match self.head(key).await? {
+                None => return Ok(Patched::Missing),
+                Some(found) if !found.is_same_version(metadata) => return Err(changed()),
+                Some(found) => found.etag.ok_or_else(no_versions)?,
+            },
+        };
+        self.copy(key, metadata, etag).await
+    }
+
+    async fn copy(&self, key: &Key, metadata: &Metadata, etag: ETag) -> Result<Patched, Error> {
+        let name = self.names.name(key);
+        let mut etag = etag;
+        for _ in 0..PATCHES_MAX {
+            let call = Call::copy(&self.client.address.bucket, name.as_str(), metadata, &etag);
+            match self.client.send(&call).await {
+                Ok(response) => {
+                    return Ok(Patched::Done(response::copied(&response.body, &etag).flatten()));
+                }
+                Err(failure) if failure.is_missing() => return Ok(Patched::Missing),
+                Err(failure) if failure.is_conflict() => {}
+                Err(failure) => return Err(self.error(&failure)),
+            }
+            // Another patch can have given the object a new ETag: someone else's, or an earlier attempt of this
+            // one, whose answer was lost.
+            match self.head(key).await? {
+                None => return Ok(Patched::Missing),
+                Some(found) if !found.is_same_version(metadata) => break,
+                Some(found) if is_patched(&found, metadata) => {
+                    return Ok(Patched::Done(found.etag));
+                }
+                Some(found) => etag = found.etag.ok_or_else(no_versions)?,
+            }
+        }
+        Err(changed())
+    }
+}
+
+/// Whether `found` is what patching with `metadata` leaves.
+fn is_patched(found: &Metadata, metadata: &Metadata) -> bool {
+    let stored = |metadata| format::encode(metadata, format::Audience::Shared);
+    metadata.write_id().is_some() && stored(found) == stored(metadata)
+}
+
+fn changed() -> Error {
+    Error::new(ErrorKind::Conflict, "the object was changed meanwhile; read it again")
+}
+
+fn no_versions() -> Error {
+    let message =
+        "the endpoint gives objects no ETag, so they cannot be patched safely; use another";
+    Error::new(ErrorKind::Invalid, message)
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl StorageTier for S3Tier {
+    async fn read(&self, key: &Key, unless: Option<&ETag>) -> Result<Read, Error> {
+        self.0.read(key, unless).await.map_err(|error| error.with_key(key))
+    }
+
+    async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
+        self.0.head(key).await.map_err(|error| error.with_key(key))
+    }
+
+    async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
+        self.0.write(key, entry).await.map_err(|error| error.with_key(key))
+    }
+
+    async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
+        self.0.patch(key, metadata).await.map_err(|error| error.with_key(key))
+    }
+
+    async fn remove(&self, keys: &[Key]) -> Result<(), Error> {
+        self.0.remove(keys).await
+    }
+
+    async fn list(&self, page: Page<'_>) -> Result<Listing, Error> {
+        self.0.list(page).await
+    }
+
+    async fn usage(&self) -> Result<Usage, Error> {
+        self.0.usage().await
+    }
+
+    async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {
+        self.0.remove_version(key, seen).await.map_err(|error| error.with_key(key))
+    }
+
+    async fn clear(&self) -> Result<(), Error> {
+        self.0.clear().await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+
+fn failed(status: u16, headers: &[(&str, &str)], body: &str) -> Box<Failure> {
+    let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let response = Response { status, headers, body: body.to_owned().into() };
+    examine(&Call::get("k", None), response).expect_err("a failure")
+}
+
+fn check(cases: &[(u16, &str)], expected: Expect) {
+    let mut lines = String::new();
+    for (status, code) in cases {
+        let failure = failed(*status, &[], &format!("<Error><Code>{code}</Code></Error>"));
+        lines.push_str(&format!("{}\n", failure.to_error("bkt", "h:1")));
+    }
+    expected.assert_eq(&lines);
+}
+
+#[test]
+fn each_error_says_what_to_do() {
+    check(
+        &[
+            (404, "NoSuchBucket"),
+            (400, "InvalidBucketName"),
+            (403, "AccessDenied"),
+            (403, "InvalidAccessKeyId"),
+            (403, "SignatureDoesNotMatch"),
+            (400, "ExpiredToken"),
+            (403, "RequestTimeTooSkewed"),
+            (400, "AuthorizationHeaderMalformed"),
+            (301, "PermanentRedirect"),
+            (403, "InvalidObjectState"),
+            (409, "OperationAborted"),
+            (412, "PreconditionFailed"),
+            (400, "XAmzContentSHA256Mismatch"),
+            (507, ""),
+            (403, "QuotaExceeded"),
+            (400, "EntityTooLarge"),
+            (501, "NotImplemented"),
+            (503, "SlowDown"),
+            (599, ""),
+            (400, "Unheard"),
+        ],
+        expect![[r#"
+            invalid: there is no bucket "bkt" at h:1; create it or correct its name (NoSuchBucket, status 404)
+            invalid: h:1 takes no bucket of the name "bkt"; correct it (InvalidBucketName, status 400)
+            denied: S3 does not allow it; check what the credentials may do with the bucket "bkt" (without s3:ListBucket a missing object is answered so, too) (AccessDenied, status 403)
+            denied: h:1 does not know the access key; check its id (InvalidAccessKeyId, status 403)
+            denied: S3 refused the signature; check the secret access key and the region, and that no proxy changes requests (SignatureDoesNotMatch, status 403)
+            denied: S3 refused the session token; give the tier new credentials (ExpiredToken, status 400)
+            denied: this host's clock is not h:1's; set it right (RequestTimeTooSkewed, status 403)
+            invalid: h:1 refused the request; check the configuration (AuthorizationHeaderMalformed, status 400)
+            invalid: the bucket "bkt" is in another place; correct region and endpoint (PermanentRedirect, status 301)
+            unavailable: the object is archived; restore it first (InvalidObjectState, status 403)
+            conflict: the object was changed meanwhile; read it again (OperationAborted, status 409)
+            conflict: the object was changed meanwhile; read it again (PreconditionFailed, status 412)
+            corrupt: the body is not what its checksum says; write it again (XAmzContentSHA256Mismatch, status 400)
+            full: h:1 has no room left; free some (status 507)
+            full: h:1 has no room left; free some (QuotaExceeded, status 403)
+            invalid: the object is too large for one request; make it smaller (EntityTooLarge, status 400)
+            invalid: h:1 does not do this; use another endpoint (NotImplemented, status 501)
+            unavailable: h:1 cannot answer now; try again later (SlowDown, status 503)
+            unavailable: h:1 failed; try again later (status 599)
+            invalid: h:1 refused the request; check the configuration (Unheard, status 400)
+        "#]],
+    );
+}
+
+#[test]
+fn the_servers_own_words_are_told_where_we_know_no_better_and_made_harmless() {
+    let body = "<Error><Code>Unheard</Code><Message>Too \u{1b}[31mred</Message></Error>";
+    let error = failed(400, &[("x-amz-request-id", "R7")], body).to_error("bkt", "h");
+    expect!["invalid: h refused the request: Too  (Unheard, status 400, request id R7)"]
+        .assert_eq(&error.to_string());
+    let body = format!("<Error><Code>Unheard</Code><Message>{}</Message></Error>", "m".repeat(999));
+    let error = failed(400, &[], &body).to_error("bkt", "h");
+    assert!(error.message().len() < 300, "{error}");
+}
+
+#[test]
+fn transports_failures_name_host_and_port_alone() {
+    let told = |kind| {
+        let cause = Cause::Http(HttpError { kind, message: "why".to_owned() });
+        Failure::bare(cause).to_error("bkt", "h:9000")
+    };
+    let error = told(HttpErrorKind::Connect);
+    assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Unavailable, false));
+    expect!["unavailable: no connection to h:9000; check the endpoint and the network"]
+        .assert_eq(&error.to_string());
+    let error = told(HttpErrorKind::Timeout);
+    assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Unavailable, true));
+}
+
+#[test]
+fn only_an_object_can_be_missing() {
+    assert!(failed(404, &[], "<Error><Code>NoSuchKey</Code></Error>").is_missing());
+    assert!(failed(404, &[], "").is_missing());
+    assert!(failed(404, &[], "<Error/>").is_missing());
+    assert!(!failed(404, &[], "<Error><Code>NoSuchBucket</Code></Error>").is_missing());
+    assert!(!failed(404, &[], "<html>nginx</html>").is_missing());
+    assert!(!failed(403, &[], "").is_missing());
+}
+
+#[test]
+fn a_status_of_no_change_answers_a_get_alone() {
+    let unchanged = || Response { status: 304, ..Response::default() };
+    assert!(examine(&Call::get("k", None), unchanged()).is_ok());
+    assert!(examine(&Call::delete("k"), unchanged()).is_err());
+}
+
+#[test]
+fn an_object_that_looks_like_an_error_is_an_object() {
+    let body = "<Error><Code>SlowDown</Code></Error>";
+    let response = || Response { status: 200, body: body.into(), ..Response::default() };
+    assert!(examine(&Call::get("k", None), response()).is_ok());
+    let put = examine(&Call::delete("k"), response());
+    assert_eq!(put.expect_err("an error").code(), "SlowDown");
+}

@@ -1,0 +1,288 @@
+//! A server that answers from a script, and a clock that moves only when everything waits for it.
+
+use core::{
+    fmt,
+    future::poll_fn,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    task::{Context, Poll, Waker},
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt::Write as _,
+    sync::{Arc, LazyLock, Mutex, MutexGuard},
+    task::Wake,
+};
+
+use async_trait::async_trait;
+use tiered_storage_core::Timestamp;
+use tracing::{
+    Dispatch, Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+    subscriber::with_default,
+};
+
+use super::{
+    Environment, Http, HttpError, HttpErrorKind, Request, Response, S3Tier, S3TierBuilder,
+    StaticCredentials,
+};
+
+/// 2026-01-01T00:00:00Z, when every script starts by this host's clock.
+pub(super) const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+
+/// How the server answers one request.
+#[derive(Clone, Debug)]
+pub(super) enum Reply {
+    Answer(Response),
+    /// The answer comes after so many milliseconds.
+    Late(u64, Response),
+    /// No answer ever comes.
+    Silence,
+    Fails(HttpErrorKind),
+}
+
+/// An answer with a body of text.
+pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Reply {
+    Reply::Answer(response(status, headers, body))
+}
+
+pub(super) fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+    let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    Response { status, headers, body: body.to_owned().into() }
+}
+
+/// An error document of S3.
+pub(super) fn fault(status: u16, code: &str) -> Reply {
+    answer(status, &[], &format!("<Error><Code>{code}</Code><RequestId>R1</RequestId></Error>"))
+}
+
+/// Script, clock and log of one test.
+#[derive(Clone)]
+pub(super) struct World(Arc<Mutex<State>>);
+
+struct State {
+    now: Timestamp,
+    script: VecDeque<Reply>,
+    sent: Vec<Request>,
+    log: String,
+    sleepers: BTreeMap<(Timestamp, u64), Waker>,
+    sleeper: u64,
+}
+
+impl World {
+    pub(super) fn new(script: impl IntoIterator<Item = Reply>) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            now: START,
+            script: script.into_iter().collect(),
+            sent: Vec::new(),
+            log: String::new(),
+            sleepers: BTreeMap::new(),
+            sleeper: 0,
+        })))
+    }
+
+    /// The configuration of a tier in this world: bucket `bkt` at `http://s3.test`.
+    pub(super) fn builder(&self) -> S3TierBuilder {
+        S3Tier::builder("bkt")
+            .endpoint("http://s3.test")
+            .credentials(StaticCredentials::new("AKID", "s3cr3t"))
+            .http(self.clone())
+            .environment(self.clone())
+    }
+
+    pub(super) fn tier(&self) -> S3Tier {
+        self.builder().build().expect("the configuration is right")
+    }
+
+    /// Runs `future`; whenever it waits, the clock moves to when something is due.
+    pub(super) fn run<F: Future>(&self, future: F) -> F::Output {
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        let waker = Waker::from(Arc::clone(&flag));
+        let mut future = pin!(future);
+        loop {
+            while flag.0.swap(false, Ordering::SeqCst) {
+                if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker))
+                {
+                    return output;
+                }
+            }
+            let sleeper = {
+                let mut state = self.state();
+                let due = state.sleepers.pop_first();
+                let ((at, _), waker) = due.expect("someone is due while someone waits");
+                state.now = state.now.max(at);
+                waker
+            };
+            sleeper.wake();
+        }
+    }
+
+    /// One line per request so far: when, what, and how it was signed.
+    pub(super) fn log(&self) -> String {
+        assert!(self.state().script.is_empty(), "the script is not at its end");
+        self.state().log.clone()
+    }
+
+    pub(super) fn sent(&self) -> Vec<Request> {
+        self.state().sent.clone()
+    }
+
+    pub(super) fn note(&self, text: &str) {
+        writeln!(self.state().log, "{text}").expect("a String takes every write");
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("no panic")
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        let id = {
+            let mut state = self.state();
+            state.sleeper += 1;
+            state.sleeper
+        };
+        let _leave = Leave(self, (at, id));
+        poll_fn(|context| {
+            let mut state = self.state();
+            if state.now >= at {
+                return Poll::Ready(());
+            }
+            state.sleepers.insert((at, id), context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
+    }
+}
+
+struct Leave<'a>(&'a World, (Timestamp, u64));
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.state().sleepers.remove(&self.1);
+    }
+}
+
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Environment for World {
+    fn now(&self) -> Timestamp {
+        self.state().now
+    }
+
+    async fn sleep(&self, ms: u64) {
+        let at = self.state().now.plus_millis(ms);
+        self.sleep_until(at).await;
+    }
+
+    /// The worst that chance can do.
+    fn random(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+#[async_trait]
+impl Http for World {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let reply = {
+            let mut state = self.state();
+            let reply = state.script.pop_front();
+            let line = format!("{:>6} {}", state.now.millis_since(START), line_of(&request));
+            state.sent.push(request);
+            let reply = reply.unwrap_or_else(|| panic!("the script ends before\n{line}"));
+            let status = match &reply {
+                Reply::Answer(response) | Reply::Late(_, response) => response.status.to_string(),
+                Reply::Silence => "silence".to_owned(),
+                Reply::Fails(kind) => format!("{kind:?}"),
+            };
+            writeln!(state.log, "{line} -> {status}").expect("a String takes every write");
+            reply
+        };
+        match reply {
+            Reply::Answer(response) => Ok(response),
+            Reply::Late(ms, response) => {
+                self.sleep(ms).await;
+                Ok(response)
+            }
+            Reply::Silence => core::future::pending().await,
+            Reply::Fails(kind) => Err(HttpError { kind, message: "the script says so".to_owned() }),
+        }
+    }
+}
+
+fn line_of(request: &Request) -> String {
+    let path = request.url.strip_prefix("http://s3.test").unwrap_or(&request.url);
+    let signed = match (request.header("x-amz-date"), request.header("authorization")) {
+        (Some(date), Some(authorization)) => {
+            let (_, scope) = authorization.split_once("Credential=").expect("a scope");
+            let mut scope = scope.split('/');
+            let id = scope.next().expect("a key id");
+            let region = scope.nth(1).expect("a region");
+            format!("{id} {region} {}", date.trim_start_matches("20260101T"))
+        }
+        _ => "unsigned".to_owned(),
+    };
+    format!("{} {path} [{signed}]", request.method.as_str())
+}
+
+/// Keeps the text of every event.
+#[derive(Clone, Default)]
+pub(super) struct Log(Arc<Mutex<String>>);
+
+/// With a single subscriber, tracing asks only the thread that comes to an event first whether anyone listens, and
+/// that may be another test's. This is the second.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Log::default()));
+
+impl Log {
+    /// What `run` writes to the log, at any level.
+    pub(super) fn of(run: impl FnOnce()) -> String {
+        LazyLock::force(&SECOND);
+        let log = Self::default();
+        with_default(log.clone(), run);
+        log.0.lock().expect("no panic").clone()
+    }
+}
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.lock().expect("no panic").push_str(&format!("{field}={value:?} "));
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        attributes.record(&mut self.clone());
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &span::Id, values: &span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _span: &span::Id) {}
+
+    fn exit(&self, _span: &span::Id) {}
+}

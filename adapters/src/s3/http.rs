@@ -1,0 +1,148 @@
+//! The seam between S3 and the host: requests and responses as values, and the few things only a host has.
+
+use core::fmt;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tiered_storage_core::Timestamp;
+
+use crate::tier::Shareable;
+
+/// Sends one HTTP request and gives the whole response.
+///
+/// It follows no redirects, decodes no `Content-Encoding`, keeps no cache and sends the URL as it stands, byte for
+/// byte. Dropping the future abandons the request. Time limits and retries are not its matter.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub trait Http: fmt::Debug + Shareable {
+    /// Sends `request`.
+    ///
+    /// # Errors
+    ///
+    /// Any answer of the server is a response, whatever its status; an error means that there is no whole answer.
+    async fn send(&self, request: Request) -> Result<Response, HttpError>;
+}
+
+/// The host's clock and dice. Everything that S3 knows of time and chance comes from here.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub trait Environment: fmt::Debug + Shareable {
+    /// The time by this host's clock, right or wrong.
+    fn now(&self) -> Timestamp;
+
+    /// Waits for `ms` milliseconds.
+    async fn sleep(&self, ms: u64);
+
+    /// A number of which every value is as likely; it need not be unpredictable.
+    fn random(&self) -> u64;
+}
+
+/// An HTTP method that S3 uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `HEAD`
+    Head,
+    /// `PUT`
+    Put,
+    /// `POST`
+    Post,
+    /// `DELETE`
+    Delete,
+}
+
+impl Method {
+    /// The method as it stands in a request.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// An HTTP request. Its `Debug` shows no header values, since credentials are among them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Request {
+    /// What to do.
+    pub method: Method,
+    /// The absolute URL, percent-encoded already.
+    pub url: String,
+    /// Names in lower case and values, in printable ASCII. `host` and `content-length` are the transport's matter.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Request {
+    /// The value of the header `name` (in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
+        write!(f, "{} {} {names:?} [{} bytes]", self.method.as_str(), self.url, self.body.len())
+    }
+}
+
+/// An HTTP response, whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Response {
+    /// The status, such as 200.
+    pub status: u16,
+    /// Names in lower case, and values.
+    pub headers: Vec<(String, String)>,
+    /// The body as it came over the wire.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// The value of the header `name` (in lower case); the first, if there are several.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the status is one of success.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+/// Why there is no whole answer. It carries no URL and no header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpError {
+    /// What went wrong.
+    pub kind: HttpErrorKind,
+    /// What the transport says of it.
+    pub message: String,
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl core::error::Error for HttpError {}
+
+/// The ways in which a request gets no whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HttpErrorKind {
+    /// No connection was made.
+    Connect,
+    /// A time limit ran out.
+    Timeout,
+    /// The connection broke before the answer was whole.
+    Broken,
+    /// The request cannot be sent at all; trying again is of no use.
+    Unsendable,
+}

@@ -1,0 +1,125 @@
+//! Removing objects: one, many, one version, all.
+
+use std::sync::atomic::Ordering;
+
+use futures_util::{StreamExt, stream};
+use tiered_storage_core::{Error, Key, Metadata};
+
+use super::{
+    Inner,
+    failure::{Cause, Failure},
+    keys::Listed,
+    request::Call,
+    response::{self, Fault, NotDeleted},
+};
+
+/// S3 removes no more at once.
+const BATCH_MAX: usize = 1_000;
+/// How many single removals are under way at once, at most, per call.
+const SINGLES_AT_ONCE: usize = 16;
+
+impl Inner {
+    pub(super) async fn remove(&self, keys: &[Key]) -> Result<(), Error> {
+        let names: Vec<String> =
+            keys.iter().map(|key| self.names.name(key).as_str().to_owned()).collect();
+        for batch in names.chunks(BATCH_MAX) {
+            let names: Vec<&str> = batch.iter().map(String::as_str).collect();
+            self.remove_names(&names).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {
+        let Some(found) = self.head(key).await? else { return Ok(false) };
+        if !found.is_same_version(seen) {
+            return Ok(false);
+        }
+        let name = self.names.name(key);
+        let call = match &found.etag {
+            Some(etag) => Call::delete_version(name.as_str(), etag),
+            None => Call::delete(name.as_str()),
+        };
+        match self.client.send(&call).await {
+            Ok(_) => Ok(true),
+            // Gone after an attempt of unknown end: it was that attempt.
+            Err(failure) if failure.is_missing() => Ok(failure.retries > 0),
+            Err(failure) if failure.is_conflict() => Ok(false),
+            Err(failure) => Err(self.error(&failure)),
+        }
+    }
+
+    /// Removes what is under the prefix, and nothing that no key leads to.
+    pub(super) async fn clear(&self) -> Result<(), Error> {
+        let mut after = String::new();
+        loop {
+            let page = self.names_page(self.names.prefix(), &after, BATCH_MAX).await?;
+            let names: Vec<&str> = page
+                .objects
+                .iter()
+                .filter(|(name, _)| self.names.listed(name) != Listed::Foreign)
+                .map(|(name, _)| name.as_str())
+                .collect();
+            self.remove_names(&names).await?;
+            match page.next {
+                Some(next) => after = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn remove_names(&self, names: &[&str]) -> Result<(), Error> {
+        match names {
+            [] => Ok(()),
+            [name] => self.remove_one(name).await,
+            names if self.removes_singly.load(Ordering::Relaxed) => self.remove_singly(names).await,
+            names => match self.client.send(&Call::delete_many(names)).await {
+                Ok(response) => self.check_removed(&response.body),
+                Err(failure) if failure.is_unsupported() => {
+                    tracing::debug!(
+                        target: "tiered_storage::s3",
+                        code = failure.code(),
+                        "the server cannot remove many objects at once; they are removed singly from now on"
+                    );
+                    self.removes_singly.store(true, Ordering::Relaxed);
+                    self.remove_singly(names).await
+                }
+                Err(failure) => Err(self.error(&failure)),
+            },
+        }
+    }
+
+    fn check_removed(&self, body: &[u8]) -> Result<(), Error> {
+        let left = response::not_deleted(body).unwrap_or_default();
+        let is_left = |one: &NotDeleted| one.code != "NoSuchKey";
+        let Some(one) = left.into_iter().find(is_left) else { return Ok(()) };
+        let mut failure = Failure::bare(Cause::Status(200));
+        failure.fault = Fault { code: one.code, message: one.message, ..Fault::default() };
+        let error = self.error(&failure);
+        match self.names.listed(&one.name) {
+            Listed::Key(key) => Err(error.with_key(&key)),
+            Listed::Hashed | Listed::Foreign => Err(error),
+        }
+    }
+
+    /// Tries them all; the first error is the one that is told.
+    async fn remove_singly(&self, names: &[&str]) -> Result<(), Error> {
+        let removals: Vec<_> = names.iter().map(|name| self.remove_one(name)).collect();
+        let mut removals = stream::iter(removals).buffer_unordered(SINGLES_AT_ONCE);
+        let mut outcome = Ok(());
+        while let Some(removal) = removals.next().await {
+            outcome = outcome.and(removal);
+        }
+        outcome
+    }
+
+    async fn remove_one(&self, name: &str) -> Result<(), Error> {
+        match self.client.send(&Call::delete(name)).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.is_missing() => Ok(()),
+            Err(failure) => match self.names.listed(name) {
+                Listed::Key(key) => Err(self.error(&failure).with_key(&key)),
+                Listed::Hashed | Listed::Foreign => Err(self.error(&failure)),
+            },
+        }
+    }
+}

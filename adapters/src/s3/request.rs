@@ -1,0 +1,262 @@
+//! Requests to S3 as values, before they are signed.
+
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use tiered_storage_core::{Checksum, ETag, Metadata, format};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{
+    Addressing, Method, Request,
+    keys::{encode_path, encode_value, push_hex},
+};
+
+/// The header that holds an entry's metadata in its stored form.
+pub(super) const METADATA_HEADER: &str = "x-amz-meta-tiered-storage";
+
+/// Where a bucket is, and how its URLs are written.
+#[derive(Clone, Debug)]
+pub(super) struct Address {
+    pub(super) bucket: String,
+    pub(super) site: Site,
+    pub(super) addressing: Addressing,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Site {
+    /// Amazon's own: the host depends on the region.
+    Aws,
+    /// Any other: scheme and host, with the port where it is not the scheme's own.
+    Custom { scheme: &'static str, host: String },
+}
+
+impl Address {
+    /// Host and port, without the bucket.
+    pub(super) fn host(&self, region: &str) -> String {
+        match &self.site {
+            Site::Aws if region.starts_with("cn-") => format!("s3.{region}.amazonaws.com.cn"),
+            Site::Aws => format!("s3.{region}.amazonaws.com"),
+            Site::Custom { host, .. } => host.clone(),
+        }
+    }
+
+    fn url(&self, region: &str, call: &Call) -> String {
+        let (bucket, host) = (&self.bucket, self.host(region));
+        let scheme = match self.site {
+            Site::Aws => "https",
+            Site::Custom { scheme, .. } => scheme,
+        };
+        let mut url = match self.addressing {
+            Addressing::VirtualHost => format!("{scheme}://{bucket}.{host}"),
+            Addressing::Path => format!("{scheme}://{host}/{}", encode_path(bucket)),
+        };
+        match (&call.name, self.addressing) {
+            (Some(name), _) => {
+                url.push('/');
+                url.push_str(&encode_path(name));
+            }
+            (None, Addressing::VirtualHost) => url.push('/'),
+            (None, Addressing::Path) => {}
+        }
+        for (at, (name, value)) in call.query.iter().enumerate() {
+            url.push(if at == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            url.push_str(&encode_value(value));
+        }
+        url
+    }
+}
+
+/// One call to S3: what every attempt at it has in common.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) kind: Kind,
+    pub(super) method: Method,
+    /// The object's name; without it the bucket is meant.
+    pub(super) name: Option<String>,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Bytes,
+    pub(super) payload_sha256: String,
+}
+
+/// What a call does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Get,
+    Head,
+    Put,
+    Copy,
+    Delete,
+    DeleteMany,
+    List,
+}
+
+impl Call {
+    pub(super) fn get(name: &str, unless: Option<&ETag>) -> Self {
+        let mut call = Self::new(Kind::Get, Method::Get, Some(name)).wanting_checksum();
+        if let Some(etag) = unless {
+            call.headers.push(("if-none-match", etag.as_str().to_owned()));
+        }
+        call
+    }
+
+    /// The first `bytes` of an object's body.
+    pub(super) fn get_start(name: &str, bytes: usize) -> Self {
+        let mut call = Self::new(Kind::Get, Method::Get, Some(name));
+        call.headers.push(("range", format!("bytes=0-{}", bytes - 1)));
+        call
+    }
+
+    pub(super) fn head(name: &str) -> Self {
+        Self::new(Kind::Head, Method::Head, Some(name)).wanting_checksum()
+    }
+
+    /// Stores `body`, whose SHA-256 is taken as it is where it is known.
+    pub(super) fn put(
+        name: &str,
+        metadata: &Metadata,
+        body: Bytes,
+        known: Option<Checksum>,
+    ) -> Self {
+        let mut call = Self::new(Kind::Put, Method::Put, Some(name));
+        call.describe(metadata);
+        let Checksum(sha256) = known.unwrap_or_else(|| Checksum(Sha256::digest(&body).into()));
+        call.with_body(body, sha256)
+    }
+
+    /// Copies an object onto itself with other metadata, if it still is the version `etag`.
+    pub(super) fn copy(bucket: &str, name: &str, metadata: &Metadata, etag: &ETag) -> Self {
+        let mut call = Self::new(Kind::Copy, Method::Put, Some(name));
+        let source = format!("/{}/{}", encode_path(bucket), encode_path(name));
+        call.headers.push(("x-amz-copy-source", source));
+        call.headers.push(("x-amz-copy-source-if-match", etag.as_str().to_owned()));
+        call.headers.push(("x-amz-metadata-directive", "REPLACE".to_owned()));
+        call.describe(metadata);
+        // An encoding that another writer gave the body would be lost with the rest of the object's headers.
+        if let Some(encoding) = metadata.encoding().filter(|encoding| is_header_value(encoding))
+            && !metadata.is_compressed()
+        {
+            call.headers.push(("content-encoding", encoding.to_owned()));
+        }
+        call
+    }
+
+    pub(super) fn delete(name: &str) -> Self {
+        Self::new(Kind::Delete, Method::Delete, Some(name))
+    }
+
+    /// Removes an object if it still is the version `etag`.
+    pub(super) fn delete_version(name: &str, etag: &ETag) -> Self {
+        let mut call = Self::delete(name);
+        call.headers.push(("if-match", etag.as_str().to_owned()));
+        call
+    }
+
+    /// Removes up to 1,000 objects.
+    ///
+    /// The checksum header is the one integrity header that every server we know accepts here; Content-MD5 would
+    /// need a hash of its own. A server that insists on it is asked with single removals instead.
+    pub(super) fn delete_many(names: &[&str]) -> Self {
+        let mut xml = String::from(concat!(
+            r#"<?xml version="1.0" encoding="UTF-8"?>"#,
+            r#"<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>"#
+        ));
+        for name in names {
+            xml.push_str("<Object><Key>");
+            push_xml_text(&mut xml, name);
+            xml.push_str("</Key></Object>");
+        }
+        xml.push_str("</Delete>");
+        let mut call = Self::new(Kind::DeleteMany, Method::Post, None);
+        call.query.push(("delete", String::new()));
+        let sha256: [u8; 32] = Sha256::digest(&xml).into();
+        call.headers.push(("content-type", "application/xml".to_owned()));
+        call.headers.push(("x-amz-checksum-sha256", STANDARD.encode(sha256)));
+        call.with_body(Bytes::from(xml), sha256)
+    }
+
+    /// Lists names in byte order, from `after` on (or from where `token` says).
+    pub(super) fn list(prefix: &str, after: &str, token: Option<&str>, limit: usize) -> Self {
+        let mut call = Self::new(Kind::List, Method::Get, None);
+        if let Some(token) = token {
+            call.query.push(("continuation-token", token.to_owned()));
+        }
+        call.query.push(("encoding-type", "url".to_owned()));
+        call.query.push(("list-type", "2".to_owned()));
+        call.query.push(("max-keys", limit.to_string()));
+        call.query.push(("prefix", prefix.to_owned()));
+        if token.is_none() && !after.is_empty() {
+            call.query.push(("start-after", after.to_owned()));
+        }
+        call
+    }
+
+    /// The request, unsigned.
+    pub(super) fn request(&self, address: &Address, region: &str) -> Request {
+        Request {
+            method: self.method,
+            url: address.url(region, self),
+            headers: self.headers.clone(),
+            body: self.body.clone(),
+        }
+    }
+
+    fn new(kind: Kind, method: Method, name: Option<&str>) -> Self {
+        let call = Self {
+            kind,
+            method,
+            name: name.map(str::to_owned),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            payload_sha256: String::new(),
+        };
+        call.with_body(Bytes::new(), Sha256::digest([]).into())
+    }
+
+    fn with_body(mut self, body: Bytes, sha256: [u8; 32]) -> Self {
+        self.body = body;
+        self.payload_sha256.clear();
+        push_hex(&mut self.payload_sha256, &sha256);
+        self
+    }
+
+    /// Asks for the checksum that another writer may have left with the object.
+    fn wanting_checksum(mut self) -> Self {
+        self.headers.push(("x-amz-checksum-mode", "ENABLED".to_owned()));
+        self
+    }
+
+    fn describe(&mut self, metadata: &Metadata) {
+        let line = format::encode(metadata, format::Audience::Shared);
+        self.headers.push((METADATA_HEADER, line));
+        let mime_type = metadata.mime_type().filter(|mime_type| is_header_value(mime_type));
+        let mime_type = mime_type.unwrap_or("application/octet-stream");
+        self.headers.push(("content-type", mime_type.to_owned()));
+    }
+}
+
+/// Whether `text` survives the way through a header unchanged.
+fn is_header_value(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+        && !text.contains("  ")
+}
+
+fn push_xml_text(xml: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => xml.push_str("&amp;"),
+            '<' => xml.push_str("&lt;"),
+            '>' => xml.push_str("&gt;"),
+            c => xml.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

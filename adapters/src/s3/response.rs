@@ -1,0 +1,218 @@
+//! What responses of S3 say.
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use percent_encoding::percent_decode_str;
+use tiered_storage_core::{Checksum, ETag, Error, Key, Metadata, Timestamp, format};
+
+use super::{Response, request::METADATA_HEADER, xml};
+
+/// An error document is short; what claims to be a longer one is not read.
+const ERROR_BYTES_MAX: usize = 64 * 1024;
+const USER_METADATA: &str = "x-amz-meta-";
+
+/// What an error document says; every element may be missing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) code: String,
+    pub(super) message: String,
+    pub(super) region: Option<String>,
+    pub(super) server_time: Option<Timestamp>,
+    pub(super) request_id: Option<String>,
+}
+
+/// Reads an error document; `None` if the body is none.
+pub(super) fn fault(body: &[u8]) -> Option<Fault> {
+    if body.len() > ERROR_BYTES_MAX {
+        return None;
+    }
+    let mut fault = Fault::default();
+    let mut is_fault = false;
+    xml::walk(body, |path, text| {
+        // Some servers put the document into an `ErrorResponse`.
+        let ["Error" | "ErrorResponse", .., element] = path else {
+            is_fault |= path == ["Error"];
+            return;
+        };
+        is_fault = true;
+        match *element {
+            "Code" => text.clone_into(&mut fault.code),
+            "Message" => text.clone_into(&mut fault.message),
+            "Region" => fault.region = Some(text.to_owned()),
+            "ServerTime" => fault.server_time = Timestamp::parse_rfc3339(text),
+            "RequestId" => fault.request_id = Some(text.to_owned()),
+            _ => {}
+        }
+    });
+    is_fault.then_some(fault)
+}
+
+/// One page of object names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NamesPage {
+    pub(super) objects: Vec<(String, u64)>,
+    pub(super) is_truncated: bool,
+    pub(super) token: Option<String>,
+}
+
+/// Reads the answer to a listing; `None` if it is not a whole one.
+///
+/// Names that cannot be decoded are left out, since no key could have led to them.
+pub(super) fn names_page(body: &[u8]) -> Option<NamesPage> {
+    let mut page = NamesPage::default();
+    let (mut name, mut size) = (String::new(), 0);
+    let mut names_are_encoded = false;
+    let mut is_listing = false;
+    let is_whole = xml::walk(body, |path, text| match path {
+        ["ListBucketResult"] => is_listing = true,
+        ["ListBucketResult", "EncodingType"] => {
+            names_are_encoded = text.eq_ignore_ascii_case("url");
+        }
+        ["ListBucketResult", "IsTruncated"] => page.is_truncated = text == "true",
+        ["ListBucketResult", "NextContinuationToken"] => page.token = Some(text.to_owned()),
+        ["ListBucketResult", "Contents", "Key"] => text.clone_into(&mut name),
+        ["ListBucketResult", "Contents", "Size"] => size = text.parse().unwrap_or(0),
+        ["ListBucketResult", "Contents"] => {
+            page.objects.push((core::mem::take(&mut name), core::mem::take(&mut size)));
+        }
+        _ => {}
+    });
+    if !is_whole || !is_listing {
+        return None;
+    }
+    if names_are_encoded {
+        // The encoding is that of forms: a space is `+`.
+        let decode = |name: String| -> Option<String> {
+            let name = name.replace('+', " ");
+            percent_decode_str(&name).decode_utf8().ok().map(Into::into)
+        };
+        let objects = core::mem::take(&mut page.objects).into_iter();
+        page.objects = objects.filter_map(|(name, size)| Some((decode(name)?, size))).collect();
+    }
+    Some(page)
+}
+
+/// What a removal of many says of one of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NotDeleted {
+    pub(super) name: String,
+    pub(super) code: String,
+    pub(super) message: String,
+}
+
+/// Reads the answer to a removal of many: what was not removed. `None` if it is not a whole answer.
+pub(super) fn not_deleted(body: &[u8]) -> Option<Vec<NotDeleted>> {
+    let mut all = Vec::new();
+    let mut one = NotDeleted::default();
+    let mut is_result = false;
+    let is_whole = xml::walk(body, |path, text| match path {
+        ["DeleteResult"] => is_result = true,
+        ["DeleteResult", "Error", "Key"] => text.clone_into(&mut one.name),
+        ["DeleteResult", "Error", "Code"] => text.clone_into(&mut one.code),
+        ["DeleteResult", "Error", "Message"] => text.clone_into(&mut one.message),
+        ["DeleteResult", "Error"] => all.push(core::mem::take(&mut one)),
+        _ => {}
+    });
+    (is_whole && is_result).then_some(all)
+}
+
+/// Reads the ETag out of the answer to a copy; `None` if it is not a whole answer. Some servers leave out the quotes
+/// there that the header has, as `known` shows.
+pub(super) fn copied(body: &[u8], known: &ETag) -> Option<Option<ETag>> {
+    let mut etag = None;
+    let mut is_result = false;
+    let is_whole = xml::walk(body, |path, text| match path {
+        ["CopyObjectResult"] => is_result = true,
+        ["CopyObjectResult", "ETag"] if !text.is_empty() => {
+            etag = Some(match (known.as_str().starts_with('"'), text.starts_with('"')) {
+                (true, false) => ETag::new(format!("\"{text}\"")),
+                _ => ETag::new(text),
+            });
+        }
+        _ => {}
+    });
+    (is_whole && is_result).then_some(etag)
+}
+
+/// Whether `body` is a whole answer to a copy.
+pub(super) fn is_copied(body: &[u8]) -> bool {
+    copied(body, &ETag::new("")).is_some()
+}
+
+/// The version that a response names.
+pub(super) fn etag(response: &Response) -> Option<ETag> {
+    response.header("etag").filter(|etag| !etag.is_empty()).map(ETag::new)
+}
+
+/// The metadata of the object that `response` answers with, its body stripped of a key in front of it.
+///
+/// # Errors
+///
+/// `Corrupt` if the library's header is there and cannot be read.
+pub(super) fn metadata(key: &Key, response: &Response, now: Timestamp) -> Result<Metadata, Error> {
+    let mut metadata = match response.header(METADATA_HEADER) {
+        Some(line) => format::decode(key, line)?,
+        None => foreign(key, response, now),
+    };
+    metadata.etag = etag(response);
+    Ok(metadata)
+}
+
+/// What can be said of an object that another program wrote.
+fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
+    let body_len = response.body.len() as u64;
+    let size = response.header("content-length").and_then(|size| size.parse().ok());
+    let written = response.header("last-modified").and_then(http_date);
+    let mut metadata = Metadata::new(key.clone(), size.unwrap_or(body_len), written.unwrap_or(now));
+    if let Some(mime_type) = response.header("content-type").filter(|text| !text.is_empty()) {
+        metadata = metadata.with_mime_type(mime_type);
+    }
+    if let Some(encoding) = response.header("content-encoding").filter(|text| !text.is_empty()) {
+        metadata = metadata.with_encoding(encoding);
+    }
+    if let Some(checksum) = response.header("x-amz-checksum-sha256").and_then(checksum) {
+        metadata = metadata.with_checksum(checksum);
+    }
+    let custom: BTreeMap<String, String> = response
+        .headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix(USER_METADATA)?, value)))
+        .map(|(name, value)| (name.to_owned(), value.clone()))
+        .collect();
+    if custom.is_empty() { metadata } else { metadata.with_custom(custom) }
+}
+
+/// Reads the checksum of a whole object; that of an object stored in parts, `...-3`, is of something else.
+fn checksum(text: &str) -> Option<Checksum> {
+    STANDARD.decode(text).ok()?.try_into().ok().map(Checksum)
+}
+
+/// Reads a date such as `Fri, 24 May 2013 00:00:00 GMT`.
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_weekday, date) = text.split_once(", ")?;
+    let mut parts = date.split(' ');
+    let mut next = || parts.next();
+    let (day, month, year, time, zone) = (next()?, next()?, next()?, next()?, next()?);
+    if zone != "GMT" || parts.next().is_some() {
+        return None;
+    }
+    let number = |text: &str, len: usize| -> Option<u64> {
+        (text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse().ok())?
+    };
+    let month = 1 + MONTHS.iter().position(|name| *name == month)? as u64;
+    let mut time = time.split(':');
+    let mut next = || number(time.next()?, 2);
+    let (hour, minute, second) = (next()?, next()?, next()?);
+    if time.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let ms_of_day = ((hour * 60 + minute) * 60 + second.min(59)) * 1_000;
+    Timestamp::from_civil(number(year, 4)?, month, number(day, 2)?, ms_of_day)
+}
+
+#[cfg(test)]
+mod tests;
