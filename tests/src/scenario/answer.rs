@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
-use tiered_storage::{Entry, Metadata, Tier, Written, core::snapshot::Record};
+use tiered_storage::{Entry, Metadata, Tier, Written, snapshot::Record};
 
 use super::value::Value;
 

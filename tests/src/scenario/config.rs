@@ -5,10 +5,8 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use tiered_storage::{
     Compression, ExpiredCold, Promotion, Tier, TierSet, VerifyMode,
-    core::{
-        evict::PolicyKind,
-        placement::{Pattern, Placement, Rule},
-    },
+    evict::PolicyKind,
+    placement::{Pattern, Placement, Rule},
 };
 
 use super::fields::{Fields, Parsed, choose, malformed};

@@ -7,10 +7,12 @@ use futures::TryStreamExt;
 use tiered_storage::{
     Checksum, Error, ErrorKind, Key, Metadata, SetOptions, Tier, TierSet, TieredStorage, Timestamp,
     conformance::{Call, FaultTier},
-    core::{codec, digest, snapshot::Snapshot},
     host::Host,
+    snapshot::Snapshot,
     tier::{Page, Read, StorageTier, Stored},
 };
+
+use tiered_storage_core::{codec, digest};
 
 use super::{
     answer::Answer,
