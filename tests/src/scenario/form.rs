@@ -99,7 +99,7 @@ pub(super) struct SetArgs {
 #[derive(Clone, Debug)]
 pub(super) enum TierCall {
     Get(String),
-    Set(String, Value, TierMetadata),
+    Set(String, Value, Box<TierMetadata>),
     Delete(String),
     Exists(String),
     Metadata(String),
@@ -412,7 +412,7 @@ fn tier_call(fields: &Fields<'_>) -> Parsed<TierCall> {
         "set" => {
             let value = Value::parse(fields.needed("value")?)?;
             let metadata = fields.given("metadata").map(tier_metadata).transpose()?;
-            TierCall::Set(key()?, value, metadata.unwrap_or_default())
+            TierCall::Set(key()?, value, Box::new(metadata.unwrap_or_default()))
         }
         "delete" => TierCall::Delete(key()?),
         "exists" => TierCall::Exists(key()?),

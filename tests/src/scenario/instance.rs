@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use tiered_storage::{
     Checksum, Error, ErrorKind, Key, Metadata, SetOptions, Tier, TierSet, TieredStorage, Timestamp,
-    conformance::{Call, FaultTier},
+    conformance::Call,
     host::Host,
     snapshot::Snapshot,
     tier::{Page, Read, StorageTier, Stored},
@@ -83,10 +83,6 @@ impl Instance {
 
     pub(super) fn place(&self, tier: Tier) -> &Place {
         self.places[tier as usize].as_ref().expect("the file was checked to have this tier")
-    }
-
-    pub(super) fn fault(&self, tier: Tier) -> &FaultTier {
-        &self.place(tier).fault
     }
 
     /// The calls that wait to be released, in words.
@@ -178,7 +174,7 @@ pub(super) async fn tier_call(tier: Arc<dyn StorageTier>, call: TierCall, now: T
             Ok(Answer::entry(found.map(decode).transpose()?, None))
         }
         TierCall::Set(key, value, said) => {
-            let stored = entry(&*tier, &key, &value, said, now)?;
+            let stored = entry(&*tier, &key, &value, *said, now)?;
             let key = Key::new(key)?;
             tier.write(&key, stored).await.map(|_| Answer::NOTHING)
         }

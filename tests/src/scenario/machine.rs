@@ -133,6 +133,14 @@ impl Machine {
         }
     }
 
+    /// Runs what waits for nothing but tiers, here and now.
+    pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        match &self.driver {
+            Driver::Pool(_) => futures::executor::block_on(future),
+            Driver::Tokio(runtime) => runtime.block_on(future),
+        }
+    }
+
     /// For what must be made inside a runtime.
     pub(super) fn enter(&self) -> Option<tokio::runtime::EnterGuard<'_>> {
         match &self.driver {

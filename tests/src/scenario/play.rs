@@ -12,14 +12,12 @@ use tiered_storage::{Error, Key, Tier, conformance::FaultTier, host::Host as _};
 
 use super::{
     answer::Answer,
-    args::Host,
-    damage,
     expect::{Expect, Mismatch},
     fields::{Malformed, Parsed, malformed},
     form::{Action, ApiCall, How, Scenario, Step},
     instance::{self, Given, Instance},
     machine::{Machine, Pending},
-    stage::Stage,
+    stage::{Place, Site, Stage},
 };
 
 /// How a scenario ended.
@@ -51,15 +49,15 @@ impl From<Malformed> for Stop {
 }
 
 /// Runs `scenario` to its end.
-pub(super) fn play(scenario: &Scenario, host: Host) -> Ending {
+pub(super) fn play(scenario: &Scenario, site: &mut Site) -> Ending {
     let at = Cell::new(0);
     let played = catch_unwind(AssertUnwindSafe(|| {
-        let mut stage = Play::new(scenario, host)?;
+        let mut play = Play::new(scenario, site)?;
         for step in &scenario.steps {
             at.set(at.get() + 1);
-            stage.step(step)?;
+            play.step(step)?;
         }
-        stage.end()
+        play.end()
     }));
     match played {
         Ok(Ok(())) => Ending::Passed,
@@ -73,7 +71,7 @@ pub(super) fn play(scenario: &Scenario, host: Host) -> Ending {
 
 struct Play<'a> {
     scenario: &'a Scenario,
-    stage: Stage,
+    stage: Stage<'a>,
     instances: BTreeMap<String, Instance>,
     /// The last export, as JSON text.
     snapshot: Option<String>,
@@ -105,12 +103,14 @@ impl Handle {
 }
 
 impl<'a> Play<'a> {
-    fn new(scenario: &'a Scenario, host: Host) -> Result<Self, Stop> {
-        let machine = match Machine::new(host) {
+    fn new(scenario: &'a Scenario, site: &'a mut Site) -> Result<Self, Stop> {
+        let machine = match Machine::new(site.host()) {
             Ok(machine) => machine,
             Err(error) => return Err(Malformed(format!("no runtime: {error}")).into()),
         };
-        let stage = Stage::memory(&scenario.config).map_err(not_open)?;
+        let guard = machine.enter();
+        let stage = Stage::new(site, &scenario.config).map_err(not_open)?;
+        drop(guard);
         let instances = BTreeMap::new();
         let started = BTreeMap::new();
         let mut play = Self { scenario, stage, instances, snapshot: None, started, machine };
@@ -237,7 +237,10 @@ impl<'a> Play<'a> {
             self.instances.remove(name).expect("it was just asked for");
         drop(storage);
         self.machine.rest();
-        if let Err(error) = self.stage.reopen(&places) {
+        let guard = self.machine.enter();
+        let reopened = self.stage.reopen(name, &places);
+        drop(guard);
+        if let Err(error) = reopened {
             return Ok(Err(error));
         }
         self.open(name, places)?;
@@ -250,14 +253,13 @@ impl<'a> Play<'a> {
             Ok(key) => key,
             Err(error) => return Ok(Err(error)),
         };
-        let target = place.seat.tier();
-        let wanted = key.clone();
-        let done =
-            self.machine.complete(async move { damage::rewrite(&*target, &wanted, how).await });
-        match done {
-            Some(Ok(true)) => Ok(Ok(Answer::NOTHING)),
-            Some(Err(error)) => Ok(Err(error)),
-            _ => Err(Mismatch::new(format!("{key:?} in {tier}, to damage it"), "no entry").into()),
+        let damaged = self.stage.damage((tier, name), &place, &key, how);
+        match self.machine.block_on(damaged) {
+            Ok(true) => Ok(Ok(Answer::NOTHING)),
+            Err(error) => Ok(Err(error)),
+            Ok(false) => {
+                Err(Mismatch::new(format!("{key:?} in {tier}, to damage it"), "no entry").into())
+            }
         }
     }
 
@@ -305,13 +307,15 @@ impl<'a> Play<'a> {
     /// An instance, opened when it is first named.
     fn instance(&mut self, name: &str) -> Result<&Instance, Stop> {
         if !self.instances.contains_key(name) {
+            let guard = self.machine.enter();
             let places = self.stage.places(name).map_err(not_open)?;
+            drop(guard);
             self.open(name, places)?;
         }
         Ok(&self.instances[name])
     }
 
-    fn open(&mut self, name: &str, places: [Option<super::stage::Place>; 3]) -> Result<(), Stop> {
+    fn open(&mut self, name: &str, places: [Option<Place>; 3]) -> Result<(), Stop> {
         let (config, clock) = (self.scenario.config.clone(), self.machine.clock.clone());
         let opened = self.machine.complete(Instance::open(config, places, clock));
         let instance = opened.ok_or_else(|| Mismatch::new("the storage to open", "no end"))?;

@@ -12,6 +12,7 @@ use super::{
     fields::{Malformed, Parsed, malformed},
     form::Scenario,
     play::{Ending, play},
+    stage::Site,
 };
 
 /// How many scenarios ended how.
@@ -53,7 +54,7 @@ impl fmt::Display for Summary {
 ///
 /// # Errors
 ///
-/// Of writing.
+/// Of writing, and of starting the server.
 pub fn run(args: &Args, out: &mut dyn Write, problems: &mut dyn Write) -> io::Result<Summary> {
     let mut summary = Summary::default();
     let mut files = Vec::new();
@@ -63,10 +64,11 @@ pub fn run(args: &Args, out: &mut dyn Write, problems: &mut dyn Write) -> io::Re
             writeln!(problems, "{}: {message}", path.display())?;
         }
     }
+    let mut site = Site::new(args.host, files.len())?;
     for path in files {
         let ending = read(&path, args.host).map(|scenario| {
             let Some(scenario) = scenario else { return (String::new(), None) };
-            let ending = play(&scenario, args.host);
+            let ending = play(&scenario, &mut site);
             (scenario.name, Some(ending))
         });
         match ending {
