@@ -2,4 +2,5 @@
 
 pub mod explorer;
 pub mod ministack;
+pub mod scenario;
 pub mod server;

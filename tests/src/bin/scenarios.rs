@@ -1,0 +1,27 @@
+//! Runs scenario files against the library: see `tests/scenarios/README.md`.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use tiered_storage_tests::scenario::{Args, run};
+
+fn main() -> ExitCode {
+    let args = match Args::parse(std::env::args_os().skip(1)) {
+        Ok(args) => args,
+        Err(message) => {
+            eprintln!("{message}\n{}", Args::USAGE);
+            return ExitCode::from(2);
+        }
+    };
+    let mut out = io::stdout().lock();
+    match run(&args, &mut out, &mut io::stderr()).and_then(|summary| out.flush().map(|()| summary))
+    {
+        Ok(summary) => summary.exit_code(),
+        Err(error) => {
+            eprintln!("cannot write: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
