@@ -43,7 +43,6 @@ mod journal;
 mod load;
 mod log;
 mod options;
-mod order;
 mod read;
 mod reclaim;
 mod record;

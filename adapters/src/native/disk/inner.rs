@@ -19,13 +19,13 @@ use tokio::sync::watch;
 use super::{
     files::{Layout, failure, is_out_of_room, sync_folder},
     index::{Entry, Overlay, Place},
+    journal::push_distrust,
     load::{create_data, leave_mark},
     log::Log,
     options::{Durability, Settings},
     record::{SEGMENT_HEADER_BYTES, object_bytes, object_footer, record, record_bytes},
     recover::Phase,
     room::{Need, Room},
-    segments::Segments,
     state::State,
     upkeep::discard,
 };
@@ -77,7 +77,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.inner.lock().end(&self.key);
+        self.inner.lock().end(&self.key, self.generation);
     }
 }
 
@@ -226,28 +226,26 @@ impl Inner {
     /// Exchanges the data root for an empty one; what is deleted afterwards is no longer counted.
     pub(super) fn clear(&self) -> Result<(), Error> {
         let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let wrap = |error| {
+            self.log.give_up();
+            failure(error, "clearing the directory")
+        };
         let mut state = self.lock();
         state.check_open()?;
         let barrier = state.next_generation();
+        // Should the exchange fail half-way, nothing that is left may be trusted.
+        state.note(|buffer| push_distrust(buffer, barrier));
+        let mark = state.appended;
         drop(state);
+        self.log.sync(self, mark).map_err(wrap)?;
+        self.lock().reset(barrier);
         let trash = self.layout.trash(barrier);
         let exchange = || {
             fs::rename(self.layout.data(), &trash)?;
             create_data(&self.layout)?;
             self.log.restart(&self.layout, self.settings.durability)
         };
-        exchange().map_err(|error| {
-            self.log.give_up();
-            failure(error, "clearing the directory")
-        })?;
-        let mut state = self.lock();
-        let segments = Segments::new(
-            self.layout.clone(),
-            self.settings.durability,
-            self.settings.segment_bytes,
-        );
-        state.reset(segments, barrier);
-        drop(state);
+        exchange().map_err(wrap)?;
         self.phase.send_if_modified(|phase| {
             let is_over = *phase < Phase::Complete;
             if is_over {
@@ -325,7 +323,7 @@ impl Inner {
                 Ok(Place::Segment { segment: allotted.segment, at: allotted.at })
             }
             Room::Object(_) => {
-                let new = self.layout.new().join(format!("{:016x}", call.generation));
+                let new = self.layout.unfinished().join(format!("{:016x}", call.generation));
                 match self.store_object(call, line, body, &new) {
                     Ok(()) => Ok(Place::Object),
                     Err(error) => Err((error, Some(new))),
@@ -365,6 +363,9 @@ impl Inner {
     fn publish(&self, mut entry: Entry) {
         let mut state = self.lock();
         state.holders -= 1;
+        if let Place::Segment { segment, at } = entry.place {
+            state.segments.land(segment, at);
+        }
         if state.is_overtaken(&entry.key, entry.generation) {
             state.bury(&entry);
         } else {

@@ -64,6 +64,7 @@ impl Inner {
                     tracing::warn!(%error, "an entry of the disk tier cannot be moved");
                     let mut state = self.lock();
                     let State { segments, debris, .. } = &mut *state;
+                    segments.land(moved.to.segment, moved.to.at);
                     segments.bury(moved.to.segment, moved.bytes, debris);
                 }
             }
@@ -110,6 +111,7 @@ fn relocate(state: &mut State, segment: u32, moved: Moved) {
         segments.bury(segment, bytes, debris);
     } else {
         let State { segments, debris, .. } = state;
+        segments.land(to.segment, to.at);
         segments.bury(to.segment, bytes, debris);
     }
 }

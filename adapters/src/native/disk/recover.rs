@@ -144,10 +144,10 @@ impl Inner {
         self.phase.send_replace(Phase::ReadingObjects);
         self.read_objects();
         if !self.is_stopping.load(Ordering::Acquire) {
+            let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
             self.lock().recovery = None;
             self.keep_limits();
             self.phase.send_replace(Phase::Complete);
-            let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
             self.log.snapshot(self)?;
         }
         Ok(())
