@@ -233,6 +233,34 @@ async fn an_outage_is_told_and_passes() {
     assert_eq!(world.storage.get("nowhere").await, Ok(None));
 }
 
+/// Another process overwrote an entry with the same bytes and a shorter life: their ETags are the same, since S3 makes
+/// them of the bytes alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comparison_with_cold_sees_that_only_metadata_changed() {
+    let server = Server::start(Options::default()).expect("loopback can be listened on");
+    let open = async || {
+        let cold = world::tier(&server).build().expect("the settings are right");
+        let hot = tiered_storage::memory::MemoryTier::new(Default::default()).expect("right");
+        let builder = TieredStorage::builder(Arc::new(cold)).hot(Arc::new(hot));
+        builder.revalidate_after(Duration::from_millis(1)).open().await.expect("right")
+    };
+    let (ours, theirs) = (open().await, open().await);
+    ours.set_with("k", body(1), SetOptions::default().field("owner", "us")).await.expect("set");
+    let owner = async || {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let entry = ours.get_with_metadata("k").await.expect("cold answers").expect("found");
+        ours.settled().await;
+        entry.metadata.custom()["owner"].clone()
+    };
+    assert_eq!(owner().await, "us");
+    theirs.set_with("k", body(1), SetOptions::default().field("owner", "them")).await.expect("set");
+    assert_eq!(owner().await, "them");
+    let brief = SetOptions::default().field("owner", "them").ttl(Duration::from_millis(1));
+    theirs.set_with("k", body(1), brief).await.expect("set");
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(ours.get("k").await, Ok(None));
+}
+
 /// What the errors say, in one sentence that says what to do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_say_what_to_do() {
