@@ -97,6 +97,11 @@ impl Recovery {
             && self.removed.get(&entry.key).is_none_or(|removed| *removed <= entry.generation)
     }
 
+    /// Whether a newer record of this entry may still be found.
+    pub(super) fn may_be_older(&self, entry: &Entry) -> bool {
+        entry.generation < self.ceiling
+    }
+
     fn is_suspect(&self, entry: &Entry) -> bool {
         let announced = self.announced.get(&entry.key);
         self.is_distrusted || announced.is_some_and(|announced| *announced > entry.generation)

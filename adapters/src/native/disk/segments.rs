@@ -204,6 +204,16 @@ impl Segments {
         }
     }
 
+    /// Whether a record of it may be on its way into the index.
+    pub(super) fn has_unlanded(&self, segment: u32) -> bool {
+        self.table.get(&segment).is_some_and(|found| !found.unlanded.is_empty())
+    }
+
+    /// The bytes of records that are pointed to.
+    pub(super) fn live_bytes(&self, segment: u32) -> u64 {
+        self.table.get(&segment).map_or(0, |found| found.live_bytes)
+    }
+
     /// Says that a record is no longer pointed to.
     pub(super) fn bury(&mut self, segment: u32, bytes: u64, debris: &mut Vec<Debris>) {
         if let Some(found) = self.table.get_mut(&segment) {

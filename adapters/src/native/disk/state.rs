@@ -210,8 +210,7 @@ impl State {
 
     /// Gives up what still points into a segment that was emptied.
     pub(super) fn abandon(&mut self, segment: u32) {
-        if self.holders > 0 || !self.segments.contains(segment, 0) {
-            // Either it is gone, or a record of it may be on its way into the index.
+        if self.segments.has_unlanded(segment) {
             return;
         }
         let is_inside = |entry: &&Entry| matches!(entry.place, Place::Segment { segment: id, .. } if id == segment);

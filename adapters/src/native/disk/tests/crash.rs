@@ -76,6 +76,7 @@ async fn what_was_not_announced_stays_trusted_in_a_durable_mode() {
         for _ in 0..2 {
             let tier = DiskTier::open(directory.path(), durable()).expect("it opens");
             assert!(tier.inner.lock().generation > generation);
+            list(&tier, "").await;
             assert_eq!(read(&tier, "kept").await, Read::Found(entry("kept", 1, bytes)));
             let announced = Read::Suspect(entry("announced", 2, bytes));
             assert_eq!(read(&tier, "announced").await, announced);
@@ -115,6 +116,7 @@ async fn what_was_removed_before_an_announcement_stays_removed() {
     tier.announce(&key("k")).await.expect("it is announced");
     drop(tier);
     let tier = DiskTier::open(directory.path(), durable()).expect("it opens");
+    assert_eq!(list(&tier, "").await, ["other"]);
     assert_eq!(read(&tier, "k").await, Read::Missing);
     assert_eq!(read(&tier, "other").await, Read::Found(entry("other", 2, SMALL)));
 }
@@ -138,6 +140,7 @@ async fn a_torn_end_of_the_journal_loses_no_more_than_that() {
         let elsewhere = tempfile::tempdir().expect("a temporary directory");
         copy(directory.path(), elsewhere.path());
         let tier = DiskTier::open(elsewhere.path(), durable()).expect("it opens");
+        assert_eq!(list(&tier, "").await, ["k", "l"], "{cut}");
         assert_eq!(read(&tier, "k").await, Read::Found(entry("k", 1, SMALL)), "{cut}");
         assert_eq!(read(&tier, "l").await, Read::Found(entry("l", 2, LARGE)), "{cut}");
     }
