@@ -3,3 +3,4 @@
 pub mod explorer;
 pub mod ministack;
 pub mod server;
+pub mod versions;
