@@ -193,7 +193,8 @@ impl Inner {
             self.ring();
         }
         self.dispose(state);
-        self.settle_change(mark, self.settings.durability == Durability::Full)
+        // The cold tier may be told as soon as this returns, and nothing announces removals: they last by themselves.
+        self.settle_change(mark, self.settings.durability != Durability::Checkpoint)
     }
 
     pub(super) fn remove_version(&self, call: &Call, seen: &Metadata) -> Result<bool, Error> {
