@@ -3,11 +3,12 @@
 //! No lock is held across an await. A read that is dropped goes on with whoever shares it, or ends; a change that is
 //! dropped after it began is run to its end in the background, so that its end is known.
 
+mod drive;
+mod perform;
+
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, HashMap},
-    future::{Future, poll_fn},
-    pin::Pin,
+    future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -17,17 +18,20 @@ use std::{
 
 use bytes::Bytes;
 use tiered_storage_core::{
-    Error, ErrorKind, Key, Metadata, Tier, Timestamp, codec,
+    Error, ErrorKind, Key, Tier, Timestamp,
     config::Config,
-    engine::{Abandoned, Action, Call, Engine, OpId, Outcome, Reply, SlotId, Step, Ticket},
-    seal::{self, Verify},
+    engine::{Action, Call, Engine, OpId, Outcome, Reply, SlotId, Step, Ticket},
+    seal::Verify,
 };
 
+use tracing::Instrument;
+
+use self::drive::{Lasting, TaskGuard, drive};
 use crate::{
     counters::Counters,
-    events::{Event, Subscribers},
+    events::Subscribers,
     host::{Host, Task},
-    tier::{Access, Page, Patched, Properties, Read, StorageTier, Stored},
+    tier::{Access, Properties, StorageTier, Stored},
 };
 
 /// How many keys a page of a listing has at most.
@@ -81,6 +85,15 @@ pub(crate) struct Accesses {
 
 /// How many keys may have accesses pending.
 const ACCESSES_MAX: usize = 10_000;
+
+/// Who waits for an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caller {
+    /// A user's call.
+    Waits,
+    /// Nobody: it is work that a read left.
+    None,
+}
 
 /// What an operation wants of its driver.
 enum Turn {
@@ -139,8 +152,9 @@ impl Inner {
 
     /// Runs a read. Dropped, it leaves its place to whoever shares it.
     pub(crate) async fn read(self: &Arc<Self>, call: Call) -> Result<(Reply, Option<Body>), Error> {
+        let span = span(&call);
         let op = self.start(call, None)?;
-        Ok(drive(self.clone(), op).await)
+        Ok(drive(self.clone(), op, Caller::Waits).instrument(span).await)
     }
 
     /// Runs a change. Dropped, it goes on in the background if it has begun.
@@ -149,10 +163,11 @@ impl Inner {
         call: Call,
         body: Option<Body>,
     ) -> Result<Reply, Error> {
+        let span = span(&call);
         let op = self.start(call, body)?;
-        let inner = self.clone();
-        let task: Task<Reply> = Box::pin(async move { drive(inner, op).await.0 });
-        match (Lasting { inner: self.clone(), op, task: Some(task) }).await {
+        let driven = drive(self.clone(), op, Caller::Waits).instrument(span);
+        let task: Task<Reply> = Box::pin(async move { driven.await.0 });
+        match Lasting::new(self.clone(), op, task).await {
             Reply::Failed(error) => Err(error),
             reply => Ok(reply),
         }
@@ -161,7 +176,7 @@ impl Inner {
     /// Runs `task` in the background; [`Inner::quiet`] waits for it.
     pub(crate) fn spawn(self: &Arc<Self>, task: Task) {
         self.lock().tasks += 1;
-        let guard = TaskGuard(self.clone());
+        let guard = TaskGuard::new(self.clone());
         self.host.spawn(Box::pin(async move {
             let _guard = guard;
             task.await;
@@ -296,7 +311,7 @@ impl Inner {
         for op in orphans {
             let inner = self.clone();
             self.spawn(Box::pin(async move {
-                drive(inner, op).await;
+                drive(inner, op, Caller::None).await;
             }));
         }
         value
@@ -334,233 +349,19 @@ impl Inner {
             state.engine.finish(ticket, outcome, now);
         });
     }
-
-    /// Does what the engine wants, in a tier.
-    async fn perform(&self, action: &Action, body: Option<Body>) -> (Outcome, Option<Body>) {
-        let tier = action.tier();
-        let Some(place) = self.tier(tier) else {
-            return (Outcome::Failed(internal("an action for a tier that there is not")), None);
-        };
-        let (name, key) = describe(action);
-        let mut found = None;
-        let outcome = match action {
-            Action::Read(_, key, unless) => match place.read(key, unless.as_ref()).await {
-                Ok(read) => self.receive(tier, key, read, &mut found).await,
-                Err(error) => Err(error),
-            },
-            Action::Head(_, key) => {
-                place.head(key).await.map(|head| head.map_or(Outcome::Missing, Outcome::Found))
-            }
-            Action::Write(_, metadata) => {
-                let entry = self.stored(tier, metadata, body).await;
-                match entry {
-                    Ok(entry) => place.write(metadata.key(), entry).await.map(Outcome::Done),
-                    Err(error) => Err(error),
-                }
-            }
-            Action::Patch(_, metadata) => {
-                place.patch(metadata.key(), metadata).await.map(|patched| match patched {
-                    Patched::Done(etag) => Outcome::Done(etag),
-                    Patched::Missing => Outcome::Missing,
-                })
-            }
-            Action::Remove(_, keys) => place.remove(keys).await.map(|()| Outcome::Done(None)),
-            Action::RemoveVersion(_, seen) => {
-                place.remove_version(seen.key(), seen).await.map(|is_removed| {
-                    if is_removed {
-                        self.subscribers.tell(&Event::ExpiredRemoved { key: seen.key().clone() });
-                    }
-                    Outcome::Done(None)
-                })
-            }
-            Action::List(_, prefix, after) => {
-                let page = Page { prefix, after: after.as_deref(), limit: PAGE_KEYS };
-                place.list(page).await.map(|listing| Outcome::Keys(listing.keys, listing.next))
-            }
-            Action::Clear(_) => place.clear().await.map(|()| Outcome::Done(None)),
-            Action::Announce(_, key) => place.announce(key).await.map(|()| Outcome::Done(None)),
-            _ => Err(internal("an action that the driver does not know")),
-        };
-        let outcome = outcome.unwrap_or_else(|error| {
-            let mut error = error.in_tier(tier);
-            if let Some(key) = &key {
-                error = error.with_key(key);
-            }
-            self.report(tier, name, key, &error);
-            Outcome::Failed(error)
-        });
-        (outcome, found)
-    }
-
-    /// Checks and unpacks what a tier gave.
-    async fn receive(
-        &self,
-        tier: Tier,
-        key: &Key,
-        read: Read,
-        found: &mut Option<Body>,
-    ) -> Result<Outcome, Error> {
-        let (stored, outcome): (Stored, fn(Metadata) -> Outcome) = match read {
-            Read::Found(stored) => (stored, Outcome::Found),
-            Read::Suspect(stored) => (stored, Outcome::Suspect),
-            Read::Unchanged => return Ok(Outcome::Unchanged),
-            Read::Missing => return Ok(Outcome::Missing),
-        };
-        let Stored { metadata, body } = stored;
-        if metadata.key() != key {
-            return Err(Error::new(
-                ErrorKind::Corrupt,
-                "the tier answered with another key's entry",
-            ));
-        }
-        let properties = self.properties(tier);
-        if properties.is_volatile {
-            *found = Some(Body { plain: body, packed: None });
-            return Ok(outcome(metadata));
-        }
-        let is_guarded = properties.is_guarded && tier != Tier::Cold;
-        let verify = if is_guarded { Verify::Length } else { self.verify };
-        let (size, described) = (body.len(), metadata.clone());
-        let opened = self.compute(size, move || open(&described, body, verify)).await??;
-        *found = Some(opened);
-        Ok(outcome(metadata))
-    }
-
-    /// What is to be stored in a tier: packed where the entry is, and the tier keeps it so.
-    async fn stored(
-        &self,
-        tier: Tier,
-        metadata: &Metadata,
-        body: Option<Body>,
-    ) -> Result<Stored, Error> {
-        let Body { plain, packed } =
-            body.ok_or_else(|| internal("a write without a body; it was not done"))?;
-        let metadata = metadata.clone();
-        let is_packed = metadata.is_compressed() && !self.properties(tier).is_volatile;
-        let body = match (is_packed, packed) {
-            (false, _) => plain,
-            (true, Some(packed)) => packed,
-            (true, None) => {
-                let size = plain.len();
-                self.compute(size, move || Bytes::from(codec::compress(&plain))).await?
-            }
-        };
-        Ok(Stored { metadata, body })
-    }
-
-    fn report(&self, tier: Tier, action: &'static str, key: Option<Key>, error: &Error) {
-        match (error.kind(), key) {
-            (ErrorKind::Corrupt, Some(key)) if tier != Tier::Cold => {
-                self.subscribers.tell(&Event::CopyCorrupt { tier, key });
-            }
-            (_, key) => {
-                let error = error.clone();
-                self.subscribers.tell(&Event::TierFailed { tier, action, key, error });
-            }
-        }
-    }
 }
 
-fn open(metadata: &Metadata, body: Bytes, verify: Verify) -> Result<Body, Error> {
-    Ok(match seal::open(metadata, &body, verify)? {
-        Cow::Borrowed(_) => Body { plain: body, packed: None },
-        Cow::Owned(plain) => Body { plain: Bytes::from(plain), packed: Some(body) },
-    })
-}
-
-fn internal(message: &'static str) -> Error {
-    Error::new(ErrorKind::Internal, message)
-}
-
-fn describe(action: &Action) -> (&'static str, Option<Key>) {
-    match action {
-        Action::Announce(_, key) => ("announce", Some(key.clone())),
-        Action::Read(_, key, _) => ("read", Some(key.clone())),
-        Action::Head(_, key) => ("head", Some(key.clone())),
-        Action::Write(_, metadata) => ("write", Some(metadata.key().clone())),
-        Action::Patch(_, metadata) => ("patch", Some(metadata.key().clone())),
-        Action::Remove(_, keys) => ("remove", keys.first().filter(|_| keys.len() == 1).cloned()),
-        Action::RemoveVersion(_, metadata) => ("remove", Some(metadata.key().clone())),
-        Action::List(..) => ("list", None),
-        _ => ("clear", None),
-    }
-}
-
-/// Drives an operation to its reply.
-async fn drive(inner: Arc<Inner>, op: OpId) -> (Reply, Option<Body>) {
-    let mut guard = Driving { inner, op, has_reply: false };
-    loop {
-        match poll_fn(|cx| guard.inner.poll_turn(op, cx)).await {
-            Turn::Do(ticket, action, slot, body) => {
-                let (outcome, found) = guard.inner.perform(&action, body).await;
-                guard.inner.finish(ticket, slot, outcome, found);
-            }
-            Turn::Reply(reply, body) => {
-                guard.has_reply = true;
-                return (reply, body);
-            }
-        }
-    }
-}
-
-/// Tells the engine when its driver is dropped.
-struct Driving {
-    inner: Arc<Inner>,
-    op: OpId,
-    has_reply: bool,
-}
-
-impl Drop for Driving {
-    fn drop(&mut self) {
-        if !self.has_reply {
-            let now = self.inner.host.now();
-            self.inner.with(|state| {
-                state.wakers.remove(&self.op);
-                state.engine.lose(self.op, now);
-            });
-        }
-    }
-}
-
-/// A change that outlives its caller once it has begun.
-struct Lasting {
-    inner: Arc<Inner>,
-    op: OpId,
-    task: Option<Task<Reply>>,
-}
-
-impl Future for Lasting {
-    type Output = Reply;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
-        let task = self.task.as_mut().expect("a future is not polled after it ended");
-        let reply = std::task::ready!(task.as_mut().poll(cx));
-        self.task = None;
-        Poll::Ready(reply)
-    }
-}
-
-impl Drop for Lasting {
-    fn drop(&mut self) {
-        let Some(task) = self.task.take() else { return };
-        if self.inner.with(|state| state.engine.abandon(self.op)) == Abandoned::MustEnd {
-            self.inner.spawn(Box::pin(async move {
-                task.await;
-            }));
-        }
-    }
-}
-
-/// Counts a background task as over, however it ends.
-struct TaskGuard(Arc<Inner>);
-
-impl Drop for TaskGuard {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.tasks -= 1;
-        let settlers =
-            if state.tasks == 0 { std::mem::take(&mut state.settlers) } else { Vec::new() };
-        drop(state);
-        settlers.into_iter().for_each(Waker::wake);
-    }
+/// What a call looks like in a trace.
+fn span(call: &Call) -> tracing::Span {
+    let (name, about) = match call {
+        Call::Get(key) => ("get", key.as_str()),
+        Call::Head(key) => ("metadata", key.as_str()),
+        Call::Set(metadata, _) => ("set", metadata.key().as_str()),
+        Call::Remove(key) => ("delete", key.as_str()),
+        Call::Amend(key, _) => ("amend", key.as_str()),
+        Call::Load(key, ..) => ("load", key.as_str()),
+        Call::Invalidate(prefix, _) => ("invalidate", prefix.as_str()),
+        _ => ("clear", ""),
+    };
+    tracing::debug_span!(target: "tiered_storage", "call", name, key = about)
 }

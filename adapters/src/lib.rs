@@ -34,6 +34,7 @@ mod builder;
 pub mod conformance;
 mod counters;
 mod driver;
+mod entry;
 mod events;
 pub mod host;
 pub mod memory;
@@ -46,13 +47,14 @@ pub mod tier;
 mod upkeep;
 
 pub use builder::{Builder, VerifyMode};
+pub use entry::{Entry, SetOptions, Written};
 pub use events::Event;
 pub use memory::{MemoryOptions, MemoryTier};
 #[cfg(feature = "disk")]
 pub use native::disk::{DiskOptions, DiskTier, Durability};
 #[cfg(feature = "s3")]
 pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};
-pub use store::{Entry, SetOptions, TieredStorage, Written};
+pub use store::TieredStorage;
 pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
     config::{ExpiredCold, Promotion},

@@ -1,23 +1,24 @@
 //! The storage: three tiers as one.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod whole;
+
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt, future::try_join3, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde::{Serialize, de::DeserializeOwned};
 use tiered_storage_core::{
-    Content, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
+    Content, Error, ErrorKind, Key, Metadata, Tier, TierSet, WriteId,
     engine::{Call, Change, Reply},
     seal::{Compression, Draft},
-    snapshot::Snapshot,
-    stats::{Stats, TierStats},
 };
 
 use crate::{
     builder::Builder,
     driver::{Body, Inner},
+    entry::{Entry, SetOptions, Written},
     tier::{StorageTier, Stored},
-    upkeep::{CONCURRENCY, FLUSH_KEYS},
+    upkeep::FLUSH_KEYS,
 };
 
 /// Three tiers as one: writes go down to cold before they are acknowledged, reads come from the highest tier that has a
@@ -50,83 +51,6 @@ pub struct TieredStorage {
 pub(crate) struct Settings {
     pub(crate) compression: Compression,
     pub(crate) default_ttl: Option<Duration>,
-}
-
-/// How to write an entry.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct SetOptions {
-    /// For how long the entry is live, in whole milliseconds; the storage's default if `None`.
-    pub ttl: Option<Duration>,
-    /// The user's own fields; with all else that is stored beside the body, at most 1.9 KiB encoded.
-    pub metadata: BTreeMap<String, String>,
-    /// The MIME type; guessed from the key's extension if `None`.
-    pub mime_type: Option<String>,
-    /// Tiers that must not have the entry; an older copy there is removed. Cold cannot be skipped.
-    pub skip_tiers: TierSet,
-    /// The only tiers, beside cold, that get the entry. It goes before `skip_tiers`, and both before placement rules.
-    pub only_tiers: Option<TierSet>,
-}
-
-impl SetOptions {
-    /// With a time to live.
-    #[must_use]
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-
-    /// With a field of the user's.
-    #[must_use]
-    pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.metadata.insert(name.into(), value.into());
-        self
-    }
-
-    /// With a MIME type.
-    #[must_use]
-    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
-        self.mime_type = Some(mime_type.into());
-        self
-    }
-
-    /// Not into these tiers.
-    #[must_use]
-    pub fn skip_tiers(mut self, tiers: impl Into<TierSet>) -> Self {
-        self.skip_tiers = tiers.into();
-        self
-    }
-
-    /// Only into these tiers, and cold.
-    #[must_use]
-    pub fn only_tiers(mut self, tiers: impl Into<TierSet>) -> Self {
-        self.only_tiers = Some(tiers.into());
-        self
-    }
-}
-
-/// An entry as it was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Entry {
-    /// The body. It shares memory with the hot tier and never changes.
-    pub data: Bytes,
-    /// What is known of it.
-    pub metadata: Metadata,
-    /// The tier that it came from.
-    pub source: Tier,
-}
-
-/// An entry as it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Written {
-    /// The entry's key.
-    pub key: Key,
-    /// What was stored beside the body.
-    pub metadata: Metadata,
-    /// The tiers that have it; cold is always one.
-    pub tiers_written: TierSet,
 }
 
 impl TieredStorage {
@@ -303,130 +227,7 @@ impl TieredStorage {
         stream::iter(closed.map(Err)).chain(keys).boxed()
     }
 
-    /// How full the tiers are, and how reads were answered since the storage was opened.
-    ///
-    /// For S3 this lists the whole prefix: a request for every 1,000 objects.
-    ///
-    /// # Errors
-    ///
-    /// What a tier said that could not tell.
-    pub async fn stats(&self) -> Result<Stats, Error> {
-        self.open_or_closed()?;
-        let usage = |tier: Tier| async move {
-            let Some(place) = self.inner.tier(tier) else { return Ok(None) };
-            let usage = place.usage().await.map_err(|error| error.in_tier(tier))?;
-            Ok::<_, Error>(Some(TierStats::holding(usage.bytes, usage.items, usage.evictions)))
-        };
-        let (hot, warm, cold) =
-            try_join3(usage(Tier::Hot), usage(Tier::Warm), usage(Tier::Cold)).await?;
-        Ok(Stats::new([hot, warm, cold], &self.inner.counters.sum()))
-    }
-
-    /// Removes everything from every tier. Writes wait until it is done.
-    ///
-    /// # Errors
-    ///
-    /// What the first tier said that failed.
-    pub async fn clear(&self) -> Result<(), Error> {
-        self.inner.change(Call::Clear(self.inner.config.tiers), None).await.map(drop)
-    }
-
-    /// Removes everything from one tier; nothing if there is no such tier.
-    ///
-    /// # Errors
-    ///
-    /// What the tier said.
-    pub async fn clear_tier(&self, tier: Tier) -> Result<(), Error> {
-        let tiers = TierSet::from(tier).intersection(self.inner.config.tiers);
-        self.inner.change(Call::Clear(tiers), None).await.map(drop)
-    }
-
-    /// The metadata of every live entry of cold, without bodies. One request per entry where no upper tier has it.
-    ///
-    /// # Errors
-    ///
-    /// What a tier said that failed.
-    pub async fn export(&self) -> Result<Snapshot, Error> {
-        self.open_or_closed()?;
-        let heads = self.keys("").map(|key| async { self.metadata(key?.as_str()).await });
-        let entries: Vec<Option<Metadata>> = heads.buffered(CONCURRENCY).try_collect().await?;
-        let entries: Vec<Metadata> = entries.into_iter().flatten().collect();
-        Ok(Snapshot::new(self.inner.host.now(), &entries, self.stats().await?))
-    }
-
-    /// Takes over what a snapshot says of entries whose bytes are still the same; all others stay as they are.
-    ///
-    /// # Errors
-    ///
-    /// `Invalid` for another version or malformed entries, before anything is changed; what cold said, if it failed.
-    pub async fn import(&self, snapshot: &Snapshot) -> Result<(), Error> {
-        let entries = snapshot.entries()?;
-        let changes = stream::iter(entries).map(|entry| {
-            let call = Call::Amend(entry.key().clone(), Change::Adopt(entry));
-            self.inner.change(call, None)
-        });
-        changes.buffer_unordered(CONCURRENCY).try_for_each(|_| std::future::ready(Ok(()))).await
-    }
-
-    /// Copies the most valuable warm entries (by access count, then by last access) into hot, at most `limit` and no
-    /// more than hot can hold, and says how many.
-    ///
-    /// # Errors
-    ///
-    /// What warm said, if it failed.
-    pub async fn bootstrap_hot(&self, limit: Option<usize>) -> Result<u64, Error> {
-        self.open_or_closed()?;
-        self.inner.warm_hot(limit.unwrap_or(usize::MAX)).await
-    }
-
-    /// Copies entries of cold into warm, at most `limit`, only those last accessed at `since` or later, and says how
-    /// many.
-    ///
-    /// # Errors
-    ///
-    /// What cold said, if it failed.
-    pub async fn bootstrap_warm(
-        &self,
-        limit: Option<usize>,
-        since: Option<Timestamp>,
-    ) -> Result<u64, Error> {
-        self.open_or_closed()?;
-        self.inner.warm_warm(limit.unwrap_or(usize::MAX), since).await
-    }
-
-    /// Waits until the background work that has begun is done: promotions, repairs, and the writing of access
-    /// statistics.
-    pub async fn settled(&self) {
-        self.inner.quiet().await;
-        self.inner.keep_up().await;
-        self.inner.quiet().await;
-    }
-
-    /// Settles, writes out what is pending and releases the tiers. Every later call fails with `Closed`; closing again
-    /// does nothing.
-    ///
-    /// # Errors
-    ///
-    /// What the first tier said that could not be closed.
-    pub async fn close(&self) -> Result<(), Error> {
-        if self.inner.is_closed() {
-            return Ok(());
-        }
-        self.settled().await;
-        if !self.inner.close() {
-            return Ok(());
-        }
-        self.inner.quiet().await;
-        let mut result = Ok(());
-        for tier in Tier::ALL {
-            if let Some(place) = self.inner.tier(tier) {
-                result = result.and(place.close().await.map_err(|error| error.in_tier(tier)));
-            }
-        }
-        result
-    }
-
-    fn open_or_closed(&self) -> Result<(), Error> {
+    pub(crate) fn open_or_closed(&self) -> Result<(), Error> {
         if self.inner.is_closed() {
             return Err(Error::new(ErrorKind::Closed, "the storage was closed; open it again"));
         }

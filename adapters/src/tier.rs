@@ -90,7 +90,8 @@ pub struct Properties {
     pub is_volatile: bool,
     /// It checks each body with a checksum of its own when it is read, and answers `Corrupt` for a bad one.
     pub is_guarded: bool,
-    /// It wants [`StorageTier::announce`] before the cold tier is told of an overwrite or a removal.
+    /// It wants [`StorageTier::announce`] before the cold tier is told of an overwrite. (Removals are not announced:
+    /// once one has returned, no crash may undo it.)
     pub wants_announcements: bool,
     /// The largest entry it could ever hold: body, key and stored metadata, in bytes.
     pub entry_bytes_max: Option<u64>,
@@ -183,7 +184,7 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
     }
 
     /// Tells a tier that [wants it](Properties::wants_announcements) that its copy of `key` is about to be
-    /// overtaken by a write or removal in the cold tier. Once this returned, the tier must not answer `Found` with
+    /// overtaken by a write in the cold tier. Once this returned, the tier must not answer `Found` with
     /// that copy after any crash; `Suspect` is allowed.
     async fn announce(&self, _key: &Key) -> Result<(), Error> {
         Ok(())

@@ -99,23 +99,23 @@ impl Inner {
         if self.tier(Tier::Warm).is_none() {
             return Ok(0);
         }
+        let limit = limit as u64;
         let mut loaded = 0;
         let mut pages = std::pin::pin!(self.pages(Tier::Cold, String::new()));
         while let Some(keys) = pages.try_next().await? {
             let recent = stream::iter(keys).map(|key| self.is_since(key, since));
             let keys: Vec<Option<Key>> = recent.buffered(CONCURRENCY).try_collect().await?;
-            let left = limit - usize::try_from(loaded).unwrap_or(limit);
             let mut keys = keys.into_iter().flatten();
             // An entry may turn out to be expired, so that others take its place.
             loop {
-                let room = limit - usize::try_from(loaded).unwrap_or(limit);
-                let batch: Vec<Key> = keys.by_ref().take(room.min(left)).collect();
+                let room = usize::try_from(limit - loaded).unwrap_or(usize::MAX);
+                let batch: Vec<Key> = keys.by_ref().take(room).collect();
                 if batch.is_empty() {
                     break;
                 }
                 loaded += self.load_all(batch, Tier::Cold, Tier::Warm).await?;
             }
-            if usize::try_from(loaded).is_ok_and(|loaded| loaded >= limit) {
+            if loaded == limit {
                 break;
             }
         }

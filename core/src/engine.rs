@@ -7,24 +7,22 @@
 //! The body of an entry waits in a slot of the host's, which the engine only names: a read fills it, a write takes it
 //! from there, and all who share a read or promote what it found share its slot.
 
+mod lifecycle;
+
 use alloc::{
     collections::{BTreeMap, VecDeque},
-    string::String,
     sync::Arc,
     vec::Vec,
 };
 
 pub use crate::op::{Action, Call, Change, Outcome, Reply};
 use crate::{
-    config::{Config, Mutant, Promotion},
+    config::Config,
     error::{Error, ErrorKind},
     key::Key,
     lane::Lanes,
     metadata::Metadata,
-    op::{
-        Access, Amend, Effects, Get, Head, Invalidate, Load, Machine, Next, Promote, Remove, Set,
-        View,
-    },
+    op::{Access, Amend, Effects, Head, Invalidate, Load, Machine, Next, Promote, Remove, Set},
     tier::{Tier, TierSet},
     time::Timestamp,
 };
@@ -65,9 +63,6 @@ pub enum Abandoned {
     MustEnd,
 }
 
-/// How many keys are remembered for telling a second read within a minute.
-const RECENT_MAX: usize = 4_096;
-const RECENT_MS: u64 = 60_000;
 /// How many keys one round of upkeep repairs.
 const REPAIRS_MAX: usize = 1_000;
 
@@ -300,243 +295,5 @@ impl Engine {
     /// Whether nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.ops.is_empty()
-    }
-
-    fn id(&mut self) -> OpId {
-        self.last += 1;
-        OpId(self.last)
-    }
-
-    fn insert(&mut self, id: OpId, machine: Machine, key: Option<Key>, slot: Option<SlotId>) {
-        let slot = slot.unwrap_or(SlotId(id.0));
-        *self.slots.entry(slot).or_insert(0) += 1;
-        let waits = matches!(machine.access(), Access::Tends | Access::Changes);
-        if let Some(key) = &key {
-            let lane = self.lanes.hold(key);
-            if waits {
-                lane.queue.push_back(id);
-            }
-        }
-        let op = Op { machine, key: key.clone(), slot, issued: None, followers: Vec::new() };
-        self.ops.insert(id, op);
-        if let Some(key) = key.filter(|_| waits) {
-            self.admit(&key);
-        }
-    }
-
-    fn start_get(&mut self, id: OpId, key: Key) {
-        let is_fenced = self.lanes.is_fenced(&key);
-        let lane = self.lanes.hold(&key);
-        let (epoch, is_clean) = (lane.epoch, lane.writer.is_none() && !is_fenced);
-        let any_epoch = self.config.is_mutant(Mutant::JoinOldFlight);
-        let joins = |leader: &Op| matches!(&leader.machine, Machine::Get(get) if any_epoch || get.epoch == epoch);
-        if let Some((leader, shared)) = lane
-            .flight
-            .and_then(|leader| Some((leader, self.ops.get_mut(&leader).filter(|op| joins(op))?)))
-        {
-            shared.followers.push(id);
-            let slot = self.slot(leader);
-            self.insert(id, Machine::Follow, Some(key.clone()), slot);
-        } else {
-            lane.flight = Some(id);
-            self.insert(
-                id,
-                Machine::Get(Get::new(key.clone(), epoch, is_clean)),
-                Some(key.clone()),
-                None,
-            );
-        }
-        self.lanes.release(&key);
-    }
-
-    fn start_fence(&mut self, id: OpId, fence: Invalidate) {
-        let prefix = String::from(fence.prefix());
-        self.insert(id, Machine::Invalidate(fence), None, None);
-        if !self.config.is_mutant(Mutant::NoBarrier) {
-            self.lanes.raise(id, &prefix);
-            self.wake_cleared();
-        }
-    }
-
-    fn spawn(&mut self, machine: Machine, key: Key, slot: Option<SlotId>) {
-        let id = self.id();
-        self.promotions += usize::from(matches!(machine, Machine::Promote(_)));
-        self.insert(id, machine, Some(key), slot);
-        self.orphans.push_back(id);
-        self.advance(id);
-    }
-
-    /// What an operation wants; `None` while it must wait.
-    fn next(&self, id: OpId) -> Option<Next> {
-        let op = self.ops.get(&id)?;
-        if let Machine::Ended(reply) = &op.machine {
-            return Some(Next::End(reply.clone()));
-        }
-        let may_run = op.issued.is_none()
-            && match op.machine.access() {
-                Access::Reads => true,
-                Access::Tends | Access::Changes => self.is_writer(id),
-                Access::Fences => {
-                    self.lanes.is_clear(id) || self.config.is_mutant(Mutant::NoBarrier)
-                }
-            };
-        let distrusted = op.key.as_ref().map_or(TierSet::EMPTY, |key| self.lanes.distrusted(key));
-        let view = View { config: &self.config, distrusted };
-        op.machine.operation().filter(|_| may_run).map(|operation| operation.next(&view))
-    }
-
-    fn is_writer(&self, id: OpId) -> bool {
-        let key = self.ops.get(&id).and_then(|op| op.key.as_ref());
-        key.is_some_and(|key| self.lanes.writer(key) == Some(id))
-    }
-
-    /// Ends an operation that has nothing more to do.
-    fn advance(&mut self, id: OpId) {
-        let Some(Next::End(reply)) = self.next(id) else { return };
-        let op = self.ops.get_mut(&id).expect("what has a next step is known");
-        if matches!(op.machine, Machine::Ended(_)) {
-            return;
-        }
-        let machine = core::mem::replace(&mut op.machine, Machine::Ended(reply.clone()));
-        let (key, slot) = (op.key.clone(), op.slot);
-        let followers = core::mem::take(&mut op.followers);
-        let is_shared = !followers.is_empty();
-        self.woken.push_back(id);
-        for follower in followers {
-            if let Some(op) = self.ops.get_mut(&follower) {
-                op.machine = Machine::Ended(reply.clone());
-                self.woken.push_back(follower);
-            }
-        }
-        match (machine.access(), machine) {
-            (_, Machine::Get(get)) => self.land(id, get, slot, is_shared),
-            (Access::Fences, _) => self.lift(id),
-            (access @ (Access::Tends | Access::Changes), machine) => {
-                self.promotions -= usize::from(matches!(machine, Machine::Promote(_)));
-                let key = key.expect("a writer has a key");
-                let lane = self.lanes.lane(&key);
-                lane.writer = None;
-                lane.epoch += u64::from(access == Access::Changes);
-                self.admit(&key);
-                self.wake_cleared();
-            }
-            _ => {}
-        }
-    }
-
-    /// A read has its answer: what it leaves to do is begun, if nothing came between.
-    fn land(&mut self, id: OpId, mut get: Get, slot: SlotId, is_shared: bool) {
-        let key = get.key().clone();
-        let is_repeated = self.note_read(&key) || is_shared;
-        let lane = self.lanes.lane(&key);
-        if lane.flight == Some(id) {
-            lane.flight = None;
-        }
-        if self.config.is_mutant(Mutant::PromoteOverlapped) {
-            (get.is_clean, get.epoch) = (true, lane.epoch);
-        }
-        let is_current = lane.epoch == get.epoch || self.config.is_mutant(Mutant::NoEpochCheck);
-        if !is_current || self.lanes.is_fenced(&key) {
-            return;
-        }
-        if let Some(machine) = get.aftermath(&self.config, is_repeated) {
-            let is_promotion = matches!(machine, Machine::Promote(_));
-            if !is_promotion || self.promotions < self.config.promotions_max {
-                self.spawn(machine, key, Some(slot));
-            }
-        }
-    }
-
-    /// Lets the next in line write, if it may.
-    fn admit(&mut self, key: &Key) {
-        let checks_epoch = !self.config.is_mutant(Mutant::NoEpochCheck);
-        while !self.lanes.is_fenced(key) {
-            let lane = self.lanes.lane(key);
-            if lane.writer.is_some() {
-                return;
-            }
-            let Some(id) = lane.queue.pop_front() else { return };
-            let op = self.ops.get_mut(&id).expect("what is queued is known");
-            let is_outdated = match &op.machine {
-                Machine::Promote(promote) => promote.epoch != lane.epoch,
-                Machine::Sweep(sweep) => sweep.epoch != lane.epoch,
-                _ => false,
-            };
-            if is_outdated && checks_epoch {
-                self.promotions -= usize::from(matches!(op.machine, Machine::Promote(_)));
-                op.machine = Machine::Ended(Reply::Done);
-            } else {
-                lane.writer = Some(id);
-                lane.epoch += u64::from(op.machine.access() == Access::Changes);
-            }
-            self.woken.push_back(id);
-        }
-    }
-
-    fn lift(&mut self, owner: OpId) {
-        for key in self.lanes.lift(owner) {
-            self.admit(&key);
-        }
-        self.wake_cleared();
-    }
-
-    fn wake_cleared(&mut self) {
-        self.woken.extend(self.lanes.cleared());
-    }
-
-    /// Gives the read of `leader` to the first who shares it.
-    fn hand_over(&mut self, leader: OpId) {
-        let Some(op) = self.ops.get_mut(&leader) else { return };
-        let key = op.key.clone();
-        let mut followers = core::mem::take(&mut op.followers);
-        let machine = core::mem::replace(&mut op.machine, Machine::Ended(Reply::Missing));
-        let heir = (!followers.is_empty()).then(|| followers.remove(0));
-        if let (Some(heir), Some(op)) = (heir, heir.and_then(|heir| self.ops.get_mut(&heir))) {
-            (op.machine, op.followers) = (machine, followers);
-            self.woken.push_back(heir);
-        } else if matches!(machine, Machine::Follow) {
-            for op in self.ops.values_mut() {
-                op.followers.retain(|follower| *follower != leader);
-            }
-        }
-        if let Some(lane) =
-            key.map(|key| self.lanes.lane(&key)).filter(|lane| lane.flight == Some(leader))
-        {
-            lane.flight = heir;
-        }
-    }
-
-    /// Removes what is left of an operation.
-    fn forget(&mut self, id: OpId) {
-        let Some(op) = self.ops.remove(&id) else { return };
-        if let Some(key) = &op.key {
-            self.lanes.release(key);
-        }
-        if let Some(users) = self.slots.get_mut(&op.slot) {
-            *users -= 1;
-            if *users == 0 {
-                self.slots.remove(&op.slot);
-                self.freed.push_back(op.slot);
-            }
-        }
-    }
-
-    /// Whether `key` was read within the last minute, as far as it is remembered; now it was.
-    fn note_read(&mut self, key: &Key) -> bool {
-        if self.config.promotion != Promotion::OnSecondHit {
-            return false;
-        }
-        let (now, (times, order)) = (self.now, &mut self.recent);
-        if let Some(last) = times.get_mut(key) {
-            return now.millis_since(core::mem::replace(last, now)) <= RECENT_MS;
-        }
-        times.insert(key.clone(), now);
-        order.push_back(key.clone());
-        if order.len() > RECENT_MAX
-            && let Some(oldest) = order.pop_front()
-        {
-            times.remove(&oldest);
-        }
-        false
     }
 }

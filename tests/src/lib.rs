@@ -4,3 +4,4 @@ pub mod explorer;
 pub mod ministack;
 pub mod scenario;
 pub mod server;
+pub mod versions;

@@ -4,7 +4,7 @@ use tiered_storage_core::{Error, ErrorKind, Timestamp};
 
 use super::{
     HttpError, HttpErrorKind, Response,
-    request::{Call, Kind},
+    request::{Call, Kind, METADATA_HEADER},
     response::{self, Fault},
     retry,
 };
@@ -38,7 +38,8 @@ pub(super) enum Cause {
 
 /// Takes `response` as an answer to `call`, or as what it failed for.
 ///
-/// A success can be a failure: a body shorter than announced, or an error document behind a status of 200.
+/// A success can be a failure: a body shorter than announced, an error document behind a status of 200, or an answer
+/// that is not S3's.
 pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<Failure>> {
     if response.status == 304 && call.kind == Kind::Get {
         return Ok(response);
@@ -51,7 +52,9 @@ pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<F
         return Err(Failure::of(call, &response, fault));
     }
     let is_garbled = match call.kind {
-        Kind::Get => is_short(&response),
+        Kind::Get => is_short(&response) || is_nameless(&response),
+        Kind::Head => is_nameless(&response),
+        Kind::Put => is_nameless(&response) && !response.body.is_empty(),
         Kind::Copy => !response::is_copied(&response.body),
         Kind::List => response::names_page(&response.body).is_none(),
         Kind::DeleteMany => match response::not_deleted(&response.body) {
@@ -66,9 +69,17 @@ pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<F
                 false
             }
         },
-        Kind::Head | Kind::Put | Kind::Delete => false,
+        Kind::Delete => false,
     };
     if is_garbled { Err(Failure::garbled()) } else { Ok(response) }
+}
+
+/// Whether the answer is not about an object: S3 gives each an ETag. What stands between here and S3, a proxy or the
+/// login page of a network, must not be taken for an object that another program wrote.
+fn is_nameless(response: &Response) -> bool {
+    response.status == 200
+        && response::etag(response).is_none()
+        && response.header(METADATA_HEADER).is_none()
 }
 
 /// Whether less of a body came than was announced. A transport that decodes bodies tells the length before that.

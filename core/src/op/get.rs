@@ -201,8 +201,12 @@ impl Operation for Get {
         Next::Do(match &self.due {
             None => Action::Read(view.readable_from(self.at), key, None),
             Some(Due { comparison: Comparison::Open, metadata, .. }) => match &metadata.etag {
-                Some(etag) => Action::Read(Tier::Cold, key, Some(etag.clone())),
-                None => Action::Head(Tier::Cold, key),
+                Some(etag) if metadata.write_id().is_none() => {
+                    Action::Read(Tier::Cold, key, Some(etag.clone()))
+                }
+                // S3 makes its ETags of the bytes alone, so that only the write id tells an entry from one with the
+                // same bytes and other metadata.
+                _ => Action::Head(Tier::Cold, key),
             },
             Some(_) => Action::Read(Tier::Cold, key, None),
         })

@@ -56,7 +56,9 @@ impl Operation for Load {
                 if self.from == Tier::Cold {
                     metadata.fresh_at = effects.now;
                 }
-                let to = effects.config.fitting(TierSet::from(self.to), &metadata);
+                let allowed =
+                    effects.config.targets(&self.key, None).intersection(TierSet::from(self.to));
+                let to = effects.config.fitting(allowed, &metadata);
                 State::Spreading(metadata, Spread::new(to, TierSet::EMPTY))
             }
             (_, Outcome::Failed(error)) => State::Ended(Reply::Failed(error)),

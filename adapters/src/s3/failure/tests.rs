@@ -1,4 +1,5 @@
 use expect_test::{Expect, expect};
+use tiered_storage_core::{Key, Metadata};
 
 use super::*;
 
@@ -112,8 +113,29 @@ fn a_status_of_no_change_answers_a_get_alone() {
 #[test]
 fn an_object_that_looks_like_an_error_is_an_object() {
     let body = "<Error><Code>SlowDown</Code></Error>";
-    let response = || Response { status: 200, body: body.into(), ..Response::default() };
+    let headers = vec![("etag".to_owned(), "\"e\"".to_owned())];
+    let response =
+        || Response { status: 200, headers: headers.clone(), body: body.as_bytes().into() };
     assert!(examine(&Call::get("k", None), response()).is_ok());
     let put = examine(&Call::delete("k"), response());
     assert_eq!(put.expect_err("an error").code(), "SlowDown");
+}
+
+/// A proxy's or a network's own page, with a status of 200, was taken for an object that another program wrote.
+#[test]
+fn an_answer_that_names_no_version_is_not_s3_s() {
+    let page =
+        |body: &'static str| Response { status: 200, body: body.into(), ..Response::default() };
+    let put = |body| {
+        let metadata = Metadata::new(Key::new("k").expect("a key"), 0, Timestamp::default());
+        examine(&Call::put("k", &metadata, "".into(), None), page(body))
+    };
+    for outcome in [
+        examine(&Call::get("k", None), page("<html>log in</html>")),
+        examine(&Call::head("k"), page("")),
+        put("<html>log in</html>"),
+    ] {
+        assert!(matches!(outcome.expect_err("a failure").cause, Cause::Garbled));
+    }
+    assert!(put("").is_ok());
 }

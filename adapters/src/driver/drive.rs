@@ -1,0 +1,111 @@
+//! Driving an operation to its end, whoever waits for it.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+
+use tiered_storage_core::engine::{Abandoned, Action, OpId, Outcome, Reply};
+
+use super::{Body, Caller, Inner, Turn};
+use crate::{events::Event, host::Task};
+
+/// Drives an operation to its reply.
+pub(super) async fn drive(inner: Arc<Inner>, op: OpId, caller: Caller) -> (Reply, Option<Body>) {
+    let mut guard = Driving { inner, op, has_reply: false };
+    loop {
+        match poll_fn(|cx| guard.inner.poll_turn(op, cx)).await {
+            Turn::Do(ticket, action, slot, body) => {
+                let (outcome, found) = guard.inner.perform(&action, body).await;
+                if let (Caller::None, Action::Write(tier, metadata), Outcome::Done(_)) =
+                    (caller, &action, &outcome)
+                {
+                    let key = metadata.key().clone();
+                    guard.inner.subscribers.tell(&Event::Promoted { tier: *tier, key });
+                }
+                guard.inner.finish(ticket, slot, outcome, found);
+            }
+            Turn::Reply(reply, body) => {
+                guard.has_reply = true;
+                return (reply, body);
+            }
+        }
+    }
+}
+
+/// Tells the engine when its driver is dropped.
+struct Driving {
+    inner: Arc<Inner>,
+    op: OpId,
+    has_reply: bool,
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        if !self.has_reply {
+            let now = self.inner.host.now();
+            self.inner.with(|state| {
+                state.wakers.remove(&self.op);
+                state.engine.lose(self.op, now);
+            });
+        }
+    }
+}
+
+/// A change that outlives its caller once it has begun.
+pub(super) struct Lasting {
+    inner: Arc<Inner>,
+    op: OpId,
+    task: Option<Task<Reply>>,
+}
+
+impl Lasting {
+    pub(super) fn new(inner: Arc<Inner>, op: OpId, task: Task<Reply>) -> Self {
+        Self { inner, op, task: Some(task) }
+    }
+}
+
+impl Future for Lasting {
+    type Output = Reply;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
+        let task = self.task.as_mut().expect("a future is not polled after it ended");
+        let reply = std::task::ready!(task.as_mut().poll(cx));
+        self.task = None;
+        Poll::Ready(reply)
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        let Some(task) = self.task.take() else { return };
+        if self.inner.with(|state| state.engine.abandon(self.op)) == Abandoned::MustEnd {
+            self.inner.spawn(Box::pin(async move {
+                task.await;
+            }));
+        }
+    }
+}
+
+/// Counts a background task as over, however it ends.
+pub(super) struct TaskGuard(Arc<Inner>);
+
+impl TaskGuard {
+    /// The task is counted already.
+    pub(super) fn new(inner: Arc<Inner>) -> Self {
+        Self(inner)
+    }
+}
+
+impl Drop for TaskGuard {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.tasks -= 1;
+        let settlers =
+            if state.tasks == 0 { std::mem::take(&mut state.settlers) } else { Vec::new() };
+        drop(state);
+        settlers.into_iter().for_each(Waker::wake);
+    }
+}

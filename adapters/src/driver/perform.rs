@@ -1,0 +1,182 @@
+//! Doing what the engine wants, in a tier.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use tiered_storage_core::{
+    Error, ErrorKind, Key, Metadata, Tier, codec,
+    engine::{Action, Outcome},
+    seal::{self, Verify},
+};
+use tracing::Instrument;
+
+use super::{Body, Inner, PAGE_KEYS};
+use crate::{
+    events::Event,
+    tier::{Page, Patched, Read, StorageTier, Stored},
+};
+
+impl Inner {
+    /// Does what the engine wants, in a tier.
+    pub(super) async fn perform(
+        &self,
+        action: &Action,
+        body: Option<Body>,
+    ) -> (Outcome, Option<Body>) {
+        let tier = action.tier();
+        let Some(place) = self.tier(tier) else {
+            return (Outcome::Failed(internal("an action for a tier that there is not")), None);
+        };
+        let (name, key) = describe(action);
+        let span = tracing::debug_span!(target: "tiered_storage", "tier", %tier, action = name);
+        let mut found = None;
+        let outcome = self.act(&**place, action, body, &mut found).instrument(span).await;
+        let outcome = outcome.unwrap_or_else(|error| {
+            let mut error = error.in_tier(tier);
+            if let Some(key) = &key {
+                error = error.with_key(key);
+            }
+            self.report(tier, name, key, &error);
+            Outcome::Failed(error)
+        });
+        (outcome, found)
+    }
+
+    async fn act(
+        &self,
+        place: &dyn StorageTier,
+        action: &Action,
+        body: Option<Body>,
+        found: &mut Option<Body>,
+    ) -> Result<Outcome, Error> {
+        let tier = action.tier();
+        match action {
+            Action::Read(_, key, unless) => {
+                let read = place.read(key, unless.as_ref()).await?;
+                self.receive(tier, key, read, found).await
+            }
+            Action::Head(_, key) => {
+                place.head(key).await.map(|head| head.map_or(Outcome::Missing, Outcome::Found))
+            }
+            Action::Write(_, metadata) => {
+                let entry = self.stored(tier, metadata, body).await?;
+                place.write(metadata.key(), entry).await.map(Outcome::Done)
+            }
+            Action::Patch(_, metadata) => {
+                place.patch(metadata.key(), metadata).await.map(|patched| match patched {
+                    Patched::Done(etag) => Outcome::Done(etag),
+                    Patched::Missing => Outcome::Missing,
+                })
+            }
+            Action::Remove(_, keys) => place.remove(keys).await.map(|()| Outcome::Done(None)),
+            Action::RemoveVersion(_, seen) => {
+                place.remove_version(seen.key(), seen).await.map(|is_removed| {
+                    if is_removed {
+                        self.subscribers.tell(&Event::ExpiredRemoved { key: seen.key().clone() });
+                    }
+                    Outcome::Done(None)
+                })
+            }
+            Action::List(_, prefix, after) => {
+                let page = Page { prefix, after: after.as_deref(), limit: PAGE_KEYS };
+                place.list(page).await.map(|listing| Outcome::Keys(listing.keys, listing.next))
+            }
+            Action::Clear(_) => place.clear().await.map(|()| Outcome::Done(None)),
+            Action::Announce(_, key) => place.announce(key).await.map(|()| Outcome::Done(None)),
+            _ => Err(internal("an action that the driver does not know")),
+        }
+    }
+
+    /// Checks and unpacks what a tier gave.
+    async fn receive(
+        &self,
+        tier: Tier,
+        key: &Key,
+        read: Read,
+        found: &mut Option<Body>,
+    ) -> Result<Outcome, Error> {
+        let (stored, outcome): (Stored, fn(Metadata) -> Outcome) = match read {
+            Read::Found(stored) => (stored, Outcome::Found),
+            Read::Suspect(stored) => (stored, Outcome::Suspect),
+            Read::Unchanged => return Ok(Outcome::Unchanged),
+            Read::Missing => return Ok(Outcome::Missing),
+        };
+        let Stored { metadata, body } = stored;
+        if metadata.key() != key {
+            return Err(Error::new(
+                ErrorKind::Corrupt,
+                "the tier answered with another key's entry",
+            ));
+        }
+        let properties = self.properties(tier);
+        if properties.is_volatile {
+            *found = Some(Body { plain: body, packed: None });
+            return Ok(outcome(metadata));
+        }
+        let is_guarded = properties.is_guarded && tier != Tier::Cold;
+        let verify = if is_guarded { Verify::Length } else { self.verify };
+        let (size, described) = (body.len(), metadata.clone());
+        let opened = self.compute(size, move || open(&described, body, verify)).await??;
+        *found = Some(opened);
+        Ok(outcome(metadata))
+    }
+
+    /// What is to be stored in a tier: packed where the entry is, and the tier keeps it so.
+    async fn stored(
+        &self,
+        tier: Tier,
+        metadata: &Metadata,
+        body: Option<Body>,
+    ) -> Result<Stored, Error> {
+        let Body { plain, packed } =
+            body.ok_or_else(|| internal("a write without a body; it was not done"))?;
+        let metadata = metadata.clone();
+        let is_packed = metadata.is_compressed() && !self.properties(tier).is_volatile;
+        let body = match (is_packed, packed) {
+            (false, _) => plain,
+            (true, Some(packed)) => packed,
+            (true, None) => {
+                let size = plain.len();
+                self.compute(size, move || Bytes::from(codec::compress(&plain))).await?
+            }
+        };
+        Ok(Stored { metadata, body })
+    }
+
+    fn report(&self, tier: Tier, action: &'static str, key: Option<Key>, error: &Error) {
+        match (error.kind(), key) {
+            (ErrorKind::Corrupt, Some(key)) if tier != Tier::Cold => {
+                self.subscribers.tell(&Event::CopyCorrupt { tier, key });
+            }
+            (_, key) => {
+                let error = error.clone();
+                self.subscribers.tell(&Event::TierFailed { tier, action, key, error });
+            }
+        }
+    }
+}
+
+fn open(metadata: &Metadata, body: Bytes, verify: Verify) -> Result<Body, Error> {
+    Ok(match seal::open(metadata, &body, verify)? {
+        Cow::Borrowed(_) => Body { plain: body, packed: None },
+        Cow::Owned(plain) => Body { plain: Bytes::from(plain), packed: Some(body) },
+    })
+}
+
+fn internal(message: &'static str) -> Error {
+    Error::new(ErrorKind::Internal, message)
+}
+
+fn describe(action: &Action) -> (&'static str, Option<Key>) {
+    match action {
+        Action::Announce(_, key) => ("announce", Some(key.clone())),
+        Action::Read(_, key, _) => ("read", Some(key.clone())),
+        Action::Head(_, key) => ("head", Some(key.clone())),
+        Action::Write(_, metadata) => ("write", Some(metadata.key().clone())),
+        Action::Patch(_, metadata) => ("patch", Some(metadata.key().clone())),
+        Action::Remove(_, keys) => ("remove", keys.first().filter(|_| keys.len() == 1).cloned()),
+        Action::RemoveVersion(_, metadata) => ("remove", Some(metadata.key().clone())),
+        Action::List(..) => ("list", None),
+        _ => ("clear", None),
+    }
+}

@@ -1,0 +1,83 @@
+//! What goes into a write, and what comes out of a write and a read.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+use tiered_storage_core::{Key, Metadata, Tier, TierSet};
+
+/// How to write an entry.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct SetOptions {
+    /// For how long the entry is live, in whole milliseconds; the storage's default if `None`.
+    pub ttl: Option<Duration>,
+    /// The user's own fields; with all else that is stored beside the body, at most 1.9 KiB encoded.
+    pub metadata: BTreeMap<String, String>,
+    /// The MIME type; guessed from the key's extension if `None`.
+    pub mime_type: Option<String>,
+    /// Tiers that must not have the entry; an older copy there is removed. Cold cannot be skipped.
+    pub skip_tiers: TierSet,
+    /// The only tiers, beside cold, that get the entry. It goes before `skip_tiers`, and both before placement rules.
+    pub only_tiers: Option<TierSet>,
+}
+
+impl SetOptions {
+    /// With a time to live.
+    #[must_use]
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// With a field of the user's.
+    #[must_use]
+    pub fn field(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// With a MIME type.
+    #[must_use]
+    pub fn mime_type(mut self, mime_type: impl Into<String>) -> Self {
+        self.mime_type = Some(mime_type.into());
+        self
+    }
+
+    /// Not into these tiers.
+    #[must_use]
+    pub fn skip_tiers(mut self, tiers: impl Into<TierSet>) -> Self {
+        self.skip_tiers = tiers.into();
+        self
+    }
+
+    /// Only into these tiers, and cold.
+    #[must_use]
+    pub fn only_tiers(mut self, tiers: impl Into<TierSet>) -> Self {
+        self.only_tiers = Some(tiers.into());
+        self
+    }
+}
+
+/// An entry as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Entry {
+    /// The body. It shares memory with the hot tier and never changes.
+    pub data: Bytes,
+    /// What is known of it.
+    pub metadata: Metadata,
+    /// The tier that it came from.
+    pub source: Tier,
+}
+
+/// An entry as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Written {
+    /// The entry's key.
+    pub key: Key,
+    /// What was stored beside the body.
+    pub metadata: Metadata,
+    /// The tiers that have it; cold is always one.
+    pub tiers_written: TierSet,
+}

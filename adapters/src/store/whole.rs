@@ -1,0 +1,136 @@
+//! Calls that are about the whole storage.
+
+use futures_util::{StreamExt, TryStreamExt, future::try_join3, stream};
+use tiered_storage_core::{
+    Error, Metadata, Tier, TierSet, Timestamp,
+    engine::{Call, Change},
+    snapshot::Snapshot,
+    stats::{Stats, TierStats},
+};
+
+use crate::{store::TieredStorage, upkeep::CONCURRENCY};
+
+impl TieredStorage {
+    /// How full the tiers are, and how reads were answered since the storage was opened.
+    ///
+    /// For S3 this lists the whole prefix: a request for every 1,000 objects.
+    ///
+    /// # Errors
+    ///
+    /// What a tier said that could not tell.
+    pub async fn stats(&self) -> Result<Stats, Error> {
+        self.open_or_closed()?;
+        let usage = |tier: Tier| async move {
+            let Some(place) = self.inner.tier(tier) else { return Ok(None) };
+            let usage = place.usage().await.map_err(|error| error.in_tier(tier))?;
+            Ok::<_, Error>(Some(TierStats::holding(usage.bytes, usage.items, usage.evictions)))
+        };
+        let (hot, warm, cold) =
+            try_join3(usage(Tier::Hot), usage(Tier::Warm), usage(Tier::Cold)).await?;
+        Ok(Stats::new([hot, warm, cold], &self.inner.counters.sum()))
+    }
+
+    /// Removes everything from every tier. Writes wait until it is done.
+    ///
+    /// # Errors
+    ///
+    /// What the first tier said that failed.
+    pub async fn clear(&self) -> Result<(), Error> {
+        self.inner.change(Call::Clear(self.inner.config.tiers), None).await.map(drop)
+    }
+
+    /// Removes everything from one tier; nothing if there is no such tier.
+    ///
+    /// # Errors
+    ///
+    /// What the tier said.
+    pub async fn clear_tier(&self, tier: Tier) -> Result<(), Error> {
+        let tiers = TierSet::from(tier).intersection(self.inner.config.tiers);
+        self.inner.change(Call::Clear(tiers), None).await.map(drop)
+    }
+
+    /// The metadata of every live entry of cold, without bodies. One request per entry where no upper tier has it.
+    ///
+    /// # Errors
+    ///
+    /// What a tier said that failed.
+    pub async fn export(&self) -> Result<Snapshot, Error> {
+        self.open_or_closed()?;
+        let heads = self.keys("").map(|key| async { self.metadata(key?.as_str()).await });
+        let entries: Vec<Option<Metadata>> = heads.buffered(CONCURRENCY).try_collect().await?;
+        let entries: Vec<Metadata> = entries.into_iter().flatten().collect();
+        Ok(Snapshot::new(self.inner.host.now(), &entries, self.stats().await?))
+    }
+
+    /// Takes over what a snapshot says of entries whose bytes are still the same; all others stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for another version or malformed entries, before anything is changed; what cold said, if it failed.
+    pub async fn import(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        let entries = snapshot.entries()?;
+        let changes = stream::iter(entries).map(|entry| {
+            let call = Call::Amend(entry.key().clone(), Change::Adopt(entry));
+            self.inner.change(call, None)
+        });
+        changes.buffer_unordered(CONCURRENCY).try_for_each(|_| std::future::ready(Ok(()))).await
+    }
+
+    /// Copies the most valuable warm entries (by access count, then by last access) into hot, at most `limit` and no
+    /// more than hot can hold, and says how many.
+    ///
+    /// # Errors
+    ///
+    /// What warm said, if it failed.
+    pub async fn bootstrap_hot(&self, limit: Option<usize>) -> Result<u64, Error> {
+        self.open_or_closed()?;
+        self.inner.warm_hot(limit.unwrap_or(usize::MAX)).await
+    }
+
+    /// Copies entries of cold into warm, at most `limit`, only those last accessed at `since` or later, and says how
+    /// many.
+    ///
+    /// # Errors
+    ///
+    /// What cold said, if it failed.
+    pub async fn bootstrap_warm(
+        &self,
+        limit: Option<usize>,
+        since: Option<Timestamp>,
+    ) -> Result<u64, Error> {
+        self.open_or_closed()?;
+        self.inner.warm_warm(limit.unwrap_or(usize::MAX), since).await
+    }
+
+    /// Waits until the background work that has begun is done: promotions, repairs, and the writing of access
+    /// statistics.
+    pub async fn settled(&self) {
+        self.inner.quiet().await;
+        self.inner.keep_up().await;
+        self.inner.quiet().await;
+    }
+
+    /// Settles, writes out what is pending and releases the tiers. Every later call fails with `Closed`; closing again
+    /// does nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the first tier said that could not be closed.
+    pub async fn close(&self) -> Result<(), Error> {
+        if self.inner.is_closed() {
+            return Ok(());
+        }
+        self.settled().await;
+        if !self.inner.close() {
+            return Ok(());
+        }
+        self.inner.quiet().await;
+        let mut result = Ok(());
+        for tier in Tier::ALL {
+            if let Some(place) = self.inner.tier(tier) {
+                result = result.and(place.close().await.map_err(|error| error.in_tier(tier)));
+            }
+        }
+        result
+    }
+}

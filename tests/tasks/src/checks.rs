@@ -1,0 +1,99 @@
+//! What is checked, in order: what fails fast comes first.
+
+use crate::{Outcome, host::Host, no_std, tree};
+
+/// One check.
+#[derive(Debug)]
+pub(crate) struct Check {
+    /// One word, by which it can be asked for.
+    pub(crate) name: &'static str,
+    /// What it makes sure of.
+    pub(crate) about: &'static str,
+    pub(crate) run: fn(&Host) -> Outcome,
+}
+
+/// All checks.
+pub(crate) const CHECKS: &[Check] = &[
+    Check { name: "tools", about: "what the checks need is installed", run: tools },
+    Check { name: "format", about: "the sources are formatted", run: format },
+    Check { name: "core-tree", about: "core knows no runtime, HTTP or clock", run: tree::check },
+    Check { name: "lints", about: "clippy and rustc warn of nothing", run: lints },
+    Check { name: "docs", about: "the documentation builds without warnings", run: docs },
+    Check { name: "no-std", about: "core compiles where there is no std", run: no_std::check },
+    Check { name: "licences", about: "dependencies are allowed and licensed", run: licences },
+    Check { name: "tests", about: "every test passes", run: tests },
+    Check { name: "doctests", about: "every example in the documentation runs", run: doctests },
+    Check { name: "programs", about: "examples, benches and programs build", run: programs },
+    Check { name: "demo", about: "real files pass through all tiers", run: demo },
+];
+
+fn tools(host: &Host) -> Outcome {
+    for (component, words) in [("rustfmt", "fmt --version"), ("clippy", "clippy --version")] {
+        if host.succeeds(&mut host.cargo(words)) {
+            continue;
+        }
+        println!("{component} is missing: installing it with rustup");
+        let added = host.run(host.command("rustup").args(["component", "add", component]));
+        if added != Outcome::Passed(String::new()) {
+            return added;
+        }
+    }
+    let programs = [("node", "20"), ("npm", "10"), ("python3", "3")];
+    for (program, version) in programs {
+        match host.output(host.command(program).arg("--version")) {
+            Some(found) => println!("{program} {}", found.trim()),
+            None => {
+                return Outcome::Failed(format!(
+                    "{program} is missing: install version {version} or later"
+                ));
+            }
+        }
+    }
+    let version = host.output(&mut host.cargo("version")).unwrap_or_default();
+    Outcome::Passed(version.trim().to_owned())
+}
+
+fn format(host: &Host) -> Outcome {
+    host.run(&mut host.cargo("fmt --all --check"))
+}
+
+fn lints(host: &Host) -> Outcome {
+    host.run(&mut host.cargo("clippy --workspace --all-targets --all-features -- -D warnings"))
+}
+
+fn docs(host: &Host) -> Outcome {
+    let mut doc = host.cargo("doc --workspace --all-features --no-deps");
+    host.run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn licences(host: &Host) -> Outcome {
+    if !host.succeeds(&mut host.cargo("deny --version")) {
+        return Outcome::Skipped("cargo-deny is not installed".to_owned());
+    }
+    host.run(&mut host.cargo("deny --all-features check licenses bans sources"))
+}
+
+fn tests(host: &Host) -> Outcome {
+    if host.succeeds(&mut host.cargo("nextest --version")) {
+        return host.run(&mut host.cargo("nextest run --workspace --all-features --no-fail-fast"));
+    }
+    println!("cargo-nextest is not installed: running the tests with cargo test");
+    let words = "test --workspace --all-features --no-fail-fast --lib --bins --tests --examples";
+    host.run(&mut host.cargo(words))
+}
+
+fn doctests(host: &Host) -> Outcome {
+    host.run(&mut host.cargo("test --workspace --all-features --no-fail-fast --doc"))
+}
+
+fn programs(host: &Host) -> Outcome {
+    host.run(&mut host.cargo("build --workspace --all-features --bins --examples --benches"))
+}
+
+fn demo(host: &Host) -> Outcome {
+    // The program of the step before: building it on its own would choose other features, and build all anew.
+    let Some(demo) = host.built("demo") else {
+        return Outcome::Failed("it was not built; run the check `programs` first".to_owned());
+    };
+    host.run(host.command(&demo.to_string_lossy()).args(["--reads", "4000"]))
+}
