@@ -2,7 +2,7 @@
 //!
 //! | file | one line |
 //! |---|---|
-//! | `args`, `form`, `config`, `value`, `fields` | what a command line and a file say, checked as a whole before anything runs |
+//! | `args`, `form`, `calls`, `config`, `value`, `fields` | what a command line and a file say, checked as a whole before anything runs |
 //! | `run` | files in, lines out |
 //! | `play` | one scenario, step by step |
 //! | `answer`, `expect` | what a step gave, and whether that is what the file asked for |
@@ -14,6 +14,7 @@
 
 mod answer;
 mod args;
+mod calls;
 mod clock;
 mod config;
 mod damage;

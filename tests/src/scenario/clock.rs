@@ -147,16 +147,16 @@ impl Host for Clock {
     }
 
     fn spawn(&self, task: Task) {
-        let mut state = self.shared.lock();
-        state.live += 1;
+        self.shared.lock().live += 1;
         let live = Live(self.shared.clone());
         let task: Task = Box::pin(async move {
             let _live = live;
             task.await;
         });
+        // Without the lock: a runtime that is going drops the task at once.
         match &self.runtime {
             Some(runtime) => drop(runtime.spawn(task)),
-            None => state.spawned.push_back(task),
+            None => self.shared.lock().spawned.push_back(task),
         }
     }
 

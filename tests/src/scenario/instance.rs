@@ -16,8 +16,8 @@ use tiered_storage_core::{codec, digest};
 
 use super::{
     answer::Answer,
+    calls::{ApiCall, SetArgs, TierCall, TierMetadata, Ttl},
     config::Config,
-    form::{ApiCall, SetArgs, TierCall, TierMetadata, Ttl},
     stage::Place,
     value::Value,
 };

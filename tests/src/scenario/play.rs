@@ -12,9 +12,10 @@ use tiered_storage::{Error, Key, Tier, conformance::FaultTier, host::Host as _};
 
 use super::{
     answer::Answer,
+    calls::ApiCall,
     expect::{Expect, Mismatch},
     fields::{Malformed, Parsed, malformed},
-    form::{Action, ApiCall, How, Scenario, Step},
+    form::{Action, How, Scenario, Step},
     instance::{self, Given, Instance},
     machine::{Machine, Pending},
     stage::{Place, Site, Stage},
