@@ -1,6 +1,11 @@
 //! What is checked, in order: what fails fast comes first.
 
+use std::time::Duration;
+
 use crate::{Outcome, host::Host, no_std, tree};
+
+/// How long one of our own programs may take; they take seconds.
+const PROGRAM_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// One check.
 #[derive(Debug)]
@@ -24,6 +29,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "tests", about: "every test passes", run: tests },
     Check { name: "doctests", about: "every example in the documentation runs", run: doctests },
     Check { name: "programs", about: "examples, benches and programs build", run: programs },
+    Check { name: "scenarios", about: "the scenarios hold on every host", run: scenarios },
     Check { name: "demo", about: "real files pass through all tiers", run: demo },
 ];
 
@@ -90,10 +96,23 @@ fn programs(host: &Host) -> Outcome {
     host.run(&mut host.cargo("build --workspace --all-features --bins --examples --benches"))
 }
 
+fn scenarios(host: &Host) -> Outcome {
+    let hosts = ["memory", "disk-s3"];
+    let mut outcomes = hosts
+        .map(|place| program(host, "scenarios", &["--host", place, "tests/scenarios"]))
+        .into_iter();
+    let failed = outcomes.find(|outcome| !matches!(outcome, Outcome::Passed(_)));
+    failed.unwrap_or_else(|| Outcome::Passed(format!("on {}", hosts.join(" and "))))
+}
+
 fn demo(host: &Host) -> Outcome {
-    // The program of the step before: building it on its own would choose other features, and build all anew.
-    let Some(demo) = host.built("demo") else {
-        return Outcome::Failed("it was not built; run the check `programs` first".to_owned());
+    program(host, "demo", &["--reads", "4000"])
+}
+
+/// Runs what `programs` built: building it on its own would choose other features, and build all anew.
+fn program(host: &Host, name: &str, words: &[&str]) -> Outcome {
+    let Some(program) = host.built(name) else {
+        return Outcome::Failed(format!("{name} was not built; run the check `programs` first"));
     };
-    host.run(host.command(&demo.to_string_lossy()).args(["--reads", "4000"]))
+    host.run_for(PROGRAM_LIMIT, host.command(&program.to_string_lossy()).args(words))
 }

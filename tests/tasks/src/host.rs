@@ -4,12 +4,16 @@ use std::{
     env, fs,
     io::{self, BufRead, BufReader, IsTerminal, Read, Write},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::Mutex,
+    process::{Command, ExitStatus, Stdio},
+    sync::{Mutex, mpsc},
     thread,
+    time::Duration,
 };
 
 use crate::Outcome;
+
+/// What no command takes, whatever it does.
+const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Where the checks run.
 #[derive(Debug)]
@@ -63,9 +67,14 @@ impl Host {
 
     /// Runs a command, shows what it prints, and keeps the lines with which test runners close.
     pub(crate) fn run(&self, command: &mut Command) -> Outcome {
+        self.run_for(LIMIT, command)
+    }
+
+    /// As [`Host::run`], and ends the command when it has taken so long.
+    pub(crate) fn run_for(&self, limit: Duration, command: &mut Command) -> Outcome {
         let line = show(command);
         println!("$ {line}");
-        match self.pass_through(command) {
+        match self.pass_through(command, limit) {
             Ok(status) if status.success() => Outcome::Passed(String::new()),
             Ok(status) => Outcome::Failed(format!("{line}: {status}")),
             Err(error) => Outcome::Failed(format!("{line}: {error}")),
@@ -87,14 +96,21 @@ impl Host {
         std::mem::take(&mut self.closing.lock().expect("nothing panics while it adds a line"))
     }
 
-    fn pass_through(&self, command: &mut Command) -> io::Result<std::process::ExitStatus> {
+    fn pass_through(&self, command: &mut Command, limit: Duration) -> io::Result<ExitStatus> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (running, ended) = mpsc::channel::<()>();
         thread::scope(|scope| {
-            scope.spawn(|| self.copy(out, io::stdout()));
-            scope.spawn(|| self.copy(err, io::stderr()));
-        });
-        child.wait()
+            let also_running = running.clone();
+            scope.spawn(move || (self.copy(out, io::stdout()), drop(also_running)));
+            scope.spawn(move || (self.copy(err, io::stderr()), drop(running)));
+            // Nothing is ever sent: the channel closes when the program has closed its outputs.
+            if ended.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+                println!("ended after {} minutes", limit.as_secs() / 60);
+                child.kill()?;
+            }
+            child.wait()
+        })
     }
 
     fn copy(&self, from: Option<impl Read>, mut to: impl Write) {

@@ -41,3 +41,13 @@ fn closing_lines_of_test_runners_are_kept_without_colours() {
     assert_eq!(closing("12 passed, 0 failed\n").as_deref(), Some("12 passed, 0 failed"));
     assert_eq!(closing("running 7 tests\n"), None);
 }
+
+#[test]
+#[cfg(unix)]
+fn a_command_that_hangs_is_ended() {
+    let host = Host::new().expect("tests run inside of the repository");
+    let outcome = host.run_for(Duration::from_millis(50), host.command("sleep").arg("600"));
+    assert!(matches!(&outcome, Outcome::Failed(why) if why.contains("signal")), "{outcome:?}");
+    let outcome = host.run_for(Duration::from_secs(60), &mut host.command("true"));
+    assert_eq!(outcome, Outcome::Passed(String::new()));
+}

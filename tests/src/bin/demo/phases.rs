@@ -135,7 +135,7 @@ pub(crate) async fn restart(
         return Err(DemoError::Broken(message));
     }
     report.held(&format!(
-        "{} of {} were warm; all were read without a request to S3",
+        "warm held {} of {}; all of it was read without a request to S3",
         count(which.len()),
         counted(files.len(), "file"),
     ));
@@ -162,7 +162,7 @@ pub(crate) async fn outage(
     let bar = report.bar("reading what is warm", here.len());
     let mut tally = reads::read_each(&world.storage, files, &here, options.tasks, &bar).await?;
     bar.finish_and_clear();
-    report.held(&format!("{} above S3 were served", counted(here.len(), "file")));
+    report.held(&format!("{} of the warm tier: all served", counted(here.len(), "file")));
 
     fail(world, report, files, &lost).await?;
     let changed = lost.iter().chain(&here).next().copied();

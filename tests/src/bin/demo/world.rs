@@ -45,7 +45,7 @@ impl World {
         let disk = temporary()?;
         // Room for most files but not for all, so that there is something to see in every tier.
         let total: u64 = files.iter().map(|file| file.size).sum();
-        let warm_bytes_max = (total / 5).next_multiple_of(1 << 20).max(1 << 20);
+        let warm_bytes_max = (total / 5).next_multiple_of(1 << 20).max(3 << 20);
         let hot_bytes_max = HOT_BYTES.min(warm_bytes_max * 2 / 3);
         let events = Arc::new(Events::default());
         let (storage, warm) =
