@@ -50,6 +50,7 @@ mod recover;
 mod room;
 mod segments;
 mod state;
+mod store;
 mod upkeep;
 mod wire;
 

@@ -125,7 +125,7 @@ impl Log {
         drop(state);
         let snapshot_bytes = journal.snapshot_bytes;
         *journal = Journal { file, number, bytes, snapshot_bytes, written: mark };
-        journal.append(&unwritten)?;
+        self.watch(journal.append(&unwritten))?;
         drop(journal);
 
         let start = Start { journal: number, generation, segments };

@@ -77,7 +77,7 @@ fn a_tear_ends_the_reading_and_damage_is_no_tear() {
         assert!(read.len() < expected.len());
         assert!(!changes.resumes(), "cut at {cut}");
     }
-    let mut damaged = buffer.clone();
+    let mut damaged = buffer;
     damaged[JOURNAL_MAGIC.len() + 9] ^= 1;
     let mut changes = Changes::read(&damaged, JOURNAL_MAGIC).expect("a journal");
     assert_eq!(changes.next(), None);

@@ -47,7 +47,7 @@ proptest! {
         let body = vec![3; 100];
         let whole = record(1, 2, "key", "1;s=100;c=0", &body);
         let meaning = record_head_bytes(3, 11) + body.len();
-        let mut changed = whole.clone();
+        let mut changed = whole;
         changed[at.index(meaning)] ^= flip;
         prop_assert_eq!(record_whole(&changed, 1), None);
 

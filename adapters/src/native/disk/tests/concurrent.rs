@@ -99,6 +99,29 @@ async fn a_clear_under_load_leaves_nothing_older() {
     assert_eq!(read(&tier, "new").await, Read::Found(entry("new", 9, SMALL)));
 }
 
+/// The story: two first objects of a folder were renamed at once; each saw that the folder was missing, and one
+/// that it was there after all, and gave up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_objects_of_a_folder_may_come_at_once() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let tier = Arc::new(open(directory.path()));
+    let shard = |name: &str| tier.inner.layout.shard(&key(name));
+    let names = (0..).map(|number| format!("{number}"));
+    let names: Vec<String> = names.filter(|name| shard(name) == shard("0")).take(8).collect();
+    for version in 0..40 {
+        let writers: Vec<_> = (names.iter().cloned())
+            .map(|name| {
+                let tier = Arc::clone(&tier);
+                tokio::spawn(async move { put(&tier, &name, version, 40_000).await })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.expect("it is written");
+        }
+        tier.clear().await.expect("it is cleared");
+    }
+}
+
 /// Polls once and drops: the work that was begun goes on by itself.
 fn poll_once<T>(future: impl Future<Output = T>) {
     let mut future = pin!(future);

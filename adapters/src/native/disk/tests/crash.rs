@@ -211,3 +211,37 @@ async fn calls_during_recovery_win_over_what_it_finds() {
     assert_eq!(read(&tier, "001").await, Read::Suspect(entry("001", 1, 40_000)));
     assert_eq!(tier.disk_bytes(), entry_bytes_below(directory.path()));
 }
+
+/// What is missing in the journal may be a note that something is about to be overwritten.
+#[tokio::test]
+async fn a_journal_that_failed_is_not_closed_cleanly() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let tier = open(directory.path());
+    put(&tier, "k", 1, SMALL).await;
+    tier.inner.log.give_up();
+    tier.close().await.expect("it closes");
+    drop(tier);
+    let tier = open(directory.path());
+    assert_eq!(read(&tier, "k").await, Read::Suspect(entry("k", 1, SMALL)));
+}
+
+/// A clear that failed half-way may leave everything where it was; none of it is trusted then.
+#[tokio::test]
+async fn what_a_failed_clear_leaves_is_suspect() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let tier = DiskTier::open(directory.path(), durable()).expect("it opens");
+    put(&tier, "small", 1, SMALL).await;
+    put(&tier, "large", 2, LARGE).await;
+    let next = tier.inner.lock().generation + 1;
+    let in_the_way = directory.path().join(format!("trash-{next:016x}"));
+    fs::create_dir_all(in_the_way.join("something")).expect("a folder is made");
+    tier.clear().await.expect_err("it cannot be renamed");
+    assert_eq!(read(&tier, "small").await, Read::Missing);
+    put(&tier, "new", 3, SMALL).await;
+    assert_eq!(read(&tier, "new").await, Read::Found(entry("new", 3, SMALL)));
+    drop(tier);
+    let tier = DiskTier::open(directory.path(), durable()).expect("it opens");
+    assert_eq!(list(&tier, "").await, ["large", "new", "small"]);
+    assert_eq!(read(&tier, "small").await, Read::Suspect(entry("small", 1, SMALL)));
+    assert_eq!(read(&tier, "large").await, Read::Suspect(entry("large", 2, LARGE)));
+}
