@@ -246,7 +246,7 @@ async fn followers_of_a_dropped_read_get_their_answer_for_one_read() {
         let Err(leader) = after_polls(polls, get()).await else { break };
         let mut followers = Vec::new();
         for _ in 0..3 {
-            followers.push(after_polls(1, get()).await.err().expect("it waits for the leader"));
+            followers.push(after_polls(1, get()).await.expect_err("it waits for the leader"));
         }
         drop(leader);
         // The first of them leads now, and is dropped as well.
@@ -273,13 +273,13 @@ async fn a_dropped_write_that_hangs_holds_up_its_key_alone_and_then_ends() {
         let write: BoxFuture<'_, _> = Box::pin(storage.set_with("a", body(2, LEN), options(2)));
         let mut write = write;
         while world.tiers[tier as usize].stopped(call) == 0 {
-            write = after_polls(1, write).await.err().expect("it is held");
+            write = after_polls(1, write).await.expect_err("it is held");
             tokio::task::yield_now().await;
         }
         drop(write);
         promptly("another key", storage.set("b", "other")).await.expect("nothing fails");
         let later: BoxFuture<'_, _> = Box::pin(storage.set_with("a", body(3, LEN), options(3)));
-        let later = after_polls(1, later).await.err().expect("the write before it has not ended");
+        let later = after_polls(1, later).await.expect_err("the write before it has not ended");
         assert!(world.read().await <= 2);
         assert!(world.tiers[tier as usize].release(call));
         promptly("the write behind it", later).await.expect("nothing fails");
