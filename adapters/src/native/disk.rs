@@ -43,7 +43,6 @@ mod journal;
 mod load;
 mod log;
 mod options;
-mod order;
 mod read;
 mod reclaim;
 mod record;
@@ -51,6 +50,7 @@ mod recover;
 mod room;
 mod segments;
 mod state;
+mod store;
 mod upkeep;
 mod wire;
 

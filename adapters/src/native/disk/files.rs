@@ -74,13 +74,13 @@ impl Layout {
         self.objects().join(&hash[..2]).join(format!("{hash}-{generation:016x}"))
     }
 
-    pub(super) fn new(&self) -> PathBuf {
+    pub(super) fn unfinished(&self) -> PathBuf {
         self.data().join("new")
     }
 
     /// Makes the folders of an empty tier.
     pub(super) fn create(&self) -> io::Result<()> {
-        for folder in [self.segments(), self.objects(), self.new()] {
+        for folder in [self.segments(), self.objects(), self.unfinished()] {
             fs::create_dir_all(folder)?;
         }
         Ok(())

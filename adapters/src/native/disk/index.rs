@@ -1,14 +1,15 @@
 //! What the tier knows of its entries without reading them: ordered by key, one slot per entry.
 
-use core::ops::Bound;
+use core::{hash::BuildHasher, ops::Bound};
 use std::{collections::BTreeMap, sync::Arc};
 
-use tiered_storage_core::{ETag, Key, Metadata, Timestamp};
-
-use super::{
-    order::Order,
-    record::{object_bytes, record_bytes},
+use foldhash::quality::FixedState;
+use tiered_storage_core::{
+    ETag, Key, Metadata, Timestamp,
+    evict::{Policy, PolicyKind, Standing},
 };
+
+use super::record::{object_bytes, record_bytes};
 
 /// Where an entry's record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,31 +80,31 @@ impl Entry {
 }
 
 /// All entries, by key and in the order in which they would be given up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Index {
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
     by_key: BTreeMap<Key, u32>,
-    order: Order,
+    policy: Policy,
     body_bytes: u64,
 }
 
 impl Index {
     /// Takes entries in the order of their keys, each key once; the first to be given up is the oldest.
     pub(super) fn from_sorted(entries: Vec<Entry>) -> Self {
-        let mut order = Order::default();
+        let mut policy = Policy::new(PolicyKind::S3Fifo);
         let mut ages: Vec<(u64, u32)> =
             (0u32..).zip(&entries).map(|(slot, entry)| (entry.generation, slot)).collect();
         ages.sort_unstable();
         for (_, slot) in ages {
             let entry = &entries[slot as usize];
-            order.insert(slot, &entry.key, entry.disk_bytes());
+            policy.insert(slot, entry.disk_bytes(), fingerprint(&entry.key), Standing::default());
         }
         Self {
             body_bytes: entries.iter().map(|entry| entry.body_bytes).sum(),
             by_key: entries.iter().map(|entry| entry.key.clone()).zip(0..).collect(),
             free: Vec::new(),
-            order,
+            policy,
             slots: entries.into_iter().map(Some).collect(),
         }
     }
@@ -128,19 +129,22 @@ impl Index {
     /// As `find`, and counts a read.
     pub(super) fn touch(&mut self, key: &str) -> Option<&Entry> {
         let slot = *self.by_key.get(key)?;
-        self.order.touch(slot);
+        self.policy.touch(slot);
         self.slots[slot as usize].as_ref()
     }
 
     /// Puts an entry in the place of one with its key, which it returns.
     pub(super) fn insert(&mut self, entry: Entry) -> Option<Entry> {
-        let old = self.remove(&entry.key);
+        let (old, standing) = match self.by_key.get(&entry.key).copied() {
+            Some(slot) => (self.vacate(slot), self.policy.remove(slot)),
+            None => (None, Standing::default()),
+        };
         self.body_bytes += entry.body_bytes;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 entries fit into memory")
         });
-        self.order.insert(slot, &entry.key, entry.disk_bytes());
+        self.policy.insert(slot, entry.disk_bytes(), fingerprint(&entry.key), standing);
         self.by_key.insert(entry.key.clone(), slot);
         self.slots[slot as usize] = Some(entry);
         old
@@ -148,13 +152,13 @@ impl Index {
 
     pub(super) fn remove(&mut self, key: &str) -> Option<Entry> {
         let slot = self.by_key.remove(key)?;
-        self.order.remove(slot);
+        self.policy.remove(slot);
         self.vacate(slot)
     }
 
     /// Gives up the entry that is worth least.
     pub(super) fn evict(&mut self) -> Option<Entry> {
-        let slot = self.order.evict()?;
+        let slot = self.policy.evict()?;
         let entry = self.vacate(slot)?;
         self.by_key.remove(&entry.key);
         Some(entry)
@@ -184,14 +188,20 @@ impl Index {
             .filter_map(|(_, slot)| self.slots[*slot as usize].as_ref())
     }
 
-    pub(super) fn entries_mut(&mut self) -> impl Iterator<Item = &mut Entry> {
-        self.slots.iter_mut().flatten()
-    }
-
     fn vacate(&mut self, slot: u32) -> Option<Entry> {
         let entry = self.slots[slot as usize].take()?;
         self.free.push(slot);
         self.body_bytes -= entry.body_bytes;
         Some(entry)
     }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self::from_sorted(Vec::new())
+    }
+}
+
+fn fingerprint(key: &Key) -> u64 {
+    FixedState::default().hash_one(key.as_str())
 }

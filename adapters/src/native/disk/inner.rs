@@ -1,8 +1,8 @@
 //! The calls that change something, as they run on a thread that may block.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
-    io::{self, Write},
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
@@ -17,15 +17,15 @@ use tiered_storage_core::{
 use tokio::sync::watch;
 
 use super::{
-    files::{Layout, failure, is_out_of_room, sync_folder},
+    files::{Layout, failure, is_out_of_room},
     index::{Entry, Overlay, Place},
+    journal::push_distrust,
     load::{create_data, leave_mark},
     log::Log,
     options::{Durability, Settings},
-    record::{SEGMENT_HEADER_BYTES, object_bytes, object_footer, record, record_bytes},
+    record::{SEGMENT_HEADER_BYTES, object_bytes, record_bytes},
     recover::Phase,
-    room::{Need, Room},
-    segments::Segments,
+    room::Need,
     state::State,
     upkeep::discard,
 };
@@ -47,6 +47,8 @@ pub(super) struct Inner {
     pub(super) gate: RwLock<()>,
     /// Held while a segment is reclaimed.
     pub(super) reclaiming: Mutex<()>,
+    /// The folders of objects that are known to be there.
+    pub(super) shards: Mutex<HashSet<PathBuf>>,
     pub(super) phase: watch::Sender<Phase>,
     pub(super) corrupt_reads: AtomicU64,
     pub(super) is_stopping: AtomicBool,
@@ -77,7 +79,7 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.inner.lock().end(&self.key);
+        self.inner.lock().end(&self.key, self.generation);
     }
 }
 
@@ -98,6 +100,7 @@ impl Inner {
             log,
             gate: RwLock::new(()),
             reclaiming: Mutex::new(()),
+            shards: Mutex::new(HashSet::new()),
             phase: watch::Sender::new(phase),
             corrupt_reads: AtomicU64::new(0),
             is_stopping: AtomicBool::new(false),
@@ -226,28 +229,27 @@ impl Inner {
     /// Exchanges the data root for an empty one; what is deleted afterwards is no longer counted.
     pub(super) fn clear(&self) -> Result<(), Error> {
         let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let wrap = |error| {
+            self.log.give_up();
+            failure(error, "clearing the directory")
+        };
         let mut state = self.lock();
         state.check_open()?;
         let barrier = state.next_generation();
+        // Should the exchange fail half-way, nothing that is left may be trusted.
+        state.note(|buffer| push_distrust(buffer, barrier));
+        let mark = state.appended;
         drop(state);
+        self.log.sync(self, mark).map_err(wrap)?;
+        self.lock().reset(barrier);
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let trash = self.layout.trash(barrier);
         let exchange = || {
             fs::rename(self.layout.data(), &trash)?;
             create_data(&self.layout)?;
             self.log.restart(&self.layout, self.settings.durability)
         };
-        exchange().map_err(|error| {
-            self.log.give_up();
-            failure(error, "clearing the directory")
-        })?;
-        let mut state = self.lock();
-        let segments = Segments::new(
-            self.layout.clone(),
-            self.settings.durability,
-            self.settings.segment_bytes,
-        );
-        state.reset(segments, barrier);
-        drop(state);
+        exchange().map_err(wrap)?;
         self.phase.send_if_modified(|phase| {
             let is_over = *phase < Phase::Complete;
             if is_over {
@@ -305,66 +307,13 @@ impl Inner {
         }
     }
 
-    fn store(
-        &self,
-        call: &Call,
-        line: &str,
-        body: &[u8],
-        room: &Room,
-    ) -> Result<Place, (io::Error, Option<PathBuf>)> {
-        #[cfg(test)]
-        self.faults.check().map_err(|error| (error, None))?;
-        match room {
-            Room::Record(allotted, _) => {
-                let record = record(allotted.file.salt, call.generation, &call.key, line, body);
-                let is_durable = self.settings.durability != Durability::Checkpoint;
-                let written = allotted.file.write(&record, allotted.at);
-                written
-                    .and_then(|()| if is_durable { allotted.file.sync() } else { Ok(()) })
-                    .map_err(|error| (error, None))?;
-                Ok(Place::Segment { segment: allotted.segment, at: allotted.at })
-            }
-            Room::Object(_) => {
-                let new = self.layout.new().join(format!("{:016x}", call.generation));
-                match self.store_object(call, line, body, &new) {
-                    Ok(()) => Ok(Place::Object),
-                    Err(error) => Err((error, Some(new))),
-                }
-            }
-        }
-    }
-
-    fn store_object(&self, call: &Call, line: &str, body: &[u8], new: &PathBuf) -> io::Result<()> {
-        let footer = object_footer(call.generation, &call.key, line, body);
-        let mut file = File::create(new)?;
-        file.write_all(body)?;
-        file.write_all(&footer)?;
-        if self.settings.durability != Durability::Checkpoint {
-            file.sync_data()?;
-        }
-        drop(file);
-        let path = self.layout.object(&call.key, call.generation);
-        if let Err(error) = fs::rename(new, &path) {
-            let folder = path.parent().expect("an object lies in a folder");
-            if error.kind() != io::ErrorKind::NotFound || folder.exists() {
-                return Err(error);
-            }
-            fs::create_dir_all(folder)?;
-            if self.settings.durability != Durability::Checkpoint {
-                sync_folder(&self.layout.objects())?;
-            }
-            fs::rename(new, &path)?;
-        }
-        if self.settings.durability == Durability::Full {
-            sync_folder(path.parent().expect("an object lies in a folder"))?;
-        }
-        Ok(())
-    }
-
     /// Lets readers see an entry, unless a later call for its key was begun.
     fn publish(&self, mut entry: Entry) {
         let mut state = self.lock();
         state.holders -= 1;
+        if let Place::Segment { segment, at } = entry.place {
+            state.segments.land(segment, at);
+        }
         if state.is_overtaken(&entry.key, entry.generation) {
             state.bury(&entry);
         } else {

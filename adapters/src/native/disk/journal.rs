@@ -293,3 +293,6 @@ fn overlay(fields: &mut Fields<'_>) -> Option<Overlay> {
     let etag = has_etag.then(|| ETag::new(etag));
     Some(Overlay { expires_at, last_accessed, access_count, fresh_at, etag })
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,7 +61,7 @@ pub(super) fn open(root: &Path, settings: &Settings) -> Result<Opened, Error> {
     fs::create_dir_all(root).map_err(wrap)?;
     let lock = lock(&layout)?;
     let mark = take_mark(&layout).map_err(wrap)?;
-    prepare(&layout).map_err(wrap)?;
+    let mark = if prepare(&layout).map_err(wrap)? { Some(0) } else { mark };
     let (told, belief) = told(&layout, mark).map_err(wrap)?;
     let (state, log) = start(&layout, settings, told, belief).map_err(wrap)?;
     Ok(Opened { layout, lock, state, log })
@@ -104,11 +104,13 @@ fn take_mark(layout: &Layout) -> io::Result<Option<u64>> {
     Ok(text.strip_prefix("tiered-storage disk 1 ").and_then(|number| number.parse().ok()))
 }
 
-fn prepare(layout: &Layout) -> io::Result<()> {
-    if !layout.data().is_dir() {
+/// Makes what is missing of the directory; says whether that was all of it.
+fn prepare(layout: &Layout) -> io::Result<bool> {
+    let is_new = !layout.data().is_dir();
+    if is_new {
         create_data(layout)?;
     }
-    layout.create()
+    layout.create().map(|()| is_new)
 }
 
 /// Makes the data root of a tier without entries, all at once.

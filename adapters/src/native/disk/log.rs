@@ -119,17 +119,17 @@ impl Log {
             // The snapshot holds what the broken journal lacks.
             state.unwritten.clear();
         }
-        let (mark, generation) = (state.appended, state.generation + 1);
+        let (mark, generation) = (state.appended, state.landed_generation());
         let unwritten = core::mem::take(&mut state.unwritten);
-        let segments = state.segments.filled();
+        let segments = state.segments.landed();
         drop(state);
         let snapshot_bytes = journal.snapshot_bytes;
         *journal = Journal { file, number, bytes, snapshot_bytes, written: mark };
-        journal.append(&unwritten)?;
+        self.watch(journal.append(&unwritten))?;
         drop(journal);
 
         let start = Start { journal: number, generation, segments };
-        let new = inner.layout.new().join("snapshot");
+        let new = inner.layout.data().join("snapshot-new");
         let snapshot_bytes = write_snapshot(&new, &start, inner)?;
         let mut journal = self.lock();
         self.is_broken.store(false, Ordering::Release);

@@ -168,11 +168,14 @@ impl Inner {
     pub(super) fn find(&self, key: &Key) -> Result<Found, Error> {
         let mut state = self.lock();
         state.check_open()?;
-        let Some(entry) = state.index.touch(key).cloned() else {
+        let Some(mut entry) = state.index.touch(key).cloned() else {
             let is_unknown =
                 state.recovery.as_ref().is_some_and(|recovery| !recovery.is_removed(key));
             return Ok(if is_unknown { Found::Unknown } else { Found::Missing });
         };
+        if let Some(recovery) = &state.recovery {
+            entry.is_suspect |= recovery.may_be_older(&entry);
+        }
         let file = match entry.place {
             Place::Object => None,
             Place::Segment { segment, .. } => {

@@ -17,6 +17,9 @@ use super::{
     state::State,
 };
 
+/// What keeps a segment from being deleted while it is emptied.
+const PIN_BYTES: u64 = 1;
+
 /// A record that was written again.
 #[derive(Debug)]
 struct Moved {
@@ -35,6 +38,7 @@ impl Inner {
         let Some((_, bytes)) = filled.into_iter().find(|(id, _)| *id == segment) else { return };
         let file = state.segments.file(segment);
         state.is_reclaiming = true;
+        state.segments.revive(segment, PIN_BYTES);
         drop(state);
         let moved = file.and_then(|file| self.copy_living(segment, bytes, &file));
         let mut state = self.lock();
@@ -42,7 +46,19 @@ impl Inner {
             Ok(moved) => moved.into_iter().for_each(|moved| relocate(&mut state, segment, moved)),
             Err(error) => tracing::warn!(segment, %error, "a segment of the disk tier is lost"),
         }
-        state.abandon(segment);
+        if state.segments.live_bytes(segment) > PIN_BYTES {
+            state.abandon(segment);
+        }
+        let mark = state.appended;
+        drop(state);
+        // The file must not go before the journal says where its records are now. A failure is remembered there.
+        let _ = match self.settings.durability {
+            Durability::Checkpoint => self.log.flush(self),
+            Durability::Object | Durability::Full => self.log.sync(self, mark),
+        };
+        let mut state = self.lock();
+        let State { segments, debris, .. } = &mut *state;
+        segments.bury(segment, PIN_BYTES, debris);
         state.is_reclaiming = false;
         self.changed.notify_all();
         self.dispose(state);
@@ -64,6 +80,7 @@ impl Inner {
                     tracing::warn!(%error, "an entry of the disk tier cannot be moved");
                     let mut state = self.lock();
                     let State { segments, debris, .. } = &mut *state;
+                    segments.land(moved.to.segment, moved.to.at);
                     segments.bury(moved.to.segment, moved.bytes, debris);
                 }
             }
@@ -110,6 +127,7 @@ fn relocate(state: &mut State, segment: u32, moved: Moved) {
         segments.bury(segment, bytes, debris);
     } else {
         let State { segments, debris, .. } = state;
+        segments.land(to.segment, to.at);
         segments.bury(to.segment, bytes, debris);
     }
 }

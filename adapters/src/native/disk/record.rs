@@ -205,3 +205,6 @@ pub(super) fn object_whole(file: &[u8], body_bytes: u64) -> Option<Said<'_>> {
         .all(|(chunk, crc)| crc32c::crc32c(chunk).to_le_bytes() == *crc)
         .then_some(said)
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,6 +97,11 @@ impl Recovery {
             && self.removed.get(&entry.key).is_none_or(|removed| *removed <= entry.generation)
     }
 
+    /// Whether a newer record of this entry may still be found.
+    pub(super) fn may_be_older(&self, entry: &Entry) -> bool {
+        entry.generation < self.ceiling
+    }
+
     fn is_suspect(&self, entry: &Entry) -> bool {
         let announced = self.announced.get(&entry.key);
         self.is_distrusted || announced.is_some_and(|announced| *announced > entry.generation)
@@ -144,10 +149,10 @@ impl Inner {
         self.phase.send_replace(Phase::ReadingObjects);
         self.read_objects();
         if !self.is_stopping.load(Ordering::Acquire) {
+            let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
             self.lock().recovery = None;
             self.keep_limits();
             self.phase.send_replace(Phase::Complete);
-            let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
             self.log.snapshot(self)?;
         }
         Ok(())

@@ -80,6 +80,7 @@ impl Inner {
             },
             Room::Record(allotted, bytes) => {
                 let State { segments, debris, .. } = &mut *state;
+                segments.land(allotted.segment, allotted.at);
                 segments.bury(allotted.segment, *bytes, debris);
             }
         }

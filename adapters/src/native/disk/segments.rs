@@ -1,7 +1,7 @@
 //! The segments: files that small entries are appended to, and that are given back whole.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs::{File, OpenOptions},
     io,
     path::PathBuf,
@@ -61,9 +61,17 @@ struct Segment {
     bytes: u64,
     /// The bytes of records that the index points to, and of those that are being written.
     live_bytes: u64,
+    /// Where the records start that are being written.
+    unlanded: BTreeSet<u32>,
     is_queued: bool,
     /// Whether all that is alive in it is known.
     is_settled: bool,
+}
+
+impl Segment {
+    fn new(bytes: u64, is_settled: bool) -> Self {
+        Self { bytes, live_bytes: 0, unlanded: BTreeSet::new(), is_queued: false, is_settled }
+    }
 }
 
 /// A place in a segment that was allotted to a record.
@@ -116,10 +124,15 @@ impl Segments {
         }
     }
 
+    /// Forgets all segments, but uses none of their numbers again.
+    pub(super) fn reset(&mut self) {
+        let empty = Self::new(self.layout.clone(), self.durability, self.target_bytes);
+        *self = Self { next: self.next, ..empty };
+    }
+
     /// Takes a segment that was found on disk, with nothing alive in it yet.
     pub(super) fn add(&mut self, segment: u32, bytes: u64) {
-        self.table
-            .insert(segment, Segment { bytes, live_bytes: 0, is_queued: false, is_settled: false });
+        self.table.insert(segment, Segment::new(bytes, false));
         self.next = self.next.max(segment.saturating_add(1));
     }
 
@@ -139,6 +152,19 @@ impl Segments {
 
     pub(super) fn filled(&self) -> Vec<(u32, u64)> {
         self.table.iter().map(|(id, segment)| (*id, segment.bytes)).collect()
+    }
+
+    /// Up to where each segment holds nothing that is still to come into the index.
+    pub(super) fn landed(&self) -> Vec<(u32, u64)> {
+        let end = |it: &Segment| it.unlanded.first().map_or(it.bytes, |at| u64::from(*at));
+        self.table.iter().map(|(id, segment)| (*id, end(segment))).collect()
+    }
+
+    /// Says that a record has come into the index, or never will.
+    pub(super) fn land(&mut self, segment: u32, at: u32) {
+        if let Some(found) = self.table.get_mut(&segment) {
+            found.unlanded.remove(&at);
+        }
     }
 
     /// The room that reclaiming a segment may need before it gives room back.
@@ -167,6 +193,7 @@ impl Segments {
         let at = u32::try_from(found.bytes).expect("a segment ends before 4 GiB");
         found.bytes += bytes;
         found.live_bytes += bytes;
+        found.unlanded.insert(at);
         Ok(Allotted { segment, at, file, grown_bytes })
     }
 
@@ -175,6 +202,16 @@ impl Segments {
         if let Some(found) = self.table.get_mut(&segment) {
             found.live_bytes += bytes;
         }
+    }
+
+    /// Whether a record of it may be on its way into the index.
+    pub(super) fn has_unlanded(&self, segment: u32) -> bool {
+        self.table.get(&segment).is_some_and(|found| !found.unlanded.is_empty())
+    }
+
+    /// The bytes of records that are pointed to.
+    pub(super) fn live_bytes(&self, segment: u32) -> u64 {
+        self.table.get(&segment).map_or(0, |found| found.live_bytes)
     }
 
     /// Says that a record is no longer pointed to.
@@ -268,7 +305,7 @@ impl Segments {
         }
         self.keep(segment, SegmentFile::new(file, salt));
         let bytes = SEGMENT_HEADER_BYTES;
-        let fresh = Segment { bytes, live_bytes: 0, is_queued: false, is_settled: true };
+        let fresh = Segment::new(bytes, true);
         self.table.insert(segment, fresh);
         self.active = Some(segment);
         Ok(segment)

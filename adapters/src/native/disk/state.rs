@@ -1,8 +1,10 @@
 //! What the tier holds in memory, behind one lock that is never held across I/O other than the creation of a segment.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use std::collections::HashMap;
 use tiered_storage_core::{Error, ErrorKind, Key};
 
 use super::{
@@ -41,6 +43,8 @@ pub(super) struct State {
     pub(super) is_closed: bool,
     /// The calls under way that change a key, with the generation of the one that was begun last.
     begun: HashMap<Key, Begun>,
+    /// Their generations.
+    under_way: BTreeSet<u64>,
 }
 
 #[derive(Debug)]
@@ -71,6 +75,7 @@ impl State {
             is_reclaiming: false,
             is_closed: false,
             begun: HashMap::new(),
+            under_way: BTreeSet::new(),
         }
     }
 
@@ -86,6 +91,11 @@ impl State {
         self.generation
     }
 
+    /// The generation before which everything has landed or never will.
+    pub(super) fn landed_generation(&self) -> u64 {
+        self.under_way.first().copied().unwrap_or(self.generation + 1)
+    }
+
     /// Begins a call that changes `key`; [`State::end`] must follow.
     pub(super) fn begin(&mut self, key: &Key) -> u64 {
         let generation = self.next_generation();
@@ -93,10 +103,12 @@ impl State {
             self.begun.entry(key.clone()).or_insert(Begun { count: 0, last: 0, announced: 0 });
         begun.count += 1;
         begun.last = generation;
+        self.under_way.insert(generation);
         generation
     }
 
-    pub(super) fn end(&mut self, key: &Key) {
+    pub(super) fn end(&mut self, key: &Key, generation: u64) {
+        self.under_way.remove(&generation);
         if let Some(begun) = self.begun.get_mut(key) {
             begun.count -= 1;
             if begun.count == 0 {
@@ -188,6 +200,9 @@ impl State {
             return false;
         };
         entry.place = new;
+        if let Place::Segment { segment, at } = new {
+            self.segments.land(segment, at);
+        }
         let entry = entry.clone();
         self.note(|buffer| push_put(buffer, &entry));
         true
@@ -195,8 +210,7 @@ impl State {
 
     /// Gives up what still points into a segment that was emptied.
     pub(super) fn abandon(&mut self, segment: u32) {
-        if self.holders > 0 || !self.segments.contains(segment, 0) {
-            // Either it is gone, or a record of it may be on its way into the index.
+        if self.segments.has_unlanded(segment) {
             return;
         }
         let is_inside = |entry: &&Entry| matches!(entry.place, Place::Segment { segment: id, .. } if id == segment);
@@ -208,9 +222,9 @@ impl State {
     }
 
     /// Forgets everything; what was begun before `barrier` does not land any more.
-    pub(super) fn reset(&mut self, segments: Segments, barrier: u64) {
+    pub(super) fn reset(&mut self, barrier: u64) {
         self.index = Index::default();
-        self.segments = segments;
+        self.segments.reset();
         self.disk_bytes = 0;
         self.debris.clear();
         self.recovery = None;

@@ -63,10 +63,10 @@ fn sweep(inner: &Inner, first_generation: u64) -> io::Result<()> {
             discard(inner.layout.root.join(name));
         }
     }
-    for name in names(&inner.layout.new())? {
+    for name in names(&inner.layout.unfinished())? {
         let generation = u64::from_str_radix(&name, 16);
         if generation.is_ok_and(|generation| generation < first_generation) {
-            remove(&inner.layout.new().join(name))?;
+            remove(&inner.layout.unfinished().join(name))?;
         }
     }
     Ok(())
