@@ -18,6 +18,13 @@ pub trait Host: core::fmt::Debug + Shareable {
     /// What time it is.
     fn now(&self) -> Timestamp;
 
+    /// About what time it is: never later than [`Host::now`], and behind by a timer tick (milliseconds) or so. Every hot
+    /// hit asks it, so it should be quick. The storage asks the exact clock as well for what expires within ten
+    /// seconds.
+    fn now_roughly(&self) -> Timestamp {
+        self.now()
+    }
+
     /// A random number, for telling writes apart. It need not be secret.
     fn random(&self) -> u64;
 

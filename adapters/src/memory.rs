@@ -25,7 +25,9 @@ use self::{
     limits::Limits,
     shard::{Change, Entry, Shard},
 };
-use crate::tier::{Access, Listing, Page, Patched, Properties, Read, StorageTier, Stored, Usage};
+use crate::tier::{
+    Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage,
+};
 
 mod ledger;
 mod limits;
@@ -131,6 +133,27 @@ impl MemoryTier {
 
     fn shard(&self, hash: u64) -> &Shard {
         &self.shards[self.index(hash)]
+    }
+
+    /// Counts an access to a live entry, and takes of it what `take` takes; that is also given how many accesses are
+    /// pending.
+    #[inline]
+    fn hit<T>(&self, key: &str, now: Timestamp, take: impl FnOnce(&Entry, u64) -> T) -> Option<T> {
+        let hash = self.hash(key);
+        let index = self.index(hash);
+        let entries = self.shards[index].read();
+        let (slot, entry) = entries.find(hash, key)?;
+        if !entry.metadata.is_live(now) {
+            return None;
+        }
+        let pending = self.record(entry, Place { shard: index as u32, slot }, now);
+        let taken = take(entry, pending);
+        let is_touched = entries.touch_shared(slot);
+        drop(entries);
+        if !is_touched {
+            self.touch(hash, key, slot);
+        }
+        Some(taken)
     }
 
     /// Tells the policy of an access to what was in `slot` when its shard was locked for reading.
@@ -268,24 +291,20 @@ impl StorageTier for MemoryTier {
     }
 
     fn peek(&self, key: &str, now: Timestamp) -> Option<Stored> {
-        let hash = self.hash(key);
-        let index = self.index(hash);
-        let entries = self.shards[index].read();
-        let (slot, entry) = entries.find(hash, key)?;
-        if !entry.metadata.is_live(now) {
-            return None;
-        }
-        let pending = self.record(entry, Place { shard: index as u32, slot }, now);
-        let mut metadata = entry.metadata.clone();
-        let body = entry.body.clone();
-        let is_touched = entries.touch_shared(slot);
-        drop(entries);
-        if !is_touched {
-            self.touch(hash, key, slot);
-        }
-        metadata.access_count = metadata.access_count.saturating_add(pending);
-        metadata.last_accessed = metadata.last_accessed.max(now);
-        Some(Stored { metadata, body })
+        self.hit(key, now, |entry, pending| {
+            let mut metadata = entry.metadata.clone();
+            metadata.access_count = metadata.access_count.saturating_add(pending);
+            metadata.last_accessed = metadata.last_accessed.max(now);
+            Stored { metadata, body: entry.body.clone() }
+        })
+    }
+
+    fn peek_body(&self, key: &str, now: Timestamp) -> Option<Peeked> {
+        self.hit(key, now, |entry, _| Peeked {
+            body: entry.body.clone(),
+            expires_at: entry.metadata.expires_at,
+            fresh_at: entry.metadata.fresh_at,
+        })
     }
 
     fn accesses(&self, limit: usize) -> Vec<Access> {

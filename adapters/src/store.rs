@@ -17,6 +17,7 @@ use crate::{
     builder::Builder,
     driver::{Body, Inner},
     entry::{Entry, SetOptions, Written},
+    host::Task,
     tier::{StorageTier, Stored},
     upkeep::FLUSH_KEYS,
 };
@@ -70,10 +71,10 @@ impl TieredStorage {
     /// the entry; `Corrupt` if cold's bytes are not what was written; `Closed`.
     pub async fn get(&self, key: impl AsRef<str>) -> Result<Option<Bytes>, Error> {
         let key = key.as_ref();
-        if let Some(Stored { body, .. }) = self.inner.peek(key) {
+        if let Some(body) = self.inner.peek_body(key) {
             return Ok(Some(body));
         }
-        Ok(self.read(Key::new(key)?).await?.map(|entry| entry.data))
+        Ok(self.read(key).await?.map(|entry| entry.data))
     }
 
     /// Reads an entry with its metadata and the tier it came from. See [`TieredStorage::get`] for errors and cost.
@@ -86,7 +87,7 @@ impl TieredStorage {
         if let Some(Stored { body, metadata }) = self.inner.peek(key) {
             return Ok(Some(Entry { data: body, metadata, source: Tier::Hot }));
         }
-        self.read(Key::new(key)?).await
+        self.read(key).await
     }
 
     /// Reads an entry and parses it as JSON.
@@ -234,7 +235,14 @@ impl TieredStorage {
         Ok(())
     }
 
-    async fn read(&self, key: Key) -> Result<Option<Entry>, Error> {
+    /// Reads by way of the engine. On the heap, so that the futures of hot hits are small.
+    #[cold]
+    fn read(&self, key: &str) -> Task<Result<Option<Entry>, Error>> {
+        let (storage, key) = (self.clone(), Key::new(key));
+        Box::pin(async move { storage.read_through(key?).await })
+    }
+
+    async fn read_through(&self, key: Key) -> Result<Option<Entry>, Error> {
         let (metadata, source, data) = match self.inner.read(Call::Get(key.clone())).await? {
             (Reply::Found(metadata, source), Some(Body { plain, .. })) => (metadata, source, plain),
             (Reply::Failed(error), _) => return Err(error),

@@ -26,6 +26,17 @@ pub struct Stored {
     pub body: Bytes,
 }
 
+/// The body of an entry that was peeked at, and how long it may be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peeked {
+    /// The body.
+    pub body: Bytes,
+    /// [`Metadata::expires_at`].
+    pub expires_at: Option<Timestamp>,
+    /// [`Metadata::fresh_at`].
+    pub fresh_at: Timestamp,
+}
+
 /// What a tier answered to a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -195,7 +206,13 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
         None
     }
 
-    /// The accesses that `peek` counted since the last call, at most `limit` keys.
+    /// What `peek` gives, without most of the metadata: for callers who want the body alone. This default peeks.
+    fn peek_body(&self, key: &str, now: Timestamp) -> Option<Peeked> {
+        let Stored { metadata, body } = self.peek(key, now)?;
+        Some(Peeked { body, expires_at: metadata.expires_at, fresh_at: metadata.fresh_at })
+    }
+
+    /// The accesses that `peek` and `peek_body` counted since the last call, at most `limit` keys.
     fn accesses(&self, _limit: usize) -> Vec<Access> {
         Vec::new()
     }

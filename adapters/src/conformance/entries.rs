@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tiered_storage_core::{ETag, ErrorKind, Key, WriteId};
 
 use super::{Subject, entry, full_metadata, key, now, text_entry};
-use crate::tier::{Patched, Read, StorageTier, Stored};
+use crate::tier::{Patched, Peeked, Read, StorageTier, Stored};
 
 /// What was written is found, and what was not is missing.
 pub async fn round_trip(tier: &dyn StorageTier) {
@@ -266,14 +266,25 @@ pub async fn peeks(tier: &dyn StorageTier) {
         let is_same = found.metadata.write_id() == Some(WriteId(1)) && found.body == stored.body;
         subject.check(is_same, "peek answers the entry");
     }
-    let expired = tier.peek(&name, now().plus_millis(11));
-    subject.check(expired.is_none(), "peek does not show an expired entry");
+    let body = tier.peek_body(&name, now());
+    subject.check(body.is_some() != seen.is_empty(), "peek_body answers if peek does");
+    if let Some(Peeked { body, expires_at, fresh_at }) = &body {
+        let Stored { metadata, body: stored } = &stored;
+        let is_same =
+            (body, *expires_at, *fresh_at) == (stored, metadata.expires_at, metadata.fresh_at);
+        subject.check(is_same, "peek_body answers the same entry");
+    }
+    let late = now().plus_millis(11);
+    let is_expired_shown =
+        tier.peek(&name, late).is_some() || tier.peek_body(&name, late).is_some();
+    subject.check(!is_expired_shown, "peek and peek_body do not show an expired entry");
 
+    let hits = seen.len() + usize::from(body.is_some());
     let accesses = tier.accesses(1);
     let count = accesses.iter().map(|access| access.count).sum::<u64>();
     subject.check(
-        count == seen.len() as u64,
-        format_args!("each of {} hits is counted as an access; {count} were", seen.len()),
+        count == hits as u64,
+        format_args!("each of {hits} hits is counted as an access; {count} were"),
     );
     for access in &accesses {
         subject.check(access.key == name, "an access names its key");

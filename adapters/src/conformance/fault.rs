@@ -12,7 +12,9 @@ use std::{
 use async_trait::async_trait;
 use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata, Timestamp};
 
-use crate::tier::{Access, Listing, Page, Patched, Properties, Read, StorageTier, Stored, Usage};
+use crate::tier::{
+    Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage,
+};
 
 /// A way into a tier, as scenarios name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -267,6 +269,11 @@ impl StorageTier for FaultTier {
         let found = self.inner.peek(key, now)?;
         plan.calls += 1;
         Some(found)
+    }
+
+    fn peek_body(&self, key: &str, now: Timestamp) -> Option<Peeked> {
+        let Stored { metadata, body } = self.peek(key, now)?;
+        Some(Peeked { body, expires_at: metadata.expires_at, fresh_at: metadata.fresh_at })
     }
 
     fn accesses(&self, limit: usize) -> Vec<Access> {

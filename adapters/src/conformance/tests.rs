@@ -8,7 +8,7 @@ use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata, Timestamp, evic
 use super::{FaultTier, run_all, yield_once};
 use crate::{
     memory::{MemoryOptions, MemoryTier, Volatility},
-    tier::{Access, Listing, Page, Patched, Properties, Read, StorageTier, Stored, Usage},
+    tier::{Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage},
 };
 
 fn memory(options: MemoryOptions) -> MemoryTier {
@@ -64,6 +64,7 @@ enum Defect {
     PatchesWhatIsNotThere,
     NeverReadsAgain,
     PeeksAtExpired,
+    PeeksBodiesOfExpired,
     GivesOutAccessesTwice,
     RepeatsKeys,
     ListsOneFolder,
@@ -252,6 +253,11 @@ impl StorageTier for Broken {
         self.inner.peek(key, now)
     }
 
+    fn peek_body(&self, key: &str, now: Timestamp) -> Option<Peeked> {
+        let now = if self.is(Defect::PeeksBodiesOfExpired) { Timestamp::default() } else { now };
+        self.inner.peek_body(key, now)
+    }
+
     fn accesses(&self, limit: usize) -> Vec<Access> {
         let accesses = self.inner.accesses(limit);
         if self.is(Defect::GivesOutAccessesTwice) {
@@ -283,6 +289,7 @@ fn defects_are_found() {
         (Defect::PatchesWhatIsNotThere, "patches"),
         (Defect::NeverReadsAgain, "conditional_reads"),
         (Defect::PeeksAtExpired, "peeks"),
+        (Defect::PeeksBodiesOfExpired, "peeks"),
         (Defect::GivesOutAccessesTwice, "peeks"),
         (Defect::RepeatsKeys, "odd_keys"),
         (Defect::ListsOneFolder, "listing_prefixes"),

@@ -41,9 +41,26 @@ pub(crate) fn system_time() -> Timestamp {
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// The system clock as of the last timer tick, which is several times quicker to read: the exact one makes
+/// the processor wait for every load before it.
+#[cfg(target_os = "linux")]
+fn tick_time() -> Timestamp {
+    use rustix::time::{ClockId, clock_gettime};
+
+    let since = clock_gettime(ClockId::RealtimeCoarse);
+    let seconds = u64::try_from(since.tv_sec).unwrap_or_default();
+    let ms = u64::try_from(since.tv_nsec).unwrap_or_default() / 1_000_000;
+    Timestamp::from_millis(seconds.saturating_mul(1_000).saturating_add(ms))
+}
+
 impl Host for TokioHost {
     fn now(&self) -> Timestamp {
         system_time()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn now_roughly(&self) -> Timestamp {
+        tick_time()
     }
 
     /// From the keys that the standard library draws from the system for its hash maps, and what changes with each call.

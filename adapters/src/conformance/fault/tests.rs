@@ -201,10 +201,11 @@ fn a_peek_is_a_read_and_gives_way_to_a_fault() {
     assert_eq!(tier.calls(Call::Read), 0);
     let failed = block_on(tier.read(&key("a"), None)).map_err(|error| error.kind());
     assert_eq!(failed, Err(ErrorKind::Unavailable));
-    assert!(tier.peek("a", now()).is_some());
+    assert!(tier.peek_body("a", now()).is_some());
 
     tier.hold(Call::Read);
     assert_eq!(tier.peek("a", now()), None);
+    assert_eq!(tier.peek_body("a", now()), None);
     assert!(tier.release(Call::Read));
     assert!(tier.peek("a", now()).is_some());
     assert_eq!(tier.take_calls(Call::Read), 3);
