@@ -262,6 +262,11 @@ impl Metadata {
         }
     }
 
+    /// Whether both say the same of everything that a write settles, so that they differ in their fields at most.
+    pub fn is_settled_alike(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+
     /// What is left of this entry when it takes over what a snapshot says of the same bytes: everything that
     /// describes them to a user. How they are stored, and which write they are of, stays.
     pub(crate) fn adopting(&self, snapshot: &Self) -> Self {

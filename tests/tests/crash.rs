@@ -20,6 +20,8 @@ use tiered_storage_tests::{
     versions::{Dice, version},
 };
 
+const CHILD: &str = env!("CARGO_BIN_EXE_crash-child");
+
 /// What is known of a key: the version that was acknowledged last, and the one whose end is not known.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
@@ -49,13 +51,17 @@ impl World {
     }
 
     fn start(&mut self, folder: &Path) -> Writer {
+        self.start_as(Command::new(CHILD), folder)
+    }
+
+    fn start_as(&mut self, mut command: Command, folder: &Path) -> Writer {
         let durability = match self.durability {
             Durability::Object => "object",
             Durability::Full => "full",
             _ => "checkpoint",
         };
         let seed = self.dice.below(u64::MAX);
-        let mut child = Command::new(env!("CARGO_BIN_EXE_crash-child"))
+        let mut child = command
             .arg(folder)
             .arg(self.server.endpoint())
             .args([durability.to_owned(), seed.to_string(), (self.last + 1).to_string()])
@@ -143,9 +149,7 @@ impl World {
         let exported = storage.export().await.expect("the tiers answer");
         let live = self.known.values().filter(|known| known.acknowledged > 0).count();
         assert_eq!(exported.entries().expect("a snapshot can be read").len(), live);
-        if self.dice.below(2) == 0 {
-            storage.close().await.expect("the tiers can be closed");
-        }
+        storage.close().await.expect("the tiers can be closed");
         from_disk
     }
 }
@@ -201,6 +205,37 @@ async fn killed_with_durable_objects() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_with_full_durability() {
     killed(Durability::Full, 3).await;
+}
+
+/// No file may grow beyond 64 KiB: large bodies, then segments, then the journal cannot be written. That costs copies on
+/// disk and no write; after the crash nothing old is served.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_takes_no_more_costs_copies_alone() {
+    for (durability, seed) in [(Durability::Checkpoint, 5), (Durability::Object, 6)] {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let mut world = World::new(durability, seed);
+        for acknowledgements in [20, 200] {
+            let mut limited = Command::new("sh");
+            limited.args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" \"$@\"", CHILD]);
+            let mut writer = world.start_as(limited, folder.path());
+            world.follow(&mut writer, acknowledgements);
+            world.kill(writer);
+            assert!(largest(folder.path()) <= 128 * 512, "there was no limit");
+            world.check(folder.path()).await;
+        }
+    }
+}
+
+/// The size of the largest file below a folder.
+#[cfg(unix)]
+fn largest(folder: &Path) -> u64 {
+    let found = fs::read_dir(folder).expect("the folder can be read").flatten();
+    let size = |entry: fs::DirEntry| match entry.metadata().expect("it is there") {
+        found if found.is_dir() => largest(&entry.path()),
+        found => found.len(),
+    };
+    found.map(size).max().unwrap_or(0)
 }
 
 /// A power loss can bring back any older state of what nothing waited for: the whole folder, with right checksums. With

@@ -236,8 +236,18 @@ impl StorageTier for DiskTier {
 
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
         let call = Call::begin(&self.inner, key)?;
-        let metadata = metadata.clone();
-        self.blocking(move |inner| inner.patch(&call, &metadata)).await
+        let patch = metadata.clone();
+        if let Some(patched) = self.blocking(move |inner| inner.patch(&call, &patch)).await? {
+            return Ok(patched);
+        }
+        // More than the index keeps is to change (an import may): the record is written anew.
+        match self.read(key, None).await? {
+            Read::Found(Stored { body, .. }) | Read::Suspect(Stored { body, .. }) => self
+                .write(key, Stored { metadata: metadata.clone(), body })
+                .await
+                .map(Patched::Done),
+            _ => Ok(Patched::Missing),
+        }
     }
 
     async fn remove(&self, keys: &[Key]) -> Result<(), Error> {

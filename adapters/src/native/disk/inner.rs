@@ -162,24 +162,28 @@ impl Inner {
     }
 
     /// Replaces the metadata of the entry that `metadata` is of.
-    pub(super) fn patch(&self, call: &Call, metadata: &Metadata) -> Result<Patched, Error> {
+    /// Lays what may change over a record. `None` if there is more to change than that.
+    pub(super) fn patch(&self, call: &Call, metadata: &Metadata) -> Result<Option<Patched>, Error> {
         let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        let Some((spot, found)) = self.head(&call.key)? else { return Ok(Patched::Missing) };
+        let Some((spot, found)) = self.head(&call.key)? else { return Ok(Some(Patched::Missing)) };
         if !found.is_same_version(metadata) {
             return Err(Error::new(
                 ErrorKind::Conflict,
                 "the disk tier has another version; read it again",
             ));
         }
+        if !found.is_settled_alike(metadata) {
+            return Ok(None);
+        }
         let mut state = self.lock();
         if state.is_overtaken(&call.key, call.generation) || !spot.is_current(&state) {
-            return Ok(Patched::Missing);
+            return Ok(Some(Patched::Missing));
         }
         state.patch(&call.key, Overlay::of(metadata));
         let mark = state.appended;
         drop(state);
         self.settle_change(mark, self.settings.durability != Durability::Checkpoint)?;
-        Ok(Patched::Done(None))
+        Ok(Some(Patched::Done(None)))
     }
 
     pub(super) fn remove(&self, calls: &[Call]) -> Result<(), Error> {
@@ -207,7 +211,7 @@ impl Inner {
         state.remove(&call.key, call.generation);
         let mark = state.appended;
         self.dispose(state);
-        self.settle_change(mark, self.settings.durability == Durability::Full)?;
+        self.settle_change(mark, self.settings.durability != Durability::Checkpoint)?;
         Ok(true)
     }
 
