@@ -286,7 +286,10 @@ impl StorageTier for DiskTier {
     }
 
     async fn clear(&self) -> Result<(), Error> {
-        self.blocking(Inner::clear).await
+        // It lives as long as this future, so that a clearing that was given up does not begin any more.
+        let caller = Arc::new(());
+        let is_wanted = Arc::downgrade(&caller);
+        self.blocking(move |inner| inner.clear(&is_wanted)).await
     }
 
     async fn announce(&self, key: &Key) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64},
     },
 };
@@ -232,7 +232,7 @@ impl Inner {
     }
 
     /// Exchanges the data root for an empty one; what is deleted afterwards is no longer counted.
-    pub(super) fn clear(&self) -> Result<(), Error> {
+    pub(super) fn clear(&self, caller: &Weak<()>) -> Result<(), Error> {
         let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
         let wrap = |error| {
             self.log.give_up();
@@ -240,6 +240,10 @@ impl Inner {
         };
         let mut state = self.lock();
         state.check_open()?;
+        if caller.strong_count() == 0 {
+            // It was given up before it began; what was written since must stay.
+            return Ok(());
+        }
         let barrier = state.next_generation();
         // Should the exchange fail half-way, nothing that is left may be trusted.
         state.note(|buffer| push_distrust(buffer, barrier));

@@ -7,6 +7,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use futures::FutureExt;
+
 use super::*;
 
 fn check_whole(read: &Read, name: &str) {
@@ -159,4 +161,21 @@ async fn a_dropped_write_never_lands_over_a_later_call() {
     }
     assert_eq!(tier.disk_bytes(), entry_bytes_below(directory.path()));
     runtime.shutdown_background();
+}
+
+/// A clearing that was given up before a blocking thread got to it once took what had been written since.
+#[tokio::test]
+async fn a_clearing_that_was_given_up_takes_nothing_that_came_later() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let tier = open(directory.path());
+    for version in 0..20 {
+        let name = key("k");
+        let held = tier.inner.gate.read().expect("no holder panics");
+        assert!(tier.clear().now_or_never().is_none(), "it waits for the gate");
+        let mut write = Box::pin(tier.write(&name, entry("k", version, SMALL)));
+        assert!(write.as_mut().now_or_never().is_none(), "it waits for the gate");
+        drop(held);
+        write.await.expect("it is written");
+        assert_eq!(read(&tier, "k").await, Read::Found(entry("k", version, SMALL)));
+    }
 }
