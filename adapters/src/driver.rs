@@ -26,7 +26,7 @@ use tiered_storage_core::{
 
 use tracing::Instrument;
 
-use self::drive::{Lasting, TaskGuard, drive};
+use self::drive::{Lasting, Stranded, TaskGuard, drive};
 use crate::{
     counters::Counters,
     events::Subscribers,
@@ -72,6 +72,8 @@ struct State {
     /// Tasks in the background, and who waits for their end.
     tasks: usize,
     settlers: Vec<Waker>,
+    /// Operations that a runtime was to drive in the background and dropped instead: the next call finds them another.
+    stranded: Vec<OpId>,
     pub(crate) accesses: Accesses,
     is_closed: bool,
 }
@@ -121,6 +123,7 @@ impl Inner {
             wakers: HashMap::new(),
             tasks: 0,
             settlers: Vec::new(),
+            stranded: Vec::new(),
             accesses: Accesses::default(),
             is_closed: false,
         };
@@ -313,6 +316,8 @@ impl Inner {
 
     fn start(self: &Arc<Self>, call: Call, body: Option<Body>) -> Result<OpId, Error> {
         let now = self.host.now();
+        let stranded = std::mem::take(&mut self.lock().stranded);
+        stranded.into_iter().for_each(|op| self.run_orphan(op));
         self.with(|state| {
             if state.is_closed {
                 return Err(Error::new(ErrorKind::Closed, "the storage was closed; open it again"));
@@ -342,12 +347,19 @@ impl Inner {
         drop(state);
         woken.into_iter().for_each(Waker::wake);
         for op in orphans {
-            let inner = self.clone();
-            self.spawn(Box::pin(async move {
-                drive(inner, op, Caller::None).await;
-            }));
+            self.run_orphan(op);
         }
         value
+    }
+
+    /// Drives in the background what no caller waits for.
+    fn run_orphan(self: &Arc<Self>, op: OpId) {
+        let stranded = Stranded::new(self.clone(), op);
+        let inner = self.clone();
+        self.spawn(Box::pin(async move {
+            stranded.rescue();
+            drive(inner, op, Caller::None).await;
+        }));
     }
 
     fn poll_turn(self: &Arc<Self>, op: OpId, cx: &Context<'_>) -> Poll<Turn> {

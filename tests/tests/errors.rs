@@ -134,7 +134,7 @@ async fn settings_of_memory_disk_and_storage() {
         expect![[r#"
         invalid: a memory tier with a limit of 0 holds nothing; leave the tier out instead
         invalid: a memory tier with a limit of 0 holds nothing; leave the tier out instead
-        invalid: size_bytes_max is less than 64 KiB; give the disk tier more, or leave it out
+        invalid: size_bytes_max is less than 512 bytes; give the disk tier more, or leave it out
         invalid: items_max is 0; give at least 1, or leave the disk tier out
         invalid: segment_bytes must be from 16 MiB to 64 MiB
         invalid: inline_bytes_max must be at most 1 MiB

@@ -89,23 +89,48 @@ impl Drop for Lasting {
     }
 }
 
+/// Remembers an operation whose task is dropped before it begins, as a runtime that shuts down does.
+pub(super) struct Stranded(Option<(Arc<Inner>, OpId)>);
+
+impl Stranded {
+    pub(super) fn new(inner: Arc<Inner>, op: OpId) -> Self {
+        Self(Some((inner, op)))
+    }
+
+    /// The task runs.
+    pub(super) fn rescue(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Stranded {
+    fn drop(&mut self) {
+        if let Some((inner, op)) = self.0.take() {
+            inner.lock().stranded.push(op);
+        }
+    }
+}
+
 /// Counts a background task as over, however it ends.
-pub(super) struct TaskGuard(Arc<Inner>);
+pub(super) struct TaskGuard(Option<Arc<Inner>>);
 
 impl TaskGuard {
     /// The task is counted already.
     pub(super) fn new(inner: Arc<Inner>) -> Self {
-        Self(inner)
+        Self(Some(inner))
     }
 }
 
 impl Drop for TaskGuard {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let Some(inner) = self.0.take() else { return };
+        let mut state = inner.lock();
         state.tasks -= 1;
         let settlers =
             if state.tasks == 0 { std::mem::take(&mut state.settlers) } else { Vec::new() };
         drop(state);
+        // Whoever settled may drop the storage next, and rely on it that its tiers go with it.
+        drop(inner);
         settlers.into_iter().for_each(Waker::wake);
     }
 }

@@ -72,8 +72,9 @@ impl Host for TokioHost {
         hasher.finish()
     }
 
+    /// On the runtime of the caller, which may outlive the one that the storage was opened in.
     fn spawn(&self, task: Task) {
-        drop(self.runtime.spawn(task));
+        drop(Handle::try_current().as_ref().unwrap_or(&self.runtime).spawn(task));
     }
 
     fn sleep(&self, ms: u64) -> Task {

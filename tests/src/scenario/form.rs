@@ -118,9 +118,6 @@ impl Scenario {
         if host == Host::Memory {
             return Ok(());
         }
-        for (at, step) in self.steps.iter().enumerate() {
-            check_step(step).map_err(|error| error.within(&format!("step {}", at + 1)))?;
-        }
         if self.config.limits[Tier::Cold as usize] != config::Limits::default() {
             return malformed(
                 "config limits the cold tier, which S3 cannot; name the hosts that can",
@@ -132,15 +129,6 @@ impl Scenario {
             );
         }
         Ok(())
-    }
-}
-
-fn check_step(step: &Step) -> Parsed<()> {
-    match &step.action {
-        Action::Start(..) => malformed("start needs the host memory or node"),
-        Action::Finish(_) => malformed("finish needs the host memory or node"),
-        Action::All(steps) => steps.iter().try_for_each(check_step),
-        _ => Ok(()),
     }
 }
 

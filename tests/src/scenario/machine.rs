@@ -13,6 +13,9 @@ use super::{args::Host, clock::Clock};
 
 /// After so long with a call held and nothing else happening, nothing will.
 const HELD_FOR: Duration = Duration::from_secs(3);
+/// After so long without an end of anything, what was started goes no further by itself: calls on loopback take a
+/// few milliseconds.
+const STALLED_FOR: Duration = Duration::from_millis(300);
 /// No step takes longer than this.
 const LONGEST: Duration = Duration::from_secs(120);
 /// How long the work behind a timer may take before the clock moves on.
@@ -95,6 +98,21 @@ impl Machine {
             pool.run_until_stalled();
             if is_over {
                 return;
+            }
+        }
+    }
+
+    /// Waits until `is_done`, or until nothing moves any more without another step.
+    pub(super) fn stall(&self, is_done: impl Fn() -> bool) {
+        self.rest();
+        if let Driver::Pool(_) = &self.driver {
+            return;
+        }
+        let (mut moves, mut since) = (self.clock.moves(), Instant::now());
+        while since.elapsed() < STALLED_FOR && !self.clock.wait(STALLED_FOR / 10, &is_done) {
+            let now = self.clock.moves();
+            if now != moves {
+                (moves, since) = (now, Instant::now());
             }
         }
     }

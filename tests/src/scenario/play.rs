@@ -152,7 +152,7 @@ impl<'a> Play<'a> {
             }
             Action::Start(id, inner) => {
                 let handle = self.begin(inner)?;
-                self.machine.rest();
+                self.machine.stall(|| handle.is_done());
                 self.started.insert(id.clone(), handle);
                 Ok(Answer::NOTHING)
             }

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use tiered_storage::{
     Error, Promotion, TieredStorage,
+    conformance::{Call, FaultTier},
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier, Durability},
     s3::{S3Tier, StaticCredentials},
@@ -151,4 +152,38 @@ fn a_runtime_that_goes_away_in_mid_write_leaves_all_in_order() {
             storage.close().await.expect("the tiers can be closed");
         });
     }
+}
+
+/// A storage that outlives its runtime used to wait for ever on keys that the runtime was writing.
+#[test]
+fn a_storage_goes_on_in_another_runtime() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("a runtime can be made")
+    };
+    let memory = || MemoryTier::new(MemoryOptions::new()).expect("the settings are right");
+    let cold = Arc::new(FaultTier::new(Arc::new(memory())));
+    let first = runtime();
+    let storage = first.block_on(async {
+        let builder = TieredStorage::builder(cold.clone()).hot(Arc::new(memory()));
+        let storage = builder.open().await.expect("the settings are right");
+        storage.set("k", "old").await.expect("nothing fails");
+        cold.hold(Call::Write);
+        let writing = storage.clone();
+        tokio::spawn(async move { writing.set("k", "new").await.map(drop) });
+        while cold.stopped(Call::Write) == 0 {
+            tokio::task::yield_now().await;
+        }
+        storage
+    });
+    drop(first);
+    cold.release(Call::Write);
+    runtime().block_on(async {
+        let found = promptly("a read", storage.get("k")).await.expect("nothing fails");
+        assert_eq!(found.as_deref(), Some(&b"old"[..]), "the write was dropped before its effect");
+        promptly("a write", storage.set("k", "newer")).await.expect("nothing fails");
+        let found = promptly("a read", storage.get("k")).await.expect("nothing fails");
+        assert_eq!(found.as_deref(), Some(&b"newer"[..]));
+        promptly("settling", storage.settled()).await;
+    });
 }

@@ -102,7 +102,7 @@ impl DiskOptions {
         let invalid = |message: &'static str| Err(Error::new(ErrorKind::Invalid, message));
         if self.size_bytes_max.is_some_and(|bytes| bytes < SIZE_BYTES_MIN) {
             return invalid(
-                "size_bytes_max is less than 64 KiB; give the disk tier more, or leave it out",
+                "size_bytes_max is less than 512 bytes; give the disk tier more, or leave it out",
             );
         }
         if self.items_max == Some(0) {
@@ -136,8 +136,8 @@ impl Default for DiskOptions {
     }
 }
 
-/// The smallest limit that leaves room for one entry with the longest key and metadata, in either form.
-const SIZE_BYTES_MIN: u64 = 64 << 10;
+/// The smallest limit: it leaves room for a small entry. One with the longest key and metadata takes 4 KiB.
+const SIZE_BYTES_MIN: u64 = 512;
 
 /// Options that were checked.
 #[derive(Clone, Debug)]
