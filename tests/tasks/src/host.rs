@@ -132,11 +132,11 @@ impl Host {
 
 /// A line in which a test runner sums up, without colours.
 pub(crate) fn closing_line(line: &str) -> Option<String> {
-    let plain = without_escapes(line);
-    let plain = plain.trim();
-    // Crates without tests have nothing to say.
+    let escaped = without_escapes(line);
+    let plain = escaped.trim();
+    // Crates without tests have nothing to say; and what nextest shows of single tests, it indents.
     let is_closing = plain.starts_with("Summary [")
-        || (plain.starts_with("test result:") && !plain.contains("0 passed; 0 failed"))
+        || (escaped.starts_with("test result:") && !plain.contains("0 passed; 0 failed"))
         || (plain.ends_with(" failed") && plain.contains(" passed, "));
     is_closing.then(|| plain.to_owned())
 }

@@ -39,6 +39,7 @@ fn closing_lines_of_test_runners_are_kept_without_colours() {
     assert_eq!(closing(libtest).as_deref(), Some(libtest.trim()));
     assert_eq!(closing("test result: ok. 0 passed; 0 failed; 0 ignored\n"), None);
     assert_eq!(closing("12 passed, 0 failed\n").as_deref(), Some("12 passed, 0 failed"));
+    assert_eq!(closing("    test result: FAILED. 0 passed; 1 failed; 0 ignored\n"), None);
     assert_eq!(closing("running 7 tests\n"), None);
 }
 
