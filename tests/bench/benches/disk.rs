@@ -52,11 +52,11 @@ const SUBJECTS: [Subject; 5] = [
 
 fn main() {
     let options = Options::parse("disk");
-    let rounds = options.pick(1, 1, 5);
+    let rounds = options.pick(1, 1, 3);
     let loads = [
-        ("4 KiB", 4 << 10, options.pick(10, 5_000, 20_000)),
-        ("64 KiB", 64 << 10, options.pick(5, 500, 2_000)),
-        ("1 MiB", 1 << 20, options.pick(2, 50, 200)),
+        ("4 KiB", 4 << 10, options.pick(10, 3_000, 20_000)),
+        ("64 KiB", 64 << 10, options.pick(5, 300, 1_000)),
+        ("1 MiB", 1 << 20, options.pick(2, 30, 100)),
     ];
     for (size, bytes, count) in loads {
         let title = format!("{count} bodies of {size} on disk");
@@ -76,7 +76,7 @@ fn main() {
         }
         options.show(&speeds.medians());
     }
-    options.show(&opening(options.pick(100, 20_000, 100_000), rounds.min(3)).medians());
+    options.show(&opening(options.pick(100, 20_000, 100_000), rounds).medians());
 }
 
 fn load(bytes: usize, count: usize) -> Load {

@@ -48,10 +48,10 @@ fn main() {
     let options = Options::parse("memory");
     let sizes = Sizes {
         objects: options.pick(1_000, 100_000, 100_000),
-        gets: options.pick(1_000, 500_000, 1_000_000),
-        inserts: options.pick(1_000, 100_000, 300_000),
+        gets: options.pick(1_000, 150_000, 300_000),
+        inserts: options.pick(1_000, 30_000, 50_000),
         insert_items_max: options.pick(100, 10_000, 10_000),
-        rounds: options.pick(1, 3, 9),
+        rounds: options.pick(1, 5, 15),
     };
     let keys: String = (0..sizes.objects).map(key).collect();
     let sequences = sequences(&sizes);
