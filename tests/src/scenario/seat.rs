@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tiered_storage::{
     ETag, Error, Key, Metadata, Timestamp,
-    tier::{Access, Listing, Page, Patched, Properties, Read, StorageTier, Stored, Usage},
+    tier::{Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage},
 };
 
 /// Whether the tier is closed with the storage.
@@ -89,6 +89,10 @@ impl StorageTier for Seat {
 
     fn peek(&self, key: &str, now: Timestamp) -> Option<Stored> {
         self.tier().peek(key, now)
+    }
+
+    fn peek_body(&self, key: &str, now: Timestamp) -> Option<Peeked> {
+        self.tier().peek_body(key, now)
     }
 
     fn accesses(&self, limit: usize) -> Vec<Access> {
