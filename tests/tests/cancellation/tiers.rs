@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tiered_storage::{
     ETag, Error, Key, Metadata, Timestamp,
-    tier::{Access, Listing, Page, Patched, Properties, Read, StorageTier, Stored, Usage},
+    tier::{Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage},
 };
 use tokio::task::yield_now;
 
@@ -68,6 +68,10 @@ impl StorageTier for SteppingTier {
 
     fn peek(&self, key: &str, now: Timestamp) -> Option<Stored> {
         self.0.peek(key, now)
+    }
+
+    fn peek_body(&self, key: &str, now: Timestamp) -> Option<Peeked> {
+        self.0.peek_body(key, now)
     }
 
     fn accesses(&self, limit: usize) -> Vec<Access> {
