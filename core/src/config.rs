@@ -2,6 +2,10 @@
 
 use alloc::format;
 
+#[cfg(feature = "explorer")]
+pub use crate::mutant::Mutant;
+#[cfg(not(feature = "explorer"))]
+pub(crate) use crate::mutant::Mutant;
 use crate::{
     error::{Error, ErrorKind},
     key::Key,
@@ -67,36 +71,6 @@ pub struct Config {
     /// The defect to behave by.
     #[cfg(feature = "explorer")]
     pub mutant: Option<Mutant>,
-}
-
-/// A known defect, for proving that the explorer finds it.
-#[cfg(feature = "explorer")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Mutant {
-    /// A promotion lands whatever happened since its read began.
-    NoEpochCheck,
-    /// A tier whose write has an unknown end is read as if nothing were.
-    NoDistrust,
-    /// A read that overlapped a write promotes what it found.
-    PromoteOverlapped,
-    /// A failed write to cold leaves the upper copies.
-    ColdFailureIgnored,
-    /// An invalidation raises no fence.
-    NoBarrier,
-    /// A read joins a flight that began before the last write ended.
-    JoinOldFlight,
-}
-
-#[cfg(not(feature = "explorer"))]
-#[derive(Clone, Copy)]
-pub(crate) enum Mutant {
-    NoEpochCheck,
-    NoDistrust,
-    PromoteOverlapped,
-    ColdFailureIgnored,
-    NoBarrier,
-    JoinOldFlight,
 }
 
 impl Config {

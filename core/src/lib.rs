@@ -16,6 +16,7 @@ pub mod format;
 pub mod key;
 mod lane;
 pub mod metadata;
+mod mutant;
 mod op;
 pub mod placement;
 pub mod seal;

@@ -233,32 +233,29 @@ impl Machine {
 
     /// The machine behind it; `None` for those that only wait or have ended.
     pub(crate) fn operation(&self) -> Option<&dyn Operation> {
-        Some(match self {
-            Self::Get(machine) => machine,
-            Self::Head(machine) => machine,
-            Self::Set(machine) => machine,
-            Self::Remove(machine) => machine,
-            Self::Amend(machine) => machine,
-            Self::Load(machine) => machine,
-            Self::Promote(machine) => machine,
-            Self::Sweep(machine) => machine,
-            Self::Invalidate(machine) => machine,
-            Self::Follow | Self::Ended(_) => return None,
-        })
+        machine_in!(self)
     }
 
     pub(crate) fn operation_mut(&mut self) -> Option<&mut dyn Operation> {
-        Some(match self {
-            Self::Get(machine) => machine,
-            Self::Head(machine) => machine,
-            Self::Set(machine) => machine,
-            Self::Remove(machine) => machine,
-            Self::Amend(machine) => machine,
-            Self::Load(machine) => machine,
-            Self::Promote(machine) => machine,
-            Self::Sweep(machine) => machine,
-            Self::Invalidate(machine) => machine,
-            Self::Follow | Self::Ended(_) => return None,
-        })
+        machine_in!(self)
     }
 }
+
+/// The machine in a `Machine`, shared or exclusive as that is.
+macro_rules! machine_in {
+    ($machine:expr) => {
+        Some(match $machine {
+            Machine::Get(machine) => machine,
+            Machine::Head(machine) => machine,
+            Machine::Set(machine) => machine,
+            Machine::Remove(machine) => machine,
+            Machine::Amend(machine) => machine,
+            Machine::Load(machine) => machine,
+            Machine::Promote(machine) => machine,
+            Machine::Sweep(machine) => machine,
+            Machine::Invalidate(machine) => machine,
+            Machine::Follow | Machine::Ended(_) => return None,
+        })
+    };
+}
+use machine_in;
