@@ -3,11 +3,12 @@
 //! No lock is held across an await. A read that is dropped goes on with whoever shares it, or ends; a change that is
 //! dropped after it began is run to its end in the background, so that its end is known.
 
+mod accesses;
 mod drive;
 mod perform;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     future::poll_fn,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -18,7 +19,7 @@ use std::{
 
 use bytes::Bytes;
 use tiered_storage_core::{
-    Error, ErrorKind, Key, Metadata, Tier, Timestamp,
+    Error, ErrorKind, Metadata, Tier, Timestamp,
     config::Config,
     engine::{Action, Call, Engine, OpId, Outcome, Reply, SlotId, Step, Ticket},
     seal::Verify,
@@ -26,12 +27,13 @@ use tiered_storage_core::{
 
 use tracing::Instrument;
 
+pub(crate) use self::accesses::Accesses;
 use self::drive::{Lasting, Stranded, TaskGuard, drive};
 use crate::{
     counters::Counters,
     events::Subscribers,
     host::{Host, Task},
-    tier::{Access, Peeked, Properties, StorageTier, Stored},
+    tier::{Peeked, Properties, StorageTier, Stored},
 };
 
 /// How many keys a page of a listing has at most.
@@ -78,18 +80,8 @@ struct State {
     is_closed: bool,
 }
 
-/// Reads that no tier counts itself.
-#[derive(Debug, Default)]
-pub(crate) struct Accesses {
-    pub(crate) pending: BTreeMap<Key, (u64, Timestamp)>,
-    pub(crate) dropped: u64,
-}
-
 /// How far a rough clock may be behind: a thousand ticks of a slow timer.
 const LAG_MS_MAX: u64 = 10_000;
-
-/// How many keys may have accesses pending.
-const ACCESSES_MAX: usize = 10_000;
 
 /// Who waits for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,46 +228,6 @@ impl Inner {
     pub(crate) fn tend(self: &Arc<Self>) {
         let now = self.host.now();
         self.with(|state| state.engine.tend(now));
-    }
-
-    /// Counts a read of `key`, and says how many are pending for it and how many keys have some.
-    pub(crate) fn note_access(&self, key: &Key) -> (u64, usize) {
-        let now = self.host.now();
-        let mut state = self.lock();
-        let Accesses { pending, dropped } = &mut state.accesses;
-        if pending.len() >= ACCESSES_MAX && !pending.contains_key(key) {
-            *dropped += 1;
-            return (0, pending.len());
-        }
-        let entry = pending.entry(key.clone()).or_insert((0, now));
-        *entry = (entry.0 + 1, now);
-        (entry.0, pending.len())
-    }
-
-    /// Reads of `key` that are not written to a tier yet.
-    pub(crate) fn pending_accesses(&self, key: &Key) -> Option<(u64, Timestamp)> {
-        self.collect_accesses();
-        self.lock().accesses.pending.get(key).copied()
-    }
-
-    pub(crate) fn take_accesses(&self) -> Accesses {
-        self.collect_accesses();
-        std::mem::take(&mut self.lock().accesses)
-    }
-
-    /// Takes over what the hot tier counted by itself.
-    fn collect_accesses(&self) {
-        let counted =
-            self.tier(Tier::Hot).map(|hot| hot.accesses(ACCESSES_MAX)).unwrap_or_default();
-        let Accesses { pending, dropped } = &mut self.lock().accesses;
-        for Access { key, count, last } in counted {
-            if pending.len() >= ACCESSES_MAX && !pending.contains_key(&key) {
-                *dropped += count;
-                continue;
-            }
-            let entry = pending.entry(key).or_insert((0, last));
-            *entry = (entry.0 + count, entry.1.max(last));
-        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {

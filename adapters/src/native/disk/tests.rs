@@ -273,7 +273,7 @@ fn a_path_that_cannot_be_a_directory_says_what_to_do() {
 fn options_are_checked() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     for wrong in [
-        options().size_bytes_max(65_535),
+        options().size_bytes_max(511),
         options().items_max(0),
         options().segment_bytes((16 << 20) - 1),
         options().segment_bytes((64 << 20) + 1),
