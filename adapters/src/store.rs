@@ -257,7 +257,7 @@ impl TieredStorage {
             }
         };
         self.inner.counters.hit(source);
-        if self.inner.note_access(&key).1 == FLUSH_KEYS {
+        if self.inner.note_access(&key) == FLUSH_KEYS {
             let inner = self.inner.clone();
             self.inner.spawn(Box::pin(async move { inner.keep_up().await }));
         }

@@ -17,22 +17,27 @@ pub(crate) struct Accesses {
 /// How many keys may have accesses pending.
 const ACCESSES_MAX: usize = 10_000;
 
-impl Inner {
-    /// Counts a read of `key`, and says how many are pending for it and how many keys have some.
-    pub(crate) fn note_access(&self, key: &Key) -> (u64, usize) {
-        let now = self.host.now();
-        let mut state = self.lock();
-        let Accesses { pending, dropped } = &mut state.accesses;
-        if pending.len() >= ACCESSES_MAX && !pending.contains_key(key) {
-            *dropped += 1;
-            return (0, pending.len());
+impl Accesses {
+    fn add(&mut self, key: Key, count: u64, last: Timestamp) {
+        if self.pending.len() >= ACCESSES_MAX && !self.pending.contains_key(&key) {
+            self.dropped += count;
+            return;
         }
-        let entry = pending.entry(key.clone()).or_insert((0, now));
-        *entry = (entry.0 + 1, now);
-        (entry.0, pending.len())
+        let entry = self.pending.entry(key).or_insert((0, last));
+        *entry = (entry.0 + count, entry.1.max(last));
+    }
+}
+
+impl Inner {
+    /// Counts a read of `key`, and says how many keys have reads pending.
+    pub(crate) fn note_access(&self, key: &Key) -> usize {
+        let now = self.host.now();
+        let accesses = &mut self.lock().accesses;
+        accesses.add(key.clone(), 1, now);
+        accesses.pending.len()
     }
 
-    /// Reads of `key` that are not written to a tier yet.
+    /// Reads of `key` that are not written to a tier yet: how many, and the time of the last.
     pub(crate) fn pending_accesses(&self, key: &Key) -> Option<(u64, Timestamp)> {
         self.collect_accesses();
         self.lock().accesses.pending.get(key).copied()
@@ -45,16 +50,11 @@ impl Inner {
 
     /// Takes over what the hot tier counted by itself.
     fn collect_accesses(&self) {
-        let counted =
-            self.tier(Tier::Hot).map(|hot| hot.accesses(ACCESSES_MAX)).unwrap_or_default();
-        let Accesses { pending, dropped } = &mut self.lock().accesses;
+        let hot = self.tier(Tier::Hot);
+        let counted = hot.map(|hot| hot.accesses(ACCESSES_MAX)).unwrap_or_default();
+        let accesses = &mut self.lock().accesses;
         for Access { key, count, last } in counted {
-            if pending.len() >= ACCESSES_MAX && !pending.contains_key(&key) {
-                *dropped += count;
-                continue;
-            }
-            let entry = pending.entry(key).or_insert((0, last));
-            *entry = (entry.0 + count, entry.1.max(last));
+            accesses.add(key, count, last);
         }
     }
 }
