@@ -53,7 +53,7 @@ const SUBJECTS: [Subject; 5] = [
 
 fn main() {
     let options = Options::parse("disk");
-    let rounds = options.pick(1, 1, 3);
+    let rounds = options.pick(1, 1, 2);
     let loads = [
         ("4 KiB", 4 << 10, options.pick(10, 3_000, 20_000)),
         ("64 KiB", 64 << 10, options.pick(5, 300, 500)),
