@@ -1,4 +1,4 @@
-//! Runs [ministack](https://pypi.org/project/ministack/), an S3 that others wrote: the second opinion on our client.
+//! Runs ministack (a package of the Python index), an S3 that others wrote: the second opinion on our client.
 //!
 //! It is installed once, into a virtual environment under `target/`, with the system's `python3`.
 
