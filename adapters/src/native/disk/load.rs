@@ -42,6 +42,8 @@ struct Told {
     removed: HashMap<Key, u64>,
     announced: HashMap<Key, u64>,
     durability: Durability,
+    /// Everything of an earlier generation is suspect, also what is not in the journals.
+    distrusted_before: u64,
 }
 
 /// How far what was told can be believed.
@@ -222,6 +224,7 @@ impl Told {
     }
 
     fn distrust(&mut self, generation: u64) {
+        self.distrusted_before = self.distrusted_before.max(generation);
         self.generation = self.generation.max(generation);
         for entry in self.entries.values_mut() {
             entry.is_suspect |= entry.generation < generation;
@@ -258,7 +261,7 @@ fn start(
     let distrusted = is_distrusted.then_some(generation);
     let snapshot_bytes = told.snapshot_bytes;
     let log = Log::start(layout, number, settings.durability, distrusted, snapshot_bytes)?;
-    let state = state(layout, settings, told, belief, generation, is_distrusted)?;
+    let state = state(layout, settings, told, belief, generation)?;
     Ok((state, log))
 }
 
@@ -268,7 +271,6 @@ fn state(
     told: Told,
     belief: Belief,
     generation: u64,
-    is_distrusted: bool,
 ) -> io::Result<State> {
     let mut segments = Segments::new(layout.clone(), settings.durability, settings.segment_bytes);
     let mut found = Vec::new();
@@ -298,7 +300,7 @@ fn state(
         Some(Recovery::new(
             if is_lost { Start::default() } else { told.start },
             generation,
-            is_distrusted,
+            told.distrusted_before,
             told.removed,
             told.announced,
         ))

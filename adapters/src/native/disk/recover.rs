@@ -46,7 +46,8 @@ pub(super) struct Recovery {
     start: Start,
     /// The first generation of this run.
     ceiling: u64,
-    is_distrusted: bool,
+    /// Records of an earlier generation than this are suspect: a run that could not be believed ended there.
+    distrusted_before: u64,
     removed: HashMap<Key, u64>,
     announced: HashMap<Key, u64>,
     /// Objects that the index does not know.
@@ -70,11 +71,11 @@ impl Recovery {
     pub(super) fn new(
         start: Start,
         ceiling: u64,
-        is_distrusted: bool,
+        distrusted_before: u64,
         removed: HashMap<Key, u64>,
         announced: HashMap<Key, u64>,
     ) -> Self {
-        Self { start, ceiling, is_distrusted, removed, announced, orphans: Vec::new() }
+        Self { start, ceiling, distrusted_before, removed, announced, orphans: Vec::new() }
     }
 
     pub(super) fn note_removed(&mut self, key: &Key, generation: u64) {
@@ -104,7 +105,8 @@ impl Recovery {
 
     fn is_suspect(&self, entry: &Entry) -> bool {
         let announced = self.announced.get(&entry.key);
-        self.is_distrusted || announced.is_some_and(|announced| *announced > entry.generation)
+        entry.generation < self.distrusted_before
+            || announced.is_some_and(|announced| *announced > entry.generation)
     }
 }
 
