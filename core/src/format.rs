@@ -4,7 +4,7 @@
 //! the version, then fields of one letter each, in this order, those without a value left out.
 //!
 //! ```text
-//! 1;s=11;c=1767225600000;h=ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubk;w=2a;z=1;m=text/plain;u=owner:ada
+//! 1;s=11;c=1767225600000;h=ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubk;w=000000000000002a;z=1;m=text/plain;u=owner:ada
 //! ```
 //!
 //! | field | meaning | | field | meaning |
@@ -12,7 +12,7 @@
 //! | `s` | uncompressed size in bytes | | `x` | expiry |
 //! | `c` | created | | `a` | last accessed, where it is not `c` |
 //! | `h` | SHA-256, base64url | | `n` | access count, where it is not 0 |
-//! | `w` | write id, hexadecimal | | `m` | MIME type |
+//! | `w` | write id, 16 hexadecimal digits | | `m` | MIME type |
 //! | `z` | `1` where the body is gzip | | `d` | encoding that another writer gave |
 //! | `k` | content: `j` JSON, `c` custom | | `u` | a field of the user's, `name:value`, any number |
 //! | `e` | ETag in the cold tier (local) | | `f` | when it was last known to be current (local) |
@@ -59,7 +59,7 @@ pub fn encode(metadata: &Metadata, audience: Audience) -> String {
         URL_SAFE_NO_PAD.encode_string(bytes, &mut line);
     }
     if let Some(WriteId(id)) = metadata.write_id() {
-        write!(line, ";w={id:x}").expect("a String takes every write");
+        write!(line, ";w={id:016x}").expect("a String takes every write");
     }
     if metadata.is_compressed() {
         line.push_str(";z=1");

@@ -30,7 +30,7 @@ fn golden_bytes() {
     assert_eq!(encode(&plain, Audience::Shared), "1;s=11;c=1767225600000");
     assert_eq!(
         encode(&full(), Audience::Local),
-        "1;s=11;c=1767225600000;h=ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubk;w=2a;z=1;k=j;x=1767225660000;\
+        "1;s=11;c=1767225600000;h=ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubk;w=000000000000002a;z=1;k=j;x=1767225660000;\
          a=1767225601000;n=7;f=1767225602000;e=\"abc\";m=text/plain%3B charset%3Dutf-8;u=:~Ozo9JX4;\
          u=owner:ada;u=sp ace:~IGEgIGIg;u=st%C3%A4dte:~5p2x5Lqs44Go5aSn6Ziq"
     );
