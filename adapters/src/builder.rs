@@ -181,6 +181,7 @@ impl Builder {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// The whole milliseconds of a duration; the most that can be counted, where there are more.
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

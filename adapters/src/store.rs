@@ -14,7 +14,7 @@ use tiered_storage_core::{
 };
 
 use crate::{
-    builder::Builder,
+    builder::{Builder, millis},
     driver::{Body, Inner},
     entry::{Entry, SetOptions, Written},
     host::Task,
@@ -311,8 +311,4 @@ impl TieredStorage {
         }
         metadata
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -252,9 +252,7 @@ impl Engine {
     /// Begins what is overdue: removals that failed are tried again, at most 1,000 at once.
     pub fn tend(&mut self, now: Timestamp) {
         self.now = now;
-        for (key, tiers) in self.lanes.doubtful(REPAIRS_MAX) {
-            let epoch = self.lanes.hold(&key).epoch;
-            self.lanes.release(&key);
+        for (key, tiers, epoch) in self.lanes.doubtful(REPAIRS_MAX) {
             let nothing = Metadata::new(key.clone(), 0, now);
             let machine = Machine::Promote(Promote::new(nothing, TierSet::EMPTY, tiers, epoch));
             self.spawn(machine, key, None);

@@ -125,13 +125,13 @@ impl Lanes {
         self.doubts.1 == 0 && !self.quarantined.contains(Tier::Hot)
     }
 
-    /// Keys with a distrusted tier that no operation is at, at most `limit`.
-    pub(crate) fn doubtful(&self, limit: usize) -> Vec<(Key, TierSet)> {
+    /// Keys with a distrusted tier that no operation is at, at most `limit`, and their epochs.
+    pub(crate) fn doubtful(&self, limit: usize) -> Vec<(Key, TierSet, u64)> {
         self.lanes
             .iter()
             .filter(|(_, lane)| lane.users == 0 && !lane.distrusted.is_empty())
             .take(limit)
-            .map(|(key, lane)| (key.clone(), lane.distrusted))
+            .map(|(key, lane)| (key.clone(), lane.distrusted, lane.epoch))
             .collect()
     }
 
