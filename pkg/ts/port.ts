@@ -1,0 +1,87 @@
+/**
+ * What the core asks of a place for entries. Metadata travels as the one line of text that is stored beside the body;
+ * only the core reads or writes such a line.
+ *
+ * For one key the core never runs two of `write`, `patch`, `remove`, `removeVersion` and `announce` at once; reads run
+ * beside anything. Body and line of one answer are of the same write. A promise is awaited; what is not a promise is
+ * taken at once. Ports fail with a `StorageError`; anything else counts as `unavailable`.
+ */
+export interface Port {
+  readonly traits: PortTraits;
+  /** `null`: not there. `true`: the version is the one that `unless` (an ETag) names. */
+  read(key: string, unless: string | undefined): MaybePromise<StoredEntry | null | true>;
+  /** The line, or `null`. */
+  head(key: string): MaybePromise<string | null>;
+  /** Stores an entry in place of any older one. Gives the ETag, where the place gives versions. */
+  write(key: string, entry: StoredEntry, facts: Facts): MaybePromise<string | undefined>;
+  /** Replaces the line of the entry if it still is `facts.version`, else fails as a `conflict`. `null`: not there. */
+  patch(key: string, line: string, facts: Facts): MaybePromise<string | undefined | null>;
+  /** At most 1,000 keys; those that are not there are no error. */
+  remove(keys: readonly string[]): MaybePromise<void>;
+  /** Removes the entry if it still is that version; says whether it was. */
+  removeVersion(key: string, line: string, version: string): MaybePromise<boolean>;
+  list(prefix: string, after: string | undefined, limit: number): MaybePromise<PortListing>;
+  usage(): MaybePromise<PortUsage>;
+  clear(): MaybePromise<void>;
+  /** Cold is about to overtake this copy: after a crash it must not be found any more. Only where `traits.announced`. */
+  announce(key: string): MaybePromise<void>;
+  /** Reads that were answered without the core, since last asked: `[key, count, last (ms), ...]`, at most `limit` keys. */
+  accesses(limit: number): (string | number)[];
+  close(): MaybePromise<void>;
+}
+
+export type MaybePromise<T> = T | Promise<T>;
+
+/** What the core must know of a place before it uses it. */
+export interface PortTraits {
+  /** What it holds is gone with this realm: it gets bodies uncompressed, and they are not verified when they come back. */
+  readonly volatile?: boolean;
+  /** Overwrites are announced to it before the cold tier is told. */
+  readonly announced?: boolean;
+  /** Body and line may be of two writes: what does not verify is read once more. */
+  readonly rereads?: boolean;
+  /** The most bytes (body, key and line) of one entry. */
+  readonly entryBytesMax?: number;
+  readonly itemsMax?: number;
+}
+
+/** A body and its line, of the same write. Nobody changes the bytes of a stored body. */
+export interface StoredEntry {
+  readonly body: Uint8Array;
+  readonly line: string;
+}
+
+/** What a place may need of a line without reading it. */
+export interface Facts {
+  /** Names the write; equal for copies of it everywhere. */
+  readonly version: string;
+  /** In ms since 1970; `Infinity` where it never expires. */
+  readonly expiresAt: number;
+  /** When the copy was last known to be cold's version, in ms since 1970. */
+  readonly freshAt: number;
+  /** 0 bytes, 1 JSON, 2 the user's own serializer. */
+  readonly content: 0 | 1 | 2;
+  readonly lastAccessed: number;
+  readonly accessCount: number;
+}
+
+export interface PortListing {
+  readonly keys: readonly string[];
+  /** Where the next page starts; absent on the last one. */
+  readonly next?: string | undefined;
+}
+
+export interface PortUsage {
+  readonly bytes: number;
+  readonly items: number;
+  readonly evictions?: number | undefined;
+}
+
+/** By this, `TieredStorage` finds the port of a tier of this package. Every other tier is used by its ten methods. */
+export const PORT: unique symbol = Symbol.for('tiered-storage.port');
+
+/** A tier of this package. */
+export interface Ported {
+  /** The port, once the core is loaded. Called once by each storage that is opened over the tier. */
+  [PORT](): MaybePromise<Port>;
+}
