@@ -102,6 +102,9 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body as it came over the wire.
     pub body: Bytes,
+    /// Whether headers that the server sent may be missing: in a browser, a page sees those of another origin only as
+    /// far as that origin's CORS rules expose them.
+    pub is_filtered: bool,
 }
 
 impl Response {
@@ -145,4 +148,6 @@ pub enum HttpErrorKind {
     Broken,
     /// The request cannot be sent at all; trying again is of no use.
     Unsendable,
+    /// The server sends the request elsewhere, and the transport does not tell where.
+    Redirected,
 }
