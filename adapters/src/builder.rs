@@ -9,12 +9,16 @@ use tiered_storage_core::{
     seal::{Compression, Verify},
 };
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::native::clock::default_host;
+#[cfg(target_arch = "wasm32")]
+use crate::web::clock::default_host;
 use crate::{
     driver::Inner,
     events::{Event, Subscribers},
     host::Host,
     store::{Settings, TieredStorage},
-    tier::StorageTier,
+    tier::{Shareable, StorageTier},
     upkeep,
 };
 
@@ -131,8 +135,7 @@ impl Builder {
     }
 
     /// Tells `subscriber` what happens behind the calls' backs. It is called where that happens, and should be quick.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub fn on_event(mut self, subscriber: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+    pub fn on_event(mut self, subscriber: impl Fn(&Event) + Shareable + 'static) -> Self {
         self.subscribers.add(Arc::new(subscriber));
         self
     }
@@ -172,7 +175,7 @@ impl Builder {
         }
         let host = match host {
             Some(host) => host,
-            None => crate::native::clock::default_host()?,
+            None => default_host()?,
         };
         let verify = if verify == VerifyMode::Always { Verify::Digest } else { Verify::Length };
         let inner = Arc::new(Inner::new(config, tiers, host.clone(), subscribers, verify));

@@ -44,12 +44,17 @@ thread_local! {
 impl Counters {
     /// A read was answered by `tier`.
     pub(crate) fn hit(&self, tier: Tier) {
-        self.add(|stripe| &stripe.hits[tier as usize]);
+        self.hits(tier, 1);
+    }
+
+    /// So many reads were answered by `tier`.
+    pub(crate) fn hits(&self, tier: Tier, count: u64) {
+        self.add(count, |stripe| &stripe.hits[tier as usize]);
     }
 
     /// A read found nothing.
     pub(crate) fn absent(&self) {
-        self.add(|stripe| &stripe.absent);
+        self.add(1, |stripe| &stripe.absent);
     }
 
     /// The sums.
@@ -63,15 +68,15 @@ impl Counters {
         })
     }
 
-    fn add(&self, counter: impl FnOnce(&Stripe) -> &AtomicU64) {
+    fn add(&self, count: u64, counter: impl FnOnce(&Stripe) -> &AtomicU64) {
         // A thread that is about to end has no seat any more.
         match SEAT.try_with(|seat| seat.0).ok().flatten() {
             Some(seat) => {
                 let counter = counter(&self.seats[seat]);
-                counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed);
             }
             None => {
-                counter(&self.shared).fetch_add(1, Ordering::Relaxed);
+                counter(&self.shared).fetch_add(count, Ordering::Relaxed);
             }
         }
     }

@@ -4,20 +4,18 @@
 //! dropped after it began is run to its end in the background, so that its end is known.
 
 mod accesses;
+#[cfg(not(target_arch = "wasm32"))]
+mod bodies;
 mod drive;
 mod perform;
 
 use std::{
     collections::HashMap,
     future::poll_fn,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
-use bytes::Bytes;
 use tiered_storage_core::{
     Error, ErrorKind, Metadata, Tier, Timestamp,
     config::Config,
@@ -32,22 +30,21 @@ use self::drive::{Lasting, Stranded, TaskGuard, drive};
 use crate::{
     counters::Counters,
     events::Subscribers,
+    gate::Gate,
     host::{Host, Task},
-    tier::{Peeked, Properties, StorageTier, Stored},
+    tier::{Payload, Peeked, Properties, StorageTier, Stored},
 };
 
 /// How many keys a page of a listing has at most.
 pub(crate) const PAGE_KEYS: usize = 1_000;
-/// From which size on a body is hashed and packed away from the threads that drive futures.
-const COMPUTE_BYTES_MIN: usize = 256 * 1024;
 
 /// An entry's body while an operation has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
     /// As the caller gave it.
-    pub(crate) plain: Bytes,
+    pub(crate) plain: Payload,
     /// As gzip, where it is stored so and was at hand.
-    pub(crate) packed: Option<Bytes>,
+    pub(crate) packed: Option<Payload>,
 }
 
 /// What all handles of a storage share.
@@ -62,7 +59,7 @@ pub(crate) struct Inner {
     tiers: [Option<Arc<dyn StorageTier>>; 3],
     properties: [Properties; 3],
     /// Whether a hot hit may be served without asking the engine.
-    is_hot_open: AtomicBool,
+    pub(crate) gate: Gate,
     state: Mutex<State>,
 }
 
@@ -119,10 +116,10 @@ impl Inner {
             accesses: Accesses::default(),
             is_closed: false,
         };
-        let is_hot_open = AtomicBool::new(properties[Tier::Hot as usize].is_volatile);
+        let gate = Gate::new(properties[Tier::Hot as usize].is_volatile);
         let counters = Counters::default();
         let state = Mutex::new(state);
-        Self { config, host, counters, subscribers, verify, tiers, properties, is_hot_open, state }
+        Self { config, host, counters, subscribers, verify, tiers, properties, gate, state }
     }
 
     /// The tier in a place where there is one.
@@ -143,7 +140,7 @@ impl Inner {
     }
 
     /// The body of what [`Inner::peek`] would find.
-    pub(crate) fn peek_body(&self, key: &str) -> Option<Bytes> {
+    pub(crate) fn peek_body(&self, key: &str) -> Option<Payload> {
         let (hot, now) = self.hot()?;
         let Peeked { body, expires_at, fresh_at } = hot.peek_body(key, now)?;
         self.is_current(expires_at, fresh_at, now).then_some(body)
@@ -151,7 +148,7 @@ impl Inner {
 
     /// The hot tier, if it may be peeked at, and about what time it is.
     fn hot(&self) -> Option<(&dyn StorageTier, Timestamp)> {
-        if !self.is_hot_open.load(Ordering::Acquire) {
+        if !self.gate.is_open() {
             return None;
         }
         Some((&**self.tier(Tier::Hot)?, self.host.now_roughly()))
@@ -236,30 +233,8 @@ impl Inner {
 
     /// From now on every call is refused. Says whether that is news.
     pub(crate) fn close(&self) -> bool {
-        self.is_hot_open.store(false, Ordering::Release);
+        self.gate.set(false);
         !std::mem::replace(&mut self.lock().is_closed, true)
-    }
-
-    /// Runs a job where it holds nobody up, if it is long.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(crate) async fn compute<T: Send + 'static>(
-        &self,
-        size_bytes: usize,
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Error> {
-        if size_bytes < COMPUTE_BYTES_MIN {
-            return Ok(job());
-        }
-        let done = Arc::new(Mutex::new(None));
-        let result = done.clone();
-        self.host
-            .compute(Box::new(move || {
-                let value = job();
-                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-            }))
-            .await;
-        let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
-        value.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the runtime is shutting down"))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -295,7 +270,7 @@ impl Inner {
             state.bodies.remove(&slot);
         }
         let is_open = self.properties(Tier::Hot).is_volatile && !state.is_closed;
-        self.is_hot_open.store(is_open && state.engine.is_hot_trusted(), Ordering::Release);
+        self.gate.set(is_open && state.engine.is_hot_trusted());
         drop(state);
         woken.into_iter().for_each(Waker::wake);
         for op in orphans {

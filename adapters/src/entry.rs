@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use bytes::Bytes;
-use tiered_storage_core::{Key, Metadata, Tier, TierSet};
+use tiered_storage_core::{Content, Key, Metadata, Tier, TierSet};
+
+use crate::tier::Payload;
 
 /// How to write an entry.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub struct SetOptions {
     pub metadata: BTreeMap<String, String>,
     /// The MIME type; guessed from the key's extension if `None`.
     pub mime_type: Option<String>,
+    /// What the body is, for whoever reads it.
+    pub content: Content,
     /// Tiers that must not have the entry; an older copy there is removed. Cold cannot be skipped.
     pub skip_tiers: TierSet,
     /// The only tiers, beside cold, that get the entry. It goes before `skip_tiers`, and both before placement rules.
@@ -43,6 +46,13 @@ impl SetOptions {
         self
     }
 
+    /// With a body that is something other than bytes.
+    #[must_use]
+    pub fn content(mut self, content: Content) -> Self {
+        self.content = content;
+        self
+    }
+
     /// Not into these tiers.
     #[must_use]
     pub fn skip_tiers(mut self, tiers: impl Into<TierSet>) -> Self {
@@ -63,7 +73,7 @@ impl SetOptions {
 #[non_exhaustive]
 pub struct Entry {
     /// The body. It shares memory with the hot tier and never changes.
-    pub data: Bytes,
+    pub data: Payload,
     /// What is known of it.
     pub metadata: Metadata,
     /// The tier that it came from.

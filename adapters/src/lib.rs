@@ -36,21 +36,27 @@ mod counters;
 mod driver;
 mod entry;
 mod events;
+mod gate;
 pub mod host;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+mod payload;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod store;
 pub mod tier;
 mod upkeep;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 
 pub use builder::{Builder, VerifyMode};
 pub use entry::{Entry, SetOptions, Written};
 pub use events::Event;
+#[cfg(not(target_arch = "wasm32"))]
 pub use memory::{MemoryOptions, MemoryTier};
-#[cfg(feature = "disk")]
+#[cfg(all(feature = "disk", not(target_arch = "wasm32")))]
 pub use native::disk::{DiskOptions, DiskTier, Durability};
 #[cfg(feature = "s3")]
 pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};

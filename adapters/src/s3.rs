@@ -14,8 +14,9 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata, format};
+use tiered_storage_core::{Checksum, ETag, Error, ErrorKind, Key, Metadata, format};
 
+use crate::payload;
 use crate::tier::{Listing, Page, Patched, Read, StorageTier, Stored, Usage};
 
 mod client;
@@ -184,13 +185,18 @@ impl Inner {
         let Stored { metadata, body } = entry;
         format::check_size(&metadata)?;
         let is_as_given = !metadata.is_compressed() && body.len() as u64 == metadata.size();
-        let call = match self.names.name(key) {
+        let (name, body, known) = match self.names.name(key) {
             Name::Open(name) => {
                 let known = metadata.checksum().filter(|_| is_as_given);
-                Call::put(&name, &metadata, body, known)
+                (name, body, known)
             }
-            Name::Hashed(name) => Call::put(&name, &metadata, keys::seal(key, &body), None),
+            Name::Hashed(name) => (name, keys::seal(key, &body), None),
         };
+        let Checksum(sha256) = match known {
+            Some(known) => known,
+            None => Checksum(payload::sha256(&body).await),
+        };
+        let call = Call::put(&name, &metadata, body, sha256);
         let response = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
         self.has_seen_bucket.store(true, Ordering::Relaxed);
         Ok(response::etag(&response))
@@ -216,7 +222,7 @@ impl Inner {
             let call = Call::copy(&self.client.address.bucket, name.as_str(), metadata, &etag);
             match self.client.send(&call).await {
                 Ok(response) => {
-                    return Ok(Patched::Done(response::copied(&response.body, &etag).flatten()));
+                    return Ok(Patched::Done(response::copied(&response.text(), &etag).flatten()));
                 }
                 Err(failure) if failure.is_missing() => return Ok(Patched::Missing),
                 Err(failure) if failure.is_conflict() => {}

@@ -4,11 +4,13 @@ mod whole;
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+#[cfg(not(target_arch = "wasm32"))]
 use serde::{Serialize, de::DeserializeOwned};
+#[cfg(not(target_arch = "wasm32"))]
+use tiered_storage_core::Content;
 use tiered_storage_core::{
-    Content, Error, ErrorKind, Key, Metadata, Tier, TierSet, WriteId,
+    Error, ErrorKind, Key, Metadata, Tier, TierSet, WriteId,
     engine::{Call, Change, Reply},
     seal::{Compression, Draft},
 };
@@ -18,7 +20,7 @@ use crate::{
     driver::{Body, Inner},
     entry::{Entry, SetOptions, Written},
     host::Task,
-    tier::{StorageTier, Stored},
+    tier::{Payload, StorageTier, Stored},
     upkeep::FLUSH_KEYS,
 };
 
@@ -70,7 +72,7 @@ impl TieredStorage {
     ///
     /// `Invalid` for an illegal key; `Unavailable` or `Denied`, naming the tier, if a tier failed and no lower one has
     /// the entry; `Corrupt` if cold's bytes are not what was written; `Closed`.
-    pub async fn get(&self, key: impl AsRef<str>) -> Result<Option<Bytes>, Error> {
+    pub async fn get(&self, key: impl AsRef<str>) -> Result<Option<Payload>, Error> {
         let key = key.as_ref();
         if let Some(body) = self.inner.peek_body(key) {
             return Ok(Some(body));
@@ -96,6 +98,7 @@ impl TieredStorage {
     /// # Errors
     ///
     /// As [`TieredStorage::get`], and `Invalid` if the entry is not JSON of that type.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn get_json<T: DeserializeOwned>(
         &self,
         key: impl AsRef<str>,
@@ -119,7 +122,7 @@ impl TieredStorage {
     pub async fn set(
         &self,
         key: impl AsRef<str>,
-        body: impl Into<Bytes>,
+        body: impl Into<Payload>,
     ) -> Result<Written, Error> {
         self.set_with(key, body, SetOptions::default()).await
     }
@@ -132,10 +135,10 @@ impl TieredStorage {
     pub async fn set_with(
         &self,
         key: impl AsRef<str>,
-        body: impl Into<Bytes>,
+        body: impl Into<Payload>,
         options: SetOptions,
     ) -> Result<Written, Error> {
-        self.write(Key::new(key)?, body.into(), options, Content::Bytes).await
+        self.write(Key::new(key)?, body.into(), options).await
     }
 
     /// Writes a value as JSON. See [`TieredStorage::set`].
@@ -143,6 +146,7 @@ impl TieredStorage {
     /// # Errors
     ///
     /// As [`TieredStorage::set_with`], and `Invalid` if the value cannot be written as JSON.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn set_json<T: Serialize + ?Sized>(
         &self,
         key: impl AsRef<str>,
@@ -155,7 +159,7 @@ impl TieredStorage {
                 .with_key(&key)
                 .with_source(error)
         })?;
-        self.write(key, Bytes::from(body), options, Content::Json).await
+        self.write(key, Payload::from(body), options.content(Content::Json)).await
     }
 
     /// Removes an entry from every tier; that it is not there is no error.
@@ -226,7 +230,7 @@ impl TieredStorage {
         let closed = self.open_or_closed().err();
         let pages = self.inner.pages(Tier::Cold, prefix.to_owned());
         let keys = pages.map_ok(|keys| stream::iter(keys.into_iter().map(Ok))).try_flatten();
-        stream::iter(closed.map(Err)).chain(keys).boxed()
+        Box::pin(stream::iter(closed.map(Err)).chain(keys))
     }
 
     pub(crate) fn open_or_closed(&self) -> Result<(), Error> {
@@ -265,15 +269,9 @@ impl TieredStorage {
         Ok(Some(Entry { data, metadata: self.with_pending(metadata), source }))
     }
 
-    async fn write(
-        &self,
-        key: Key,
-        body: Bytes,
-        options: SetOptions,
-        content: Content,
-    ) -> Result<Written, Error> {
+    async fn write(&self, key: Key, body: Payload, options: SetOptions) -> Result<Written, Error> {
         let inner = &self.inner;
-        let SetOptions { ttl, metadata, mime_type, skip_tiers, only_tiers } = options;
+        let SetOptions { ttl, metadata, mime_type, content, skip_tiers, only_tiers } = options;
         let skipped = Some(TierSet::ALL.difference(skip_tiers)).filter(|_| !skip_tiers.is_empty());
         let targets = inner.config.targets(&key, only_tiers.or(skipped));
         let mut draft = Draft::new(key, inner.host.now(), WriteId(inner.host.random()));
@@ -282,11 +280,8 @@ impl TieredStorage {
         draft.mime_type = mime_type;
         draft.custom = metadata;
         draft.compression = self.settings.compression;
-        let plain = body.clone();
-        let sealed = inner.compute(body.len(), move || draft.seal(&body));
-        let (metadata, packed) = sealed.await??;
+        let (metadata, body) = inner.seal(draft, body).await?;
         let targets = inner.config.fitting(targets, &metadata).with(Tier::Cold);
-        let body = Body { plain, packed: packed.map(Bytes::from) };
         match inner.change(Call::Set(metadata, targets), Some(body)).await? {
             Reply::Written(metadata, tiers_written) => {
                 Ok(Written { key: metadata.key().clone(), metadata, tiers_written })

@@ -2,8 +2,9 @@
 //! three places.
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tiered_storage_core::{ETag, Error, Key, Metadata, Timestamp};
+
+pub use crate::payload::Payload;
 
 /// `Send + Sync` natively; nothing on wasm, where there is one thread and JavaScript objects cannot leave it.
 #[cfg(not(target_arch = "wasm32"))]
@@ -23,14 +24,14 @@ pub struct Stored {
     /// What is known of the body.
     pub metadata: Metadata,
     /// The body: gzip where `metadata.is_compressed()` and the tier is not volatile, else as the caller gave it.
-    pub body: Bytes,
+    pub body: Payload,
 }
 
 /// The body of an entry that was peeked at, and how long it may be served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peeked {
     /// The body.
-    pub body: Bytes,
+    pub body: Payload,
     /// [`Metadata::expires_at`].
     pub expires_at: Option<Timestamp>,
     /// [`Metadata::fresh_at`].

@@ -67,8 +67,20 @@ impl Draft {
     ///
     /// `Invalid` if the metadata is too large for every tier to hold.
     pub fn seal(self, body: &[u8]) -> Result<(Metadata, Option<Vec<u8>>), Error> {
+        let plan = self.plan(body.len() as u64)?;
+        let packed = plan.pays().then(|| codec::compress(body));
+        let packed = packed.filter(|packed| packed.len() < body.len());
+        Ok((plan.metadata(checksum(body), packed.is_some()), packed))
+    }
+
+    /// The first half of [`Draft::seal`], for hosts that hash and pack by means of their own.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` if the metadata is too large for every tier to hold.
+    pub fn plan(self, size_bytes: u64) -> Result<Plan, Error> {
         let mime_type = self.mime_type.or_else(|| mime_type_of(&self.key));
-        let mut metadata = Metadata::new(self.key, body.len() as u64, self.now)
+        let mut metadata = Metadata::new(self.key, size_bytes, self.now)
             .with_checksum(Checksum([0; 32]))
             .with_write_id(self.write_id)
             .with_content(self.content)
@@ -81,8 +93,26 @@ impl Draft {
         check_size(&metadata.clone().with_compressed(true))?;
         let pays = self.compression == Compression::Gzip
             && codec::worth_compressing(metadata.size(), metadata.mime_type());
-        let packed = pays.then(|| codec::compress(body)).filter(|packed| packed.len() < body.len());
-        Ok((metadata.with_checksum(checksum(body)).with_compressed(packed.is_some()), packed))
+        Ok(Plan { metadata, pays })
+    }
+}
+
+/// A write of which all is known but what its bytes make.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    metadata: Metadata,
+    pays: bool,
+}
+
+impl Plan {
+    /// Whether packing the body is asked for and may pay. What does not get smaller is not stored packed.
+    pub fn pays(&self) -> bool {
+        self.pays
+    }
+
+    /// What is stored beside the body: with its SHA-256, and with whether it is stored as gzip.
+    pub fn metadata(self, checksum: Checksum, is_packed: bool) -> Metadata {
+        self.metadata.with_checksum(checksum).with_compressed(is_packed)
     }
 }
 
@@ -112,17 +142,38 @@ pub fn open<'a>(
     } else {
         Cow::Borrowed(stored)
     };
-    if body.len() as u64 != size {
-        let message = format!("the stored body has {} bytes where {size} were written", body.len());
-        return Err(Error::new(ErrorKind::Corrupt, message).with_key(metadata.key()));
-    }
-    let expected = metadata.checksum().filter(|_| verify == Verify::Digest);
-    if expected.is_some_and(|expected| checksum(&body) != expected) {
-        let message =
-            "the stored body does not have the SHA-256 that was recorded when it was written";
-        return Err(Error::new(ErrorKind::Corrupt, message).with_key(metadata.key()));
+    check_length(metadata, body.len() as u64)?;
+    if metadata.checksum().is_some() && verify == Verify::Digest {
+        check_digest(metadata, checksum(&body))?;
     }
     Ok(body)
+}
+
+/// The first part of [`open`], for hosts that unpack by means of their own.
+///
+/// # Errors
+///
+/// `Corrupt` if that is not how long the body was when it was written.
+pub fn check_length(metadata: &Metadata, size_bytes: u64) -> Result<(), Error> {
+    let size = metadata.size();
+    if size_bytes == size {
+        return Ok(());
+    }
+    let message = format!("the stored body has {size_bytes} bytes where {size} were written");
+    Err(Error::new(ErrorKind::Corrupt, message).with_key(metadata.key()))
+}
+
+/// The second part of [`open`], for hosts that hash by means of their own.
+///
+/// # Errors
+///
+/// `Corrupt` if a checksum was recorded and is another.
+pub fn check_digest(metadata: &Metadata, found: Checksum) -> Result<(), Error> {
+    if metadata.checksum().is_none_or(|expected| expected == found) {
+        return Ok(());
+    }
+    let message = "the stored body does not have the SHA-256 that was recorded when it was written";
+    Err(Error::new(ErrorKind::Corrupt, message).with_key(metadata.key()))
 }
 
 #[cfg(test)]

@@ -1,12 +1,9 @@
 //! Doing what the engine wants, in a tier.
 
-use std::borrow::Cow;
-
-use bytes::Bytes;
 use tiered_storage_core::{
-    Error, ErrorKind, Key, Metadata, Tier, codec,
+    Error, ErrorKind, Key, Metadata, Tier,
     engine::{Action, Outcome},
-    seal::{self, Verify},
+    seal::Verify,
 };
 use tracing::Instrument;
 
@@ -115,9 +112,7 @@ impl Inner {
         }
         let is_guarded = properties.is_guarded && tier != Tier::Cold;
         let verify = if is_guarded { Verify::Length } else { self.verify };
-        let (size, described) = (body.len(), metadata.clone());
-        let opened = self.compute(size, move || open(&described, body, verify)).await??;
-        *found = Some(opened);
+        *found = Some(self.open(&metadata, body, verify).await?);
         Ok(outcome(metadata))
     }
 
@@ -135,10 +130,7 @@ impl Inner {
         let body = match (is_packed, packed) {
             (false, _) => plain,
             (true, Some(packed)) => packed,
-            (true, None) => {
-                let size = plain.len();
-                self.compute(size, move || Bytes::from(codec::compress(&plain))).await?
-            }
+            (true, None) => self.pack(plain).await?,
         };
         Ok(Stored { metadata, body })
     }
@@ -154,13 +146,6 @@ impl Inner {
             }
         }
     }
-}
-
-fn open(metadata: &Metadata, body: Bytes, verify: Verify) -> Result<Body, Error> {
-    Ok(match seal::open(metadata, &body, verify)? {
-        Cow::Borrowed(_) => Body { plain: body, packed: None },
-        Cow::Owned(plain) => Body { plain: Bytes::from(plain), packed: Some(body) },
-    })
 }
 
 fn internal(message: &'static str) -> Error {

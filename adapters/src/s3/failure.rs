@@ -46,7 +46,7 @@ pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<F
     }
     let fault = match call.kind {
         Kind::Get | Kind::Head if response.is_success() => None,
-        _ => response::fault(&response.body),
+        _ => response::fault(&response.text()),
     };
     if !response.is_success() || fault.is_some() {
         return Err(Failure::of(call, &response, fault));
@@ -55,9 +55,9 @@ pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<F
         Kind::Get => is_short(&response) || is_nameless(&response),
         Kind::Head => is_nameless(&response),
         Kind::Put => is_nameless(&response) && !response.body.is_empty(),
-        Kind::Copy => !response::is_copied(&response.body),
-        Kind::List => response::names_page(&response.body).is_none(),
-        Kind::DeleteMany => match response::not_deleted(&response.body) {
+        Kind::Copy => !response::is_copied(&response.text()),
+        Kind::List => response::names_page(&response.text()).is_none(),
+        Kind::DeleteMany => match response::not_deleted(&response.text()) {
             None => true,
             Some(left) => {
                 let busy = left.iter().find(|one| retry::pace_of_code(&one.code).is_some());

@@ -1,12 +1,15 @@
 //! The seam between S3 and the host: requests and responses as values, and the few things only a host has.
 
 use core::fmt;
+use std::borrow::Cow;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use tiered_storage_core::Timestamp;
 
-use crate::tier::Shareable;
+use crate::{
+    payload::{self, Payload},
+    tier::Shareable,
+};
 
 /// Sends one HTTP request and gives the whole response.
 ///
@@ -76,7 +79,7 @@ pub struct Request {
     /// Names in lower case and values, in printable ASCII. `host` and `content-length` are the transport's matter.
     pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub body: Bytes,
+    pub body: Payload,
 }
 
 impl Request {
@@ -101,13 +104,18 @@ pub struct Response {
     /// Names in lower case, and values.
     pub headers: Vec<(String, String)>,
     /// The body as it came over the wire.
-    pub body: Bytes,
+    pub body: Payload,
 }
 
 impl Response {
     /// The value of the header `name` (in lower case); the first, if there are several.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as bytes to look into: what is not an entry's body is short.
+    pub(super) fn text(&self) -> Cow<'_, [u8]> {
+        payload::start(&self.body, self.body.len())
     }
 
     /// Whether the status is one of success.

@@ -14,10 +14,11 @@
 //! escaped key starts with `~h`. A hashed name does not tell its key: the object's body starts with it (see
 //! [`seal`]).
 
-use bytes::{BufMut, Bytes, BytesMut};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 use tiered_storage_core::Key;
+
+use crate::payload::{self, Payload};
 
 /// The longest object name, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 1024;
@@ -119,19 +120,17 @@ impl Names {
 }
 
 /// Puts `key` in front of `body`: its length as two bytes, big end first, then its bytes.
-pub(super) fn seal(key: &Key, body: &[u8]) -> Bytes {
-    let mut sealed = BytesMut::with_capacity(2 + key.len() + body.len());
-    sealed.put_u16(u16::try_from(key.len()).expect("a key has at most 1,024 bytes"));
-    sealed.put_slice(key.as_bytes());
-    sealed.put_slice(body);
-    sealed.freeze()
+pub(super) fn seal(key: &Key, body: &Payload) -> Payload {
+    let len = u16::try_from(key.len()).expect("a key has at most 1,024 bytes");
+    payload::joined(&[&len.to_be_bytes(), key.as_bytes()].concat(), body)
 }
 
 /// Takes apart what [`seal`] joined; the body may be cut off.
-pub(super) fn open(sealed: &Bytes) -> Option<(Key, Bytes)> {
-    let len = usize::from(u16::from_be_bytes(*sealed.first_chunk()?));
-    let key = core::str::from_utf8(sealed.get(2..2 + len)?).ok()?;
-    Some((Key::new(key).ok()?, sealed.slice(2 + len..)))
+pub(super) fn open(sealed: &Payload) -> Option<(Key, Payload)> {
+    let start = payload::start(sealed, SEAL_BYTES_MAX);
+    let len = usize::from(u16::from_be_bytes(*start.first_chunk()?));
+    let key = core::str::from_utf8(start.get(2..2 + len)?).ok()?;
+    Some((Key::new(key).ok()?, payload::after(sealed, 2 + len)))
 }
 
 /// Appends `bytes` as lowercase hexadecimal digits.

@@ -101,7 +101,7 @@ impl Inner {
         loop {
             let call = Call::list(prefix, after, token.as_deref(), limit);
             let response = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
-            let page = response::names_page(&response.body)
+            let page = response::names_page(&response.text())
                 .expect("an answer that is not a whole listing is a failure");
             if page.objects.iter().any(|(name, _)| !name.starts_with(prefix)) {
                 return Err(unusable("lists names that do not have the prefix"));

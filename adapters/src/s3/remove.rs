@@ -73,7 +73,7 @@ impl Inner {
             [name] => self.remove_one(name).await,
             names if self.removes_singly.load(Ordering::Relaxed) => self.remove_singly(names).await,
             names => match self.client.send(&Call::delete_many(names)).await {
-                Ok(response) => self.check_removed(&response.body),
+                Ok(response) => self.check_removed(&response.text()),
                 Err(failure) if failure.is_unsupported() => {
                     tracing::debug!(
                         target: "tiered_storage::s3",

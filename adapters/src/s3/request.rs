@@ -1,8 +1,7 @@
 //! Requests to S3 as values, before they are signed.
 
-use bytes::Bytes;
 use sha2::{Digest, Sha256};
-use tiered_storage_core::{Checksum, ETag, Metadata, format};
+use tiered_storage_core::{ETag, Metadata, format};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -10,6 +9,7 @@ use super::{
     Addressing, Method, Request,
     keys::{encode_path, encode_value, push_hex},
 };
+use crate::payload::Payload;
 
 /// The header that holds an entry's metadata in its stored form.
 pub(super) const METADATA_HEADER: &str = "x-amz-meta-tiered-storage";
@@ -77,7 +77,7 @@ pub(super) struct Call {
     pub(super) name: Option<String>,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Bytes,
+    pub(super) body: Payload,
     pub(super) payload_sha256: String,
 }
 
@@ -113,16 +113,10 @@ impl Call {
         Self::new(Kind::Head, Method::Head, Some(name)).wanting_checksum()
     }
 
-    /// Stores `body`, whose SHA-256 is taken as it is where it is known.
-    pub(super) fn put(
-        name: &str,
-        metadata: &Metadata,
-        body: Bytes,
-        known: Option<Checksum>,
-    ) -> Self {
+    /// Stores `body`, whose SHA-256 is given with it.
+    pub(super) fn put(name: &str, metadata: &Metadata, body: Payload, sha256: [u8; 32]) -> Self {
         let mut call = Self::new(Kind::Put, Method::Put, Some(name));
         call.describe(metadata);
-        let Checksum(sha256) = known.unwrap_or_else(|| Checksum(Sha256::digest(&body).into()));
         call.with_body(body, sha256)
     }
 
@@ -174,7 +168,7 @@ impl Call {
         let sha256: [u8; 32] = Sha256::digest(&xml).into();
         call.headers.push(("content-type", "application/xml".to_owned()));
         call.headers.push(("x-amz-checksum-sha256", STANDARD.encode(sha256)));
-        call.with_body(Bytes::from(xml), sha256)
+        call.with_body(Payload::from(xml.into_bytes()), sha256)
     }
 
     /// Lists names in byte order, from `after` on (or from where `token` says).
@@ -210,13 +204,13 @@ impl Call {
             name: name.map(str::to_owned),
             query: Vec::new(),
             headers: Vec::new(),
-            body: Bytes::new(),
+            body: Payload::default(),
             payload_sha256: String::new(),
         };
-        call.with_body(Bytes::new(), Sha256::digest([]).into())
+        call.with_body(Payload::default(), Sha256::digest([]).into())
     }
 
-    fn with_body(mut self, body: Bytes, sha256: [u8; 32]) -> Self {
+    fn with_body(mut self, body: Payload, sha256: [u8; 32]) -> Self {
         self.body = body;
         self.payload_sha256.clear();
         push_hex(&mut self.payload_sha256, &sha256);

@@ -9,6 +9,8 @@ use crate::tier::Shareable;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(super) mod aws;
+#[cfg(any(target_arch = "wasm32", test))]
+pub(super) mod compact;
 
 /// Signs requests. It reads no clock and keeps no state, so a request can be signed again for another time.
 pub trait Sign: fmt::Debug + Shareable {

@@ -121,7 +121,7 @@ fn an_entry_of_a_hashed_name_carries_its_key() {
         let headers = vec![("x-amz-meta-tiered-storage".to_owned(), line.clone())];
         Reply::Answer(Response { status: 200, headers, body: body.clone() })
     };
-    let other = keys::seal(&key("other"), b"body");
+    let other = keys::seal(&key("other"), &"body".into());
     let world = World::new([response(&request.body), response(&other)]);
     let tier = world.tier();
     let read = world.run(tier.read(&key(&text), None)).expect("read");

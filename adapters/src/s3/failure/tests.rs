@@ -128,7 +128,7 @@ fn an_answer_that_names_no_version_is_not_s3_s() {
         |body: &'static str| Response { status: 200, body: body.into(), ..Response::default() };
     let put = |body| {
         let metadata = Metadata::new(Key::new("k").expect("a key"), 0, Timestamp::default());
-        examine(&Call::put("k", &metadata, "".into(), None), page(body))
+        examine(&Call::put("k", &metadata, "".into(), [0; 32]), page(body))
     };
     for outcome in [
         examine(&Call::get("k", None), page("<html>log in</html>")),

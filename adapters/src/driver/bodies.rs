@@ -1,0 +1,73 @@
+//! Hashing and packing of bodies, away from the threads that drive futures where it takes long.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tiered_storage_core::{
+    Error, ErrorKind, Metadata, codec,
+    seal::{self, Draft, Verify},
+};
+
+use super::{Body, Inner};
+use crate::tier::Payload;
+
+/// From which size on a body is hashed and packed away from the threads that drive futures.
+const COMPUTE_BYTES_MIN: usize = 256 * 1024;
+
+impl Inner {
+    /// Describes a body, and packs it where that is asked for and pays.
+    pub(crate) async fn seal(
+        &self,
+        draft: Draft,
+        plain: Payload,
+    ) -> Result<(Metadata, Body), Error> {
+        let body = plain.clone();
+        let (metadata, packed) = self.compute(body.len(), move || draft.seal(&body)).await??;
+        Ok((metadata, Body { plain, packed: packed.map(Payload::from) }))
+    }
+
+    /// Checks and unpacks what a tier gave.
+    pub(super) async fn open(
+        &self,
+        metadata: &Metadata,
+        body: Payload,
+        verify: Verify,
+    ) -> Result<Body, Error> {
+        let (metadata, size) = (metadata.clone(), body.len());
+        let open = move || {
+            Ok(match seal::open(&metadata, &body, verify)? {
+                Cow::Borrowed(_) => Body { plain: body, packed: None },
+                Cow::Owned(plain) => Body { plain: Payload::from(plain), packed: Some(body) },
+            })
+        };
+        self.compute(size, open).await?
+    }
+
+    /// The body as gzip.
+    pub(super) async fn pack(&self, plain: Payload) -> Result<Payload, Error> {
+        self.compute(plain.len(), move || Payload::from(codec::compress(&plain))).await
+    }
+
+    /// Runs a job where it holds nobody up, if it is long.
+    async fn compute<T: Send + 'static>(
+        &self,
+        size_bytes: usize,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        if size_bytes < COMPUTE_BYTES_MIN {
+            return Ok(job());
+        }
+        let done = Arc::new(Mutex::new(None));
+        let result = done.clone();
+        self.host
+            .compute(Box::new(move || {
+                let value = job();
+                *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            }))
+            .await;
+        let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
+        value.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the runtime is shutting down"))
+    }
+}

@@ -1,0 +1,49 @@
+//! The bytes of a body, wherever the host keeps them.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    use std::borrow::Cow;
+
+    use bytes::{BufMut, Bytes, BytesMut};
+
+    /// The bytes of a body. A clone is a reference count.
+    pub type Payload = Bytes;
+
+    /// The first `len` bytes, or all if there are fewer.
+    #[cfg(feature = "s3")]
+    pub(crate) fn start(payload: &Payload, len: usize) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&payload[..len.min(payload.len())])
+    }
+
+    /// What follows the first `len` bytes.
+    #[cfg(feature = "s3")]
+    pub(crate) fn after(payload: &Payload, len: usize) -> Payload {
+        payload.slice(len..)
+    }
+
+    /// `front`, and `payload` behind it.
+    #[cfg(feature = "s3")]
+    pub(crate) fn joined(front: &[u8], payload: &Payload) -> Payload {
+        let mut joined = BytesMut::with_capacity(front.len() + payload.len());
+        joined.put_slice(front);
+        joined.put_slice(payload);
+        joined.freeze()
+    }
+
+    /// The SHA-256 of the bytes.
+    #[cfg(feature = "s3")]
+    #[expect(clippy::unused_async, reason = "another host has to wait here")]
+    pub(crate) async fn sha256(payload: &Payload) -> [u8; 32] {
+        tiered_storage_core::digest::checksum(payload).0
+    }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::Payload;
+#[cfg(all(not(target_arch = "wasm32"), feature = "s3"))]
+pub(crate) use native::{after, joined, sha256, start};
+
+#[cfg(target_arch = "wasm32")]
+pub use crate::web::payload::Payload;
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::web::payload::{after, joined, sha256, start};

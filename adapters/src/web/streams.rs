@@ -1,0 +1,143 @@
+//! Hashing and gzip by means of the runtime, where it has them and they are quicker.
+//!
+//! The runtime works beside this thread, but asking it takes tens of microseconds: from which size on that pays was
+//! measured (`tests/web/bench`).
+
+use js_sys::{Promise, Reflect, Uint8Array};
+use tiered_storage_core::{Error, ErrorKind};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+
+use super::payload::Payload;
+
+/// From which size on a body is hashed by the runtime.
+const DIGEST_BYTES_MIN: usize = 16 * 1024;
+/// From which size on a body is packed by the runtime.
+const PACK_BYTES_MIN: usize = 64 * 1024;
+/// From which packed size on a body is unpacked by the runtime.
+const UNPACK_BYTES_MIN: usize = 64 * 1024;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_namespace = ["crypto", "subtle"], js_name = digest)]
+    fn digest(algorithm: &str, data: &Uint8Array) -> Result<Promise, JsValue>;
+
+    type Transform;
+    #[wasm_bindgen(method, structural, getter)]
+    fn writable(this: &Transform) -> Writable;
+    #[wasm_bindgen(method, structural, getter)]
+    fn readable(this: &Transform) -> Readable;
+
+    #[wasm_bindgen(extends = Transform)]
+    type CompressionStream;
+    #[wasm_bindgen(constructor, catch)]
+    fn new(format: &str) -> Result<CompressionStream, JsValue>;
+
+    #[wasm_bindgen(extends = Transform)]
+    type DecompressionStream;
+    #[wasm_bindgen(constructor, catch)]
+    fn new(format: &str) -> Result<DecompressionStream, JsValue>;
+
+    type Writable;
+    #[wasm_bindgen(method, structural, js_name = getWriter)]
+    fn writer(this: &Writable) -> Writer;
+
+    type Writer;
+    #[wasm_bindgen(method, structural)]
+    fn write(this: &Writer, chunk: &Uint8Array) -> Promise;
+    #[wasm_bindgen(method, structural)]
+    fn close(this: &Writer) -> Promise;
+
+    type Readable;
+    #[wasm_bindgen(method, structural, js_name = getReader)]
+    fn reader(this: &Readable) -> Reader;
+
+    type Reader;
+    #[wasm_bindgen(method, structural)]
+    fn read(this: &Reader) -> Promise;
+    #[wasm_bindgen(method, structural)]
+    fn cancel(this: &Reader) -> Promise;
+}
+
+/// The SHA-256, where the runtime can tell it and that pays.
+pub(super) async fn sha256(payload: &Payload) -> Option<[u8; 32]> {
+    if payload.len() < DIGEST_BYTES_MIN {
+        return None;
+    }
+    let digest = JsFuture::from(digest("SHA-256", payload.as_js()).ok()?).await.ok()?;
+    Uint8Array::new(&digest).to_vec().try_into().ok()
+}
+
+/// The bytes as gzip, where the runtime can make it and that pays.
+pub(super) async fn gzip(plain: &Payload) -> Option<Payload> {
+    if plain.len() < PACK_BYTES_MIN {
+        return None;
+    }
+    let stream = CompressionStream::new("gzip").ok()?;
+    pass(&stream, plain, u32::MAX).await.ok().flatten()
+}
+
+/// What gzip holds, where the runtime can unpack it and that pays.
+///
+/// # Errors
+///
+/// `Corrupt` if it is not gzip, or holds more than `size_bytes`.
+pub(super) async fn gunzip(packed: &Payload, size_bytes: u64) -> Result<Option<Payload>, Error> {
+    if packed.len() < UNPACK_BYTES_MIN {
+        return Ok(None);
+    }
+    let Ok(stream) = DecompressionStream::new("gzip") else { return Ok(None) };
+    let size_bytes = u32::try_from(size_bytes).unwrap_or(u32::MAX);
+    match pass(&stream, packed, size_bytes).await {
+        Ok(Some(plain)) => Ok(Some(plain)),
+        Ok(None) => Err(corrupt("the stored body unpacks to more than was written")),
+        Err(_) => Err(corrupt("the stored body is not the gzip that was written")),
+    }
+}
+
+/// Sends bytes through a stream; `None` if more than `size_bytes_max` come out.
+async fn pass(
+    stream: &Transform,
+    bytes: &Payload,
+    size_bytes_max: u32,
+) -> Result<Option<Payload>, JsValue> {
+    let writer = stream.writable().writer();
+    // What goes wrong in writing is told by the reader too.
+    ignore(writer.write(bytes.as_js()));
+    ignore(writer.close());
+    let reader = stream.readable().reader();
+    let (mut chunks, mut size) = (Vec::new(), 0_u32);
+    loop {
+        let step = JsFuture::from(reader.read()).await?;
+        let get = |name: &str| Reflect::get(&step, &JsValue::from_str(name));
+        if get("done")?.is_truthy() {
+            break;
+        }
+        let chunk: Uint8Array = get("value")?.dyn_into()?;
+        size = size.saturating_add(chunk.length());
+        if size > size_bytes_max {
+            ignore(reader.cancel());
+            return Ok(None);
+        }
+        chunks.push(chunk);
+    }
+    if let [whole] = &chunks[..] {
+        return Ok(Some(whole.clone().into()));
+    }
+    let joined = Uint8Array::new_with_length(size);
+    let mut at = 0;
+    for chunk in chunks {
+        joined.set(&chunk, at);
+        at += chunk.length();
+    }
+    Ok(Some(joined.into()))
+}
+
+/// Takes what comes of a promise that nobody waits for: the runtime would report a rejection without a handler.
+fn ignore(promise: Promise) {
+    spawn_local(async move { drop(JsFuture::from(promise).await) });
+}
+
+fn corrupt(message: &'static str) -> Error {
+    Error::new(ErrorKind::Corrupt, message)
+}

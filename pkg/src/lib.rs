@@ -1,0 +1,11 @@
+//! The core of the npm package, compiled to WebAssembly: engine and driver, gzip, SHA-256, and S3.
+//!
+//! Thin on purpose: what users see is written in TypeScript (`ts/`). Exports never panic; they throw, or reject with,
+//! the array that [`tiered_storage::web::error::to_js`] makes.
+#![cfg(target_arch = "wasm32")]
+#![expect(missing_docs, reason = "the generated glue is private; ts/wasm.ts describes it")]
+
+mod config;
+pub mod lines;
+pub mod policy;
+pub mod storage;

@@ -1,0 +1,213 @@
+/**
+ * The names that callers and tiers share. What stands in the published contract has its exact shape here, so that an
+ * object typed by either is assignable to the other; everything further is optional.
+ */
+
+/** One of the three places of an entry, in the order in which a read asks them. */
+export type TierName = 'hot' | 'warm' | 'cold';
+
+/** What is known of an entry beside its bytes. It is stored with them, and one write replaces both at once. */
+export interface StorageMetadata {
+  /** The key, as it was given. */
+  key: string;
+  /** The bytes of the body, uncompressed. */
+  size: number;
+  /** When this version was written; an overwrite makes a new one. */
+  createdAt: Date;
+  /** The last counted read. Reads are counted in memory and written out in batches, so it may lag by the interval. */
+  lastAccessed: Date;
+  /** How many reads were counted since the write; may lag like `lastAccessed`. */
+  accessCount: number;
+  /** Until when the entry may be served, that moment included. Without it, the entry does not expire. */
+  ttl?: Date;
+  /** Whether the stored bytes are gzip. Bytes that `TieredStorage` hands out never are. */
+  compressed: boolean;
+  /** SHA-256 of the uncompressed body, 64 lowercase hexadecimal digits. Empty where it is not known. */
+  checksum: string;
+  /** The MIME type, as given, or guessed from the extension of the key. */
+  mimeType?: string;
+  /** A content encoding that someone else gave the stored object; this library stores none. */
+  encoding?: string;
+  /** Fields of the caller, any Unicode. With everything else at most 1.9 KiB in stored form, or the write is `invalid`. */
+  customMetadata?: Record<string, string>;
+}
+
+/** How full a tier is, and what it has seen. */
+export interface TierStats {
+  /** The bytes that its entries take. */
+  bytes: number;
+  /** The number of its entries, expired ones included. */
+  items: number;
+  /** Reads that this tier answered since it was opened, where that is counted. */
+  hits?: number;
+  /** Reads that this tier was asked and could not answer since it was opened, where that is counted. */
+  misses?: number;
+  /** Entries that it gave up to keep its limits since it was opened, where it has limits. */
+  evictions?: number;
+}
+
+/** The figures of all tiers, and of the storage as a whole since it was opened. */
+export interface AllTierStats {
+  /** Absent where there is no hot tier. */
+  hot?: TierStats;
+  /** Absent where there is no warm tier. */
+  warm?: TierStats;
+  cold: TierStats;
+  /** Reads that some tier answered. */
+  totalHits: number;
+  /** Reads that no tier could answer. */
+  totalMisses: number;
+  /** `totalHits` of all reads, from 0 to 1; 0 before the first read. */
+  hitRate: number;
+}
+
+/**
+ * A place for entries. Any object with these ten methods can stand in any of the three places.
+ *
+ * The storage orders its calls: for one key it never runs two changes at once, and reads run beside anything. A tier
+ * should give bytes and metadata of the same write, keep every key apart (`a`, `a/b`, `A`) and copy the bytes that it is
+ * given if it keeps them. What a tier throws fails the call as `unavailable`; a promise that does not settle within
+ * `tierTimeout` does too.
+ */
+export interface StorageTier {
+  /** The stored bytes, or `null` if the key is not there. */
+  get(key: string): Promise<Uint8Array | null>;
+  /** Stores bytes and metadata in place of any older entry of that key. */
+  set(key: string, data: Uint8Array, metadata: StorageMetadata): Promise<void>;
+  /** Removes the entry. That it is not there is no error. */
+  delete(key: string): Promise<void>;
+  /** Whether the key is there, without moving its bytes. */
+  exists(key: string): Promise<boolean>;
+  /** Gives the keys that start with `prefix` (all without one), each once, with a bound on memory. */
+  listKeys(prefix?: string): AsyncIterableIterator<string>;
+  /** Removes entries, in as few steps as it can. */
+  deleteMany(keys: string[]): Promise<void>;
+  /** The metadata, or `null`, without moving the bytes. */
+  getMetadata(key: string): Promise<StorageMetadata | null>;
+  /** Replaces the metadata and leaves the bytes. Does nothing if the key is not there. */
+  setMetadata(key: string, metadata: StorageMetadata): Promise<void>;
+  /** How full the tier is. */
+  getStats(): Promise<TierStats>;
+  /** Removes every entry. */
+  clear(): Promise<void>;
+}
+
+/** When a read copies the entry that it found into the tiers above. */
+export type PromotionStrategy = 'lazy' | 'eager' | 'onSecondHit';
+
+/** Where entries go whose keys match. */
+export interface PlacementRule {
+  /** A glob over the whole key: `*` within a segment, `**` across segments, `?`, `[a-z]`, `{a,b}`. */
+  pattern: string;
+  /** The tiers that get the entry. Cold always does. */
+  tiers: TierName[];
+}
+
+/** Time, for tests that move it by hand. */
+export interface StorageClock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after `ms` milliseconds of this clock. */
+  sleep(ms: number): Promise<void>;
+}
+
+/** Something that a call did not fail of, but that somebody may want to know. */
+export type StorageEvent =
+  | { type: 'tierFailed'; tier: TierName; action: string; key?: string | undefined; error: Error }
+  | { type: 'copyCorrupt'; tier: TierName; key: string }
+  | { type: 'promoted'; tier: TierName; key: string }
+  | { type: 'expiredRemoved'; key: string }
+  | { type: 'accessesDropped'; count: number }
+  | { type: 'fallback'; tier: TierName; error: Error };
+
+/**
+ * What a storage is made of. `S` names the promotion strategies that may stand here: the contract's two by default,
+ * all three where `open` takes it.
+ */
+export interface TieredStorageConfig<S extends PromotionStrategy = 'eager' | 'lazy'> {
+  /** The tiers, from the fastest to the source of truth. */
+  tiers: {
+    hot?: StorageTier;
+    warm?: StorageTier;
+    cold: StorageTier;
+  };
+  /** Stores bodies as gzip (level 6) where that pays. Default `false`. Reading does not depend on it. */
+  compression?: boolean;
+  /** The life of entries whose `set` gives none, in ms. Without it they do not expire. */
+  defaultTTL?: number;
+  /**
+   * `lazy` (default): reads copy nothing. `eager`: into every tier above that placement allows, in the background.
+   * `onSecondHit`: like `eager`, from the second read of a key within a minute on.
+   */
+  promotionStrategy?: S;
+  /** In place of JSON, for values that are not bytes. */
+  serialization?: {
+    serialize: (data: unknown) => Promise<Uint8Array>;
+    deserialize: (data: Uint8Array) => Promise<unknown>;
+  };
+  /** Which tiers a key goes to; the first rule that matches holds. Without one, all. */
+  placementRules?: readonly PlacementRule[] | undefined;
+  /** Larger entries are not promoted to hot, in bytes. Default 262,144 (256 KiB), that size included. */
+  hotPromotionMaxBytes?: number | undefined;
+  /** Whether the SHA-256 of what a tier returns is checked. Default `always`. */
+  verify?: 'always' | 'never' | undefined;
+  /** What becomes of expired entries in cold that a read meets. Default `remove`, later and only that version. */
+  expiredCold?: 'remove' | 'keep' | undefined;
+  /** Copies above cold are compared with it once they were not for this long, in ms. Default: never. */
+  revalidateAfter?: number | undefined;
+  /** While cold cannot be reached, a copy is served that was current at most this long ago, in ms. Default: none is. */
+  staleIfUnavailable?: number | undefined;
+  /** How often counted reads are written to hot and warm, in ms. Default 30,000. */
+  statistics?: { flushInterval?: number | undefined } | undefined;
+  /** How long one call of a tier that is not of this package may take, in ms. Default 30,000. */
+  tierTimeout?: number | undefined;
+  /** In place of the system's clock. */
+  clock?: StorageClock | undefined;
+  /** Is told every event from the start, before `on` can be called. */
+  onEvent?: ((event: StorageEvent) => void) | undefined;
+}
+
+/** How one value is stored. */
+export interface SetOptions {
+  /** The life of this entry in ms from now; instead of `defaultTTL`. */
+  ttl?: number;
+  /** Fields of the caller: `customMetadata` of the entry. */
+  metadata?: Record<string, string>;
+  /** Tiers that do not get the entry; an older one is removed there. */
+  skipTiers?: ('hot' | 'warm')[];
+  /** The tiers that get the entry, instead of `skipTiers` and the placement rules. Cold always does. */
+  onlyTiers?: readonly TierName[] | undefined;
+  /** The MIME type; by default guessed from the extension of the key. */
+  mimeType?: string | undefined;
+  /** Gives the call up. What was begun is carried to its end in the background. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A value with its metadata. */
+export interface StorageResult<T> {
+  data: T;
+  metadata: StorageMetadata;
+  /** The tier that answered. */
+  source: TierName;
+}
+
+/** What became of a `set`. */
+export interface SetResult {
+  key: string;
+  metadata: StorageMetadata;
+  /** The tiers that have the entry now; cold always does. */
+  tiersWritten: TierName[];
+}
+
+/** The metadata of everything in cold, without the bytes. Survives `JSON.stringify` and `JSON.parse`. */
+export interface StorageSnapshot {
+  /** The version of this format: 1. `import` refuses others as `invalid`. */
+  version: number;
+  exportedAt: Date;
+  /** The keys in cold, in its order. */
+  keys: string[];
+  /** By key. */
+  metadata: Record<string, StorageMetadata>;
+  /** The figures at that time. */
+  stats: AllTierStats;
+}

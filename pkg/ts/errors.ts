@@ -1,0 +1,71 @@
+/** Few kinds of error, each telling what to do. */
+
+import type { TierName } from './contract.js';
+import type { RawError } from './wasm.js';
+
+/**
+ * What to do about an error.
+ *
+ * `invalid`: fix the call. `denied`: fix credentials or permissions. `unavailable`: try again later. `conflict`: someone
+ * else changed the entry; read it again. `corrupt`: the stored bytes are not what was written. `full`: quota or capacity
+ * is used up. `closed`: the storage or tier was closed. `internal`: a defect of this package; report it.
+ */
+export type ErrorKind =
+  | 'invalid'
+  | 'denied'
+  | 'unavailable'
+  | 'conflict'
+  | 'corrupt'
+  | 'full'
+  | 'closed'
+  | 'internal';
+
+/** What an error concerns. */
+export interface ErrorDetails {
+  tier?: TierName | undefined;
+  key?: string | undefined;
+  isTimeout?: boolean | undefined;
+  cause?: unknown;
+}
+
+/** Everything that this package throws and rejects with. A miss is not an error. It never carries a secret. */
+export class StorageError extends Error {
+  readonly kind: ErrorKind;
+  /** The place whose tier failed, where one did. */
+  readonly tier: TierName | undefined;
+  readonly key: string | undefined;
+  /** Whether a time limit ran out. */
+  readonly isTimeout: boolean;
+
+  constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.kind = kind;
+    this.tier = details.tier;
+    this.key = details.key;
+    this.isTimeout = details.isTimeout ?? false;
+  }
+
+  override get name(): string {
+    return 'StorageError';
+  }
+
+  /** What the core threw. */
+  static fromRaw([kind, message, tier, key, isTimeout, cause]: RawError): StorageError {
+    return new StorageError(kind as ErrorKind, message, { tier: tier as TierName, key, isTimeout, cause });
+  }
+
+  /**
+   * `error` as a `StorageError`: itself where it is one, translated where the core threw it, else the cause of a new one
+   * of `kind`.
+   */
+  static from(error: unknown, message: string, key?: string, kind: ErrorKind = 'unavailable'): StorageError {
+    if (error instanceof StorageError) return error;
+    if (Array.isArray(error) && error.length === 6) return StorageError.fromRaw(error as RawError);
+    return new StorageError(kind, error instanceof Error ? `${message}: ${error.message}` : message, { key, cause: error });
+  }
+}
+
+/** An error about a call that must be fixed. */
+export function invalid(message: string, key?: string): StorageError {
+  return new StorageError('invalid', message, { key });
+}

@@ -1,0 +1,86 @@
+/** Chromium for the tests, as it is installed on this machine. */
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { chromium, type Browser, type BrowserContext, type LaunchOptions, type Page } from 'playwright-core';
+import { WEB, bundleForPage } from './bundle.mjs';
+import { serve, type Answer, type Site } from './serve.js';
+
+const CHROMIUMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** The first of these programs on the path. */
+export function findProgram(...names: string[]): string | undefined {
+  const folders = ['/usr/bin', ...(process.env['PATH'] ?? '').split(delimiter)];
+  const paths = names.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return paths.find((path) => {
+    try {
+      accessSync(path, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function options(): LaunchOptions {
+  const executablePath = findProgram(...CHROMIUMS);
+  if (!executablePath) throw new Error('Chromium is not installed: on a Debian, apt-get install chromium');
+  return { executablePath, args: FLAGS, headless: true };
+}
+
+/** Starts Chromium with an empty profile. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch(options());
+}
+
+/** Starts Chromium with a profile that is kept in a folder, so that a test can restart it. */
+export function launchProfile(profile: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(profile, options());
+}
+
+/** A page that runs one module of the tests. */
+export interface Opened {
+  readonly page: Page;
+  readonly site: Site;
+  /** Calls a function that the module exports; arguments and result travel as JSON. */
+  call<R>(name: string, ...words: unknown[]): Promise<R>;
+  close(): Promise<void>;
+}
+
+/** Bundles a TypeScript module (its path is relative to `tests/web`) and opens a page that has loaded it. */
+export async function openModule(context: BrowserContext, file: string, also?: Answer, port = 0): Promise<Opened> {
+  const text = await bundleForPage(resolve(WEB, file));
+  const html = '<!doctype html><meta charset="utf-8"><title>test</title><link rel="icon" href="data:,">';
+  const site = await serve((path, request) => {
+    if (path === '/') return html;
+    return path === '/module.js' ? text : also?.(path, request);
+  }, port);
+  const page = await context.newPage();
+  page.on('pageerror', (error) => console.error(`in the page: ${error.stack ?? error}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error') console.error(`in the page: ${message.text()}`);
+  });
+  await page.goto(`${site.origin}/`);
+  const call = <R>(name: string, ...words: unknown[]): Promise<R> =>
+    page.evaluate(
+      async ([name, words]) => {
+        const path = '/module.js';
+        const module = (await import(path)) as Record<string, (...words: unknown[]) => unknown>;
+        return (await module[name]?.(...words)) as never;
+      },
+      [name, words] as const,
+    );
+  const close = async (): Promise<void> => {
+    await page.close();
+    await site.close();
+  };
+  return { page, site, call, close };
+}
