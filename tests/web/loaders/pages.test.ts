@@ -11,7 +11,7 @@ import * as vite7 from 'vite7';
 import webpack from 'webpack';
 import { launchChromium } from '../lib/browser.js';
 import { folder as filesOf, serve, type Answer } from '../lib/serve.js';
-import { WELL, install, uninstall } from './installed.js';
+import { WELL, install, uninstall } from '../lib/installed.js';
 
 /** What this uses of either Vite. */
 interface Vite {
@@ -70,7 +70,8 @@ for (const entry of ['tiered-storage', 'tiered-storage/url']) {
   test(`webpack: ${entry}`, async () => {
     const folder = await install(entry);
     await webpacked(folder);
-    await writeFile(join(folder, 'out/index.html'), '<!doctype html><script src="/main.js"></script>');
+    const html = '<!doctype html><link rel="icon" href="data:,"><script src="/main.js"></script>';
+    await writeFile(join(folder, 'out/index.html'), html);
     assert.equal(await resultOf(filesOf(join(folder, 'out'))), WELL);
   });
 
@@ -85,7 +86,7 @@ for (const entry of ['tiered-storage', 'tiered-storage/url']) {
       const folder = await install(entry);
       // The previous one moves what it optimizes away from its files.
       const exclude = bundler === vite || entry === 'tiered-storage' ? [] : ['tiered-storage'];
-      const server = { host: '127.0.0.1', port: 0, ws: false };
+      const server = { host: '127.0.0.1', hmr: false };
       const started = await bundler.createServer({ root: folder, configFile: false, logLevel: 'error', server, optimizeDeps: { exclude } });
       try {
         await started.listen();

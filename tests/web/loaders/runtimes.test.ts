@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { build } from 'esbuild';
 import { WEB } from '../lib/bundle.mjs';
-import { WELL, install, run, uninstall } from './installed.js';
+import { WELL, install, run, uninstall } from '../lib/installed.js';
 import { answerOfWorkerd } from './workerd.js';
 
 const BIN = join(WEB, 'node_modules');

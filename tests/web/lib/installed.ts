@@ -5,8 +5,8 @@ import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { WEB } from '../lib/bundle.mjs';
-import { pack } from '../lib/tarball.js';
+import { WEB } from './bundle.mjs';
+import { pack } from './tarball.js';
 
 /** What the program says if all is well. */
 export const WELL = 'stored {"text":"hello"}';
