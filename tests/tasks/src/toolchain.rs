@@ -1,6 +1,9 @@
 //! A compiler for a target that may not be installed.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{Outcome, host::Host};
 
@@ -53,9 +56,9 @@ impl Toolchain {
         }
     }
 
-    /// Whether the standard library is compiled along, and so may be changed by flags.
-    pub fn compiles_std(&self) -> bool {
-        self.way == Way::DebianSources
+    /// Where the sources of the standard library are, if it is compiled along.
+    pub fn sources(&self, host: &Host) -> Option<PathBuf> {
+        (self.way == Way::DebianSources).then(|| debian_sources(host)).flatten()
     }
 
     /// A command that runs cargo with these words for the target, with its own target directory. `libraries` are those
@@ -63,7 +66,7 @@ impl Toolchain {
     pub fn cargo(&self, host: &Host, words: &str, libraries: &str, target_dir: &str) -> Command {
         let mut cargo = host.cargo(words);
         cargo.args(["--target", self.target, "--target-dir", target_dir]);
-        if self.compiles_std() {
+        if self.way == Way::DebianSources {
             // Another compiler's results must not mix with those of others; nor is its age of interest here.
             cargo.arg(format!("-Zbuild-std={libraries}")).arg("--ignore-rust-version");
             cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1");
@@ -84,11 +87,13 @@ fn has_target(host: &Host, target: &str) -> bool {
 }
 
 fn has_debian_sources(host: &Host) -> bool {
-    let Some(root) = host.output(host.command(DEBIAN_RUSTC).args(["--print", "sysroot"])) else {
-        return false;
-    };
     let has_linker = host.succeeds(host.command(DEBIAN_WASM_LINKER).arg("--version"));
-    has_linker && Path::new(root.trim()).join("lib/rustlib/src/rust/library/core").is_dir()
+    has_linker && debian_sources(host).is_some_and(|path| path.join("library/core").is_dir())
+}
+
+fn debian_sources(host: &Host) -> Option<PathBuf> {
+    let root = host.output(host.command(DEBIAN_RUSTC).args(["--print", "sysroot"]))?;
+    Some(Path::new(root.trim()).join("lib/rustlib/src/rust"))
 }
 
 fn install_debian_sources(host: &Host, target: &str) -> bool {
