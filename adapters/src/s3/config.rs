@@ -244,15 +244,15 @@ impl Host {
     }
 
     fn http(&self) -> Result<Arc<dyn Http>, Error> {
-        Err(invalid("give the builder an `http`".to_owned()))
+        Ok(Arc::new(crate::web::http::FetchHttp::new(None)))
     }
 
     fn environment(&self) -> Result<Arc<dyn Environment>, Error> {
-        Err(invalid("give the builder an `environment`".to_owned()))
+        Ok(Arc::new(crate::web::http::WebEnvironment))
     }
 
     fn signer(&self) -> Result<Arc<dyn Sign>, Error> {
-        Err(invalid("give the builder a `signer`".to_owned()))
+        Ok(Arc::new(super::sign::compact::CompactSigner))
     }
 }
 
