@@ -102,6 +102,8 @@ export class DiskPort implements Port {
       await this.#note(key, old);
       throw error;
     }
+    // An index that was read meanwhile may have been before the file.
+    await this.#note(key, known);
   }
 
   async patch(key: string, line: string, { version }: Facts): Promise<undefined | null> {
