@@ -9,8 +9,7 @@ use futures_util::{
 };
 use js_sys::{Array, Function, JsString, Promise, Uint8Array};
 use tiered_storage::{
-    Content, Error, Event, Key, Metadata, SetOptions, Tier, TierSet, TieredStorage, Timestamp,
-    format::{Audience, encode},
+    Content, Error, Event, Key, SetOptions, Tier, TierSet, TieredStorage, Timestamp,
     snapshot::Snapshot,
     tier::Payload,
     web::{
@@ -24,7 +23,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::{
     config::{configure, millis},
-    lines::{invalid, to_object},
+    lines::{invalid, line, to_object},
 };
 
 /// The most keys that are handed over at once.
@@ -256,10 +255,6 @@ async fn unless<T>(
         Either::Left((done, _)) => done.map_err(|error| to_js(&error)),
         Either::Right((Err(reason) | Ok(reason), _)) => Err(reason),
     }
-}
-
-fn line(metadata: &Metadata) -> JsValue {
-    encode(metadata, Audience::Local).into()
 }
 
 fn content_number(content: Content) -> u8 {

@@ -83,5 +83,11 @@ export const PORT: unique symbol = Symbol.for('tiered-storage.port');
 /** A tier of this package. */
 export interface Ported {
   /** The port, once the core is loaded. Called once by each storage that is opened over the tier. */
-  [PORT](): MaybePromise<Port>;
+  [PORT](notices: PortNotices): MaybePromise<Port>;
+}
+
+/** What a port tells the storage that was opened over it. */
+export interface PortNotices {
+  /** The place cannot keep entries here, for this reason; they are kept in memory instead. */
+  onFallback(error: Error): void;
 }

@@ -1,6 +1,9 @@
 /** The exports of the wasm module, as `wasm-bindgen` makes them; and how an entry of the package loads it. */
 
+import type { AllTierStats, TierName } from './contract.js';
+import type { RawEvent } from './events.js';
 import type { Facts } from './port.js';
+import type { Content } from './serialize.js';
 
 /** Everything that is compiled from Rust. */
 export interface Wasm {
@@ -12,8 +15,49 @@ export interface Wasm {
   factsOf(key: string, line: string): Facts;
   readonly Policy: new (kind: string) => Policy;
   readonly S3: new (options: object, host: object) => object;
-  readonly Storage: { open(config: object, ports: object[], host: object): Promise<object> };
+  readonly Storage: {
+    open(
+      config: object,
+      ports: readonly (object | undefined)[],
+      clock: object | undefined,
+      onEvent: (event: RawEvent) => void,
+    ): Promise<RawStorage>;
+  };
 }
+
+/** A storage. Every call takes a promise last that gives it up by rejecting. */
+export interface RawStorage {
+  readonly gate: Uint8Array;
+  countHotHits(hits: number): void;
+  get(key: string, abort?: Abort): Promise<[body: Uint8Array, line: string, source: TierName, content: Content] | null>;
+  set(
+    key: string,
+    body: Uint8Array,
+    content: Content,
+    ttl: number | undefined,
+    mimeType: string | undefined,
+    custom: readonly string[] | undefined,
+    skip: number,
+    only: number | undefined,
+    abort?: Abort,
+  ): Promise<[line: string, tiers: TierName[]]>;
+  head(key: string, abort?: Abort): Promise<string | null>;
+  delete(key: string, abort?: Abort): Promise<void>;
+  touch(key: string, ttl: number | undefined, abort?: Abort): Promise<void>;
+  invalidate(prefix: string, abort?: Abort): Promise<number>;
+  invalidateUpperCaches(prefix: string, abort?: Abort): Promise<number>;
+  keys(prefix: string): { next(abort?: Abort): Promise<string[] | null> };
+  stats(abort?: Abort): Promise<AllTierStats>;
+  clear(tier: number | undefined, abort?: Abort): Promise<void>;
+  export(abort?: Abort): Promise<object>;
+  import(snapshot: object, abort?: Abort): Promise<void>;
+  bootstrapHot(limit: number | undefined, abort?: Abort): Promise<number>;
+  bootstrapWarm(limit: number | undefined, since: number | undefined, abort?: Abort): Promise<number>;
+  settled(abort?: Abort): Promise<void>;
+  close(): Promise<void>;
+}
+
+type Abort = Promise<never> | undefined;
 
 /** An order of eviction over slots (dense small integers). Unknown slots are passed over. */
 export interface Policy {

@@ -8,6 +8,7 @@
 //! | `answer`, `expect` | what a step gave, and whether that is what the file asked for |
 //! | `stage`, `instance`, `seat`, `damage` | the tiers of a host, and ways to them behind the storage's back |
 //! | `clock`, `machine` | virtual time, and who drives the futures |
+//! | `remote` | damage for a runner that is not in this process |
 //!
 //! Instances other than the first have hot and warm tiers of their own and share cold: a fault, hold or count of cold
 //! is that of all instances.
@@ -24,6 +25,7 @@ mod form;
 mod instance;
 mod machine;
 mod play;
+mod remote;
 mod run;
 mod seat;
 mod stage;
@@ -31,5 +33,6 @@ mod value;
 
 pub use self::{
     args::{Args, Host},
+    remote::damage_on_demand,
     run::{Summary, run},
 };

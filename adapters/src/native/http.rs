@@ -85,7 +85,7 @@ impl Http for ReqwestHttp {
             })
             .collect();
         let body: Bytes = response.bytes().await.map_err(failed)?;
-        Ok(Response { status, headers, body })
+        Ok(Response { status, headers, body, is_filtered: false })
     }
 }
 

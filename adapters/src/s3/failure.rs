@@ -32,7 +32,7 @@ pub(super) enum Cause {
     Status(u16),
     /// The answer was cut short, or is not S3's.
     Garbled,
-    /// The request was never sent.
+    /// The request was never sent, or the answer shows that this host is not set up for it.
     Local(Error),
 }
 
@@ -50,6 +50,9 @@ pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<F
     };
     if !response.is_success() || fault.is_some() {
         return Err(Failure::of(call, &response, fault));
+    }
+    if matches!(call.kind, Kind::Get | Kind::Head | Kind::Put) && response::lacks_etag(&response) {
+        return Err(Failure::bare(Cause::Local(response::hidden())));
     }
     let is_garbled = match call.kind {
         Kind::Get => is_short(&response) || is_nameless(&response),
@@ -215,7 +218,13 @@ impl Failure {
     fn transport_error(&self, error: &HttpError, host: &str) -> Error {
         let message = match error.kind {
             HttpErrorKind::Connect => {
-                format!("no connection to {host}; check the endpoint and the network")
+                // A browser does not tell the two apart.
+                let and_cors = if cfg!(target_arch = "wasm32") {
+                    " (and, in a browser, whether the bucket's CORS rules allow this page)"
+                } else {
+                    ""
+                };
+                format!("no connection to {host}; check the endpoint and the network{and_cors}")
             }
             HttpErrorKind::Timeout => {
                 let message = format!("{host} did not answer in time; try again, or allow more");
@@ -223,6 +232,13 @@ impl Failure {
             }
             HttpErrorKind::Broken => {
                 format!("the connection to {host} broke before the answer was whole; try again")
+            }
+            HttpErrorKind::Redirected => {
+                let message = format!(
+                    "{host} sends the request elsewhere, and this host is not told where; correct \
+                     region and endpoint"
+                );
+                return Error::new(ErrorKind::Invalid, message).with_source(error.clone());
             }
             HttpErrorKind::Unsendable => {
                 let message = "a request to S3 cannot be sent as it is; please report it";

@@ -49,7 +49,7 @@ pub(super) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Reply
 
 pub(super) fn response(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
     let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    Response { status, headers, body: body.to_owned().into() }
+    Response { status, headers, body: body.to_owned().into(), is_filtered: false }
 }
 
 /// An error document of S3.

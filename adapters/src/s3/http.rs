@@ -105,6 +105,9 @@ pub struct Response {
     pub headers: Vec<(String, String)>,
     /// The body as it came over the wire.
     pub body: Payload,
+    /// Whether headers that the server sent may be missing: in a browser, a page sees those of another origin only as
+    /// far as that origin's CORS rules expose them.
+    pub is_filtered: bool,
 }
 
 impl Response {
@@ -153,4 +156,6 @@ pub enum HttpErrorKind {
     Broken,
     /// The request cannot be sent at all; trying again is of no use.
     Unsendable,
+    /// The server sends the request elsewhere, and the transport does not tell where.
+    Redirected,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode_str;
-use tiered_storage_core::{Checksum, ETag, Error, Key, Metadata, Timestamp, format};
+use tiered_storage_core::{Checksum, ETag, Error, ErrorKind, Key, Metadata, Timestamp, format};
 
 use super::{Response, request::METADATA_HEADER, xml};
 
@@ -145,14 +145,29 @@ pub(super) fn etag(response: &Response) -> Option<ETag> {
     response.header("etag").filter(|etag| !etag.is_empty()).map(ETag::new)
 }
 
+/// Whether a page is not shown the version that S3 gives every object, so that others of its headers may be hidden too.
+pub(super) fn lacks_etag(response: &Response) -> bool {
+    response.is_filtered && response.status == 200 && etag(response).is_none()
+}
+
+/// What to do about headers that a page is not shown. Without them an entry would look like an object that another
+/// program wrote: compressed bytes would be handed out as they are, for ever.
+pub(super) fn hidden() -> Error {
+    let message = "the bucket's CORS rules hide headers from this page; let them expose ETag, Date, \
+                   x-amz-meta-tiered-storage and x-amz-checksum-sha256, as corsRules(origin) does";
+    Error::new(ErrorKind::Invalid, message)
+}
+
 /// The metadata of the object that `response` answers with, its body stripped of a key in front of it.
 ///
 /// # Errors
 ///
-/// `Corrupt` if the library's header is there and cannot be read.
+/// `Corrupt` if the library's header is there and cannot be read, `Invalid` if it may be there, and hidden.
 pub(super) fn metadata(key: &Key, response: &Response, now: Timestamp) -> Result<Metadata, Error> {
     let mut metadata = match response.header(METADATA_HEADER) {
         Some(line) => format::decode(key, line)?,
+        // Every answer has a date, and rules expose it to no page by chance: where it is to be seen, so is our header.
+        None if response.is_filtered && response.header("date").is_none() => return Err(hidden()),
         None => foreign(key, response, now),
     };
     metadata.etag = etag(response);

@@ -1,7 +1,7 @@
 //! Which failures are tried again, and when. Nothing here waits, reads a clock or throws dice.
 
 use super::failure::{Cause, Failure};
-use super::http::HttpErrorKind;
+use super::http::{HttpError, HttpErrorKind};
 
 /// How fast to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,10 @@ pub(super) fn pace(failure: &Failure) -> Option<Pace> {
         return Some(pace);
     }
     match &failure.cause {
-        Cause::Http(error) if error.kind == HttpErrorKind::Unsendable => None,
+        Cause::Http(HttpError {
+            kind: HttpErrorKind::Unsendable | HttpErrorKind::Redirected,
+            ..
+        }) => None,
         Cause::Http(_) | Cause::Garbled => Some(Pace::Transient),
         Cause::Status(429) => Some(Pace::Throttled),
         Cause::Status(408 | 500 | 502 | 503 | 504) => Some(Pace::Transient),

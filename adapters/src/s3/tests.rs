@@ -119,7 +119,7 @@ fn an_entry_of_a_hashed_name_carries_its_key() {
     let line = request.header("x-amz-meta-tiered-storage").expect("metadata").to_owned();
     let response = |body: &Bytes| {
         let headers = vec![("x-amz-meta-tiered-storage".to_owned(), line.clone())];
-        Reply::Answer(Response { status: 200, headers, body: body.clone() })
+        Reply::Answer(Response { status: 200, headers, body: body.clone(), ..Response::default() })
     };
     let other = keys::seal(&key("other"), &"body".into());
     let world = World::new([response(&request.body), response(&other)]);

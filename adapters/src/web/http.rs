@@ -1,1 +1,229 @@
-//! x
+//! [`Http`] over `fetch`, and the clock of S3 in JavaScript.
+
+use core::fmt;
+
+use async_trait::async_trait;
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
+use tiered_storage_core::Timestamp;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+
+use super::clock;
+use crate::{
+    s3::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response},
+    tier::Payload,
+};
+
+#[wasm_bindgen]
+extern "C" {
+    type AbortController;
+    #[wasm_bindgen(constructor)]
+    fn new() -> AbortController;
+    #[wasm_bindgen(method, structural, getter)]
+    fn signal(this: &AbortController) -> JsValue;
+    #[wasm_bindgen(method, structural)]
+    fn abort(this: &AbortController);
+
+    #[wasm_bindgen(js_name = Request)]
+    type JsRequest;
+    #[wasm_bindgen(constructor, js_class = "Request", catch)]
+    fn new(url: &str, init: &Object) -> Result<JsRequest, JsValue>;
+
+    #[wasm_bindgen(js_name = fetch, catch)]
+    fn fetch(url: &str, init: &Object) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = setTimeout)]
+    fn set_timeout(handler: &Function, ms: f64) -> JsValue;
+    #[wasm_bindgen(js_name = clearTimeout)]
+    fn clear_timeout(timer: &JsValue);
+}
+
+/// Sends requests with `fetch`: no cookies, no cache, no redirects.
+///
+/// Bodies stay on the JavaScript heap. Dropping a request aborts it. What `fetch` decodes on the way (a
+/// `Content-Encoding` that another program gave its object) is shown as if it had been stored so, since the bytes that
+/// were stored cannot be had.
+pub struct FetchHttp {
+    /// A `fetch` of the user's; without one the realm's, as it is when a request is sent.
+    fetch: Option<Function>,
+    /// Some versions of workerd refuse a request that says how to cache it. They cache none.
+    takes_cache: bool,
+}
+
+impl FetchHttp {
+    /// Sends with the realm's `fetch`, or with another function that does as it does.
+    pub fn new(fetch: Option<Function>) -> Self {
+        let init = Object::new();
+        set(&init, "cache", &"no-store".into());
+        Self { fetch, takes_cache: JsRequest::new("http://localhost", &init).is_ok() }
+    }
+
+    fn start(&self, request: Request, signal: &JsValue) -> Result<Promise, JsValue> {
+        let headers = Object::new();
+        for (name, value) in &request.headers {
+            set(&headers, name, &value.into());
+        }
+        let init = Object::new();
+        set(&init, "method", &request.method.as_str().into());
+        set(&init, "headers", &headers);
+        set(&init, "redirect", &"manual".into());
+        set(&init, "credentials", &"omit".into());
+        set(&init, "signal", signal);
+        if self.takes_cache {
+            set(&init, "cache", &"no-store".into());
+        }
+        if matches!(request.method, Method::Put | Method::Post) {
+            set(&init, "body", request.body.as_js());
+        }
+        let answer = match &self.fetch {
+            Some(fetch) => fetch.call2(&JsValue::UNDEFINED, &request.url.into(), &init),
+            None => fetch(&request.url, &init),
+        };
+        Ok(Promise::resolve(&answer?))
+    }
+}
+
+impl fmt::Debug for FetchHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FetchHttp")
+    }
+}
+
+#[async_trait(?Send)]
+impl Http for FetchHttp {
+    async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        let method = request.method;
+        let abort = Abort(AbortController::new());
+        let failed = |kind| move |thrown| error(kind, &said(&thrown));
+        let answer =
+            self.start(request, &abort.0.signal()).map_err(failed(HttpErrorKind::Connect))?;
+        let answer = JsFuture::from(answer).await.map_err(failed(HttpErrorKind::Connect))?;
+
+        let kind = get(&answer, "type").as_string().unwrap_or_default();
+        let status =
+            get(&answer, "status").as_f64().filter(|status| (100.0..600.0).contains(status));
+        let Some(status) = status else {
+            return Err(match kind.as_str() {
+                "opaqueredirect" => error(
+                    HttpErrorKind::Redirected,
+                    "the answer is a redirect, and browsers do not tell where to",
+                ),
+                _ => error(HttpErrorKind::Broken, "fetch gave no response"),
+            });
+        };
+        let body = body(&answer).map(JsFuture::from).map_err(failed(HttpErrorKind::Broken))?;
+        let body = body.await.map_err(failed(HttpErrorKind::Broken))?;
+        if !body.is_object() {
+            return Err(error(HttpErrorKind::Broken, "fetch gave a response without its bytes"));
+        }
+        let mut response = Response {
+            status: status as u16,
+            headers: headers(&get(&answer, "headers")),
+            body: Payload::from(Uint8Array::new(&body)),
+            is_filtered: kind == "cors",
+        };
+        if method == Method::Get {
+            disregard_encoding(&mut response);
+        }
+        Ok(response)
+    }
+}
+
+/// Ends a request whose answer nobody waits for any more; one that is whole already does not notice.
+struct Abort(AbortController);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn body(answer: &JsValue) -> Result<Promise, JsValue> {
+    let read: Function = get(answer, "arrayBuffer").dyn_into()?;
+    Ok(Promise::resolve(&read.call0(answer)?))
+}
+
+fn headers(headers: &JsValue) -> Vec<(String, String)> {
+    if !headers.is_object() {
+        return Vec::new();
+    }
+    let pairs = Array::from(headers).into_iter().map(|pair| Array::from(&pair));
+    pairs.filter_map(|pair| Some((pair.get(0).as_string()?, pair.get(1).as_string()?))).collect()
+}
+
+/// Takes out what is said of the encoded bytes if `fetch` has decoded them. It does so where it knows the encoding.
+fn disregard_encoding(response: &mut Response) {
+    let len = response.body.len() as u64;
+    let announced = response.header("content-length").and_then(|text| text.parse::<u64>().ok());
+    let Some(announced) = announced.filter(|announced| *announced != len) else { return };
+    // Where rules of CORS hide the encoding, more bytes than were sent still show it.
+    if response.header("content-encoding").is_some() || len > announced {
+        let of_the_encoded = ["content-encoding", "content-length", "x-amz-checksum-sha256"];
+        response.headers.retain(|(name, _)| !of_the_encoded.contains(&name.as_str()));
+    }
+}
+
+/// What was thrown, in words; Node tells the reason in a cause.
+fn said(thrown: &JsValue) -> String {
+    let message = |thrown: &JsValue| get(thrown, "message").as_string().unwrap_or_default();
+    match (message(thrown), message(&get(thrown, "cause"))) {
+        (message, cause) if cause.is_empty() => message,
+        (message, cause) => format!("{message}: {cause}"),
+    }
+}
+
+fn error(kind: HttpErrorKind, message: &str) -> HttpError {
+    HttpError { kind, message: message.to_owned() }
+}
+
+/// A property; undefined where there is none, or where it cannot be had.
+fn get(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// Sets a property of an object that was made here.
+fn set(object: &Object, name: &str, value: &JsValue) {
+    drop(Reflect::set(object, &name.into(), value));
+}
+
+/// The realm's clock, timers and dice.
+#[derive(Clone, Copy, Debug)]
+pub struct WebEnvironment;
+
+#[async_trait(?Send)]
+impl Environment for WebEnvironment {
+    fn now(&self) -> Timestamp {
+        clock::system_time()
+    }
+
+    async fn sleep(&self, ms: u64) {
+        // A timer takes 31 bits; longer ones would ring at once.
+        let ms = ms.min(i32::MAX as u64) as f64;
+        let (mut timer, mut ring) = (JsValue::UNDEFINED, None);
+        let promise = Promise::new(&mut |resolve, _| {
+            timer = set_timeout(&resolve, ms);
+            ring = Some(resolve);
+        });
+        let _timer = Timer { timer, ring };
+        drop(JsFuture::from(promise).await);
+    }
+
+    fn random(&self) -> u64 {
+        clock::random()
+    }
+}
+
+/// A timer that is stopped when nobody waits for it any more: most guard requests that are answered long before, and
+/// would keep a process alive, and memory taken, until they ring.
+struct Timer {
+    timer: JsValue,
+    ring: Option<Function>,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        clear_timeout(&self.timer);
+        if let Some(ring) = &self.ring {
+            drop(ring.call0(&JsValue::UNDEFINED));
+        }
+    }
+}

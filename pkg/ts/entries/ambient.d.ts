@@ -1,9 +1,16 @@
-/** What `wasm-bindgen` generates, as far as the entries use it; `../wasm.ts` says what it exports besides. */
+/** What `wasm-bindgen` generates. */
 declare module '#glue' {
   type Source = WebAssembly.Module | BufferSource | Response | Request | URL | string;
+  type Wasm = import('../wasm.js').Wasm;
   /** Compiles and starts the module, once. */
   const start: (from: { module_or_path: Source | Promise<Source> }) => Promise<unknown>;
   export default start;
+  export const Policy: Wasm['Policy'];
+  export const S3: Wasm['S3'];
+  export const Storage: Wasm['Storage'];
+  export const describe: Wasm['describe'];
+  export const factsOf: Wasm['factsOf'];
+  export const inscribe: Wasm['inscribe'];
 }
 
 /** The module, gzipped, in base64. */

@@ -1,38 +1,56 @@
 //! Runs the embedded S3 server until it is killed: for the demo and for tests in browsers.
 //!
-//! Prints the endpoint on one line when it is ready.
+//! Prints the endpoint on one line when it is ready. With `--damage-on-demand` it changes stored bodies as the lines on
+//! its standard input say, and ends with them: see `scenario::damage_on_demand`.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
-use tiered_storage_tests::server::{Options, Server};
+use tiered_storage_tests::{
+    scenario::damage_on_demand,
+    server::{Options, Server},
+};
 
 const USAGE: &str = "usage: s3-server [--port PORT] [--bucket NAME]... [--access-key ID] \
-[--secret-key KEY] [--cors-origin ORIGIN]...";
+[--secret-key KEY] [--cors-origin ORIGIN]... [--damage-on-demand]";
+
+/// What the flags say.
+#[derive(Default)]
+struct Flags {
+    options: Options,
+    /// Whether standard input says what to damage.
+    is_obedient: bool,
+}
 
 fn main() -> ExitCode {
-    let options = match parse(std::env::args().skip(1)) {
-        Ok(options) => options,
+    let Flags { options, is_obedient } = match parse(std::env::args().skip(1)) {
+        Ok(flags) => flags,
         Err(message) => {
             eprintln!("{message}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match Server::start(options) {
-        Ok(server) => {
-            println!("{}", server.endpoint());
-            loop {
-                std::thread::park();
-            }
-        }
+    match serve(options, is_obedient) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("cannot start: {error}");
+            eprintln!("cannot serve: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options::default();
+fn serve(options: Options, is_obedient: bool) -> io::Result<()> {
+    let server = Server::start(options)?;
+    println!("{}", server.endpoint());
+    if is_obedient {
+        return damage_on_demand(&server, io::stdin().lock(), io::stdout().lock());
+    }
+    loop {
+        std::thread::park();
+    }
+}
+
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Flags, String> {
+    let Flags { mut options, mut is_obedient } = Flags::default();
     let mut buckets = Vec::new();
     while let Some(flag) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{flag} needs a value"));
@@ -45,11 +63,12 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--access-key" => options.access_key = value()?,
             "--secret-key" => options.secret_key = value()?,
             "--cors-origin" => options.cors_origins.push(value()?),
+            "--damage-on-demand" => is_obedient = true,
             _ => return Err(format!("{flag} is not a flag")),
         }
     }
     if !buckets.is_empty() {
         options.buckets = buckets;
     }
-    Ok(options)
+    Ok(Flags { options, is_obedient })
 }

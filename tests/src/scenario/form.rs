@@ -76,7 +76,7 @@ const ERRORS: [(&str, ErrorKind); 5] = [
     ("full", ErrorKind::Full),
 ];
 const WHENS: [(&str, When); 2] = [("before", When::Before), ("after", When::After)];
-const HOWS: [(&str, How); 3] =
+pub(super) const HOWS: [(&str, How); 3] =
     [("flip", How::Flip), ("truncate", How::Truncate), ("extend", How::Extend)];
 
 impl Scenario {

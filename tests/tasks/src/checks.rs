@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Outcome, host::Host, no_std, tree};
+use tiered_storage_tasks::{Outcome, host::Host};
+
+use crate::{no_std, tree};
 
 /// How long one of our own programs may take; they take seconds.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(5 * 60);

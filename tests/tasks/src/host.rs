@@ -17,15 +17,16 @@ const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// Where the checks run.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub struct Host {
     /// The root of the workspace, where all commands run.
-    pub(crate) root: PathBuf,
+    pub root: PathBuf,
     cargo: String,
     closing: Mutex<Vec<String>>,
 }
 
 impl Host {
-    pub(crate) fn new() -> Result<Self, String> {
+    /// The host, with the repository that this process was started in.
+    pub fn new() -> Result<Self, String> {
         let here = env::current_dir().map_err(|error| format!("there is no directory: {error}"))?;
         let is_root = |path: &&Path| path.join("tests/tasks/Cargo.toml").is_file();
         let root = here.ancestors().find(is_root).ok_or("run it inside of the repository")?;
@@ -37,7 +38,7 @@ impl Host {
     }
 
     /// A command that runs cargo with these words.
-    pub(crate) fn cargo(&self, words: &str) -> Command {
+    pub fn cargo(&self, words: &str) -> Command {
         let mut command = self.command(&self.cargo);
         command.args(words.split_whitespace());
         if io::stderr().is_terminal() {
@@ -47,7 +48,7 @@ impl Host {
     }
 
     /// A command that runs in the workspace's root, without what cargo tells the programs that it runs.
-    pub(crate) fn command(&self, program: &str) -> Command {
+    pub fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root).stdin(Stdio::null());
         for (name, _) in env::vars_os() {
@@ -60,18 +61,18 @@ impl Host {
     }
 
     /// A program that cargo built beside this one.
-    pub(crate) fn built(&self, name: &str) -> Option<PathBuf> {
+    pub fn built(&self, name: &str) -> Option<PathBuf> {
         let built = env::current_exe().ok()?.with_file_name(name);
         built.is_file().then_some(built)
     }
 
     /// Runs a command, shows what it prints, and keeps the lines with which test runners close.
-    pub(crate) fn run(&self, command: &mut Command) -> Outcome {
+    pub fn run(&self, command: &mut Command) -> Outcome {
         self.run_for(LIMIT, command)
     }
 
     /// As [`Host::run`], and ends the command when it has taken so long.
-    pub(crate) fn run_for(&self, limit: Duration, command: &mut Command) -> Outcome {
+    pub fn run_for(&self, limit: Duration, command: &mut Command) -> Outcome {
         let line = show(command);
         println!("$ {line}");
         match self.pass_through(command, limit) {
@@ -82,17 +83,32 @@ impl Host {
     }
 
     /// What a command prints to its standard output, if it can be run and succeeds.
-    pub(crate) fn output(&self, command: &mut Command) -> Option<String> {
+    pub fn output(&self, command: &mut Command) -> Option<String> {
         let output = command.stderr(Stdio::null()).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Whether a command can be run and succeeds.
-    pub(crate) fn succeeds(&self, command: &mut Command) -> bool {
+    pub fn succeeds(&self, command: &mut Command) -> bool {
         self.output(command).is_some()
     }
 
-    pub(crate) fn take_closing_lines(&self) -> Vec<String> {
+    /// Installs packages with apt, where the system has it and this process may; says what it does.
+    pub fn install(&self, packages: &[&str]) -> bool {
+        if !(Path::new("/usr/bin/apt-get").is_file() && is_root()) {
+            return false;
+        }
+        println!("installing {}", packages.join(", "));
+        let mut install = self.command("apt-get");
+        install.args(["install", "-y", "--no-install-recommends"]).args(packages);
+        install.env("DEBIAN_FRONTEND", "noninteractive");
+        let done = Outcome::Passed(String::new());
+        self.run(self.command("apt-get").args(["update", "-qq"])) == done
+            && self.run(&mut install) == done
+    }
+
+    /// The lines with which test runners closed since the last call.
+    pub fn take_closing_lines(&self) -> Vec<String> {
         std::mem::take(&mut self.closing.lock().expect("nothing panics while it adds a line"))
     }
 
@@ -141,13 +157,8 @@ pub(crate) fn closing_line(line: &str) -> Option<String> {
     is_closing.then(|| plain.to_owned())
 }
 
-/// Whether the system is a Debian, or made of one.
-pub(crate) fn has_apt() -> bool {
-    Path::new("/usr/bin/apt-get").is_file()
-}
-
 /// Whether this process may install packages.
-pub(crate) fn is_root() -> bool {
+fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
     ids.and_then(|ids| ids.split_whitespace().nth(1)) == Some("0")
@@ -174,3 +185,6 @@ fn show(command: &Command) -> String {
     let words: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
     variables.collect::<String>() + &words.join(" ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,20 +10,11 @@ use std::{
 };
 
 mod checks;
-mod host;
 mod no_std;
 mod tree;
 
 use checks::{CHECKS, Check};
-use host::Host;
-
-/// How a check ended, and what there is to say of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Outcome {
-    Passed(String),
-    Failed(String),
-    Skipped(String),
-}
+use tiered_storage_tasks::{Outcome, host::Host, seconds};
 
 /// A check that was run.
 #[derive(Debug)]
@@ -126,10 +117,6 @@ fn tally<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> String {
     }
     let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
     format!("{passed} passed, {failed} failed{skipped}")
-}
-
-fn seconds(took: Duration) -> String {
-    format!("{:.1} s", took.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Whether core depends on nothing that does I/O, keeps time or throws dice.
 
-use crate::{Outcome, host::Host};
+use tiered_storage_tasks::{Outcome, host::Host};
 
 /// Runtimes, HTTP, sockets, clocks, randomness, and the bindings to a JavaScript host.
 const DENIED: &[&str] = &[

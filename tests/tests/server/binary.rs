@@ -1,6 +1,9 @@
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
+use bytes::Bytes;
+use tiered_storage::tier::{Read, StorageTier, Stored};
+use tiered_storage::{Key, Metadata, S3Tier, StaticCredentials, Timestamp};
 use tiered_storage_tests::server::Options;
 use tiered_storage_tests::server::client::{Call, Client};
 
@@ -47,6 +50,47 @@ async fn the_binary_prints_where_it_serves_what_its_flags_say() {
     let get = Call::get("photos", "k").header("origin", "http://localhost:1");
     let answer = client.send(get).await.expect("the server answers");
     assert_eq!(answer.header("access-control-allow-origin"), "http://localhost:1");
+}
+
+/// A line to the process, and its answer.
+fn ask(child: &mut Child, answers: &mut impl BufRead, line: &str) -> String {
+    let stdin = child.stdin.as_mut().expect("it is piped");
+    writeln!(stdin, "{line}").expect("the process reads");
+    let mut answer = String::new();
+    answers.read_line(&mut answer).expect("it answers");
+    answer
+}
+
+#[tokio::test]
+async fn the_binary_damages_what_it_is_told_and_ends_with_its_orders() {
+    let child = s3_server(&["--damage-on-demand"]).stdin(Stdio::piped()).spawn();
+    let mut server = Killed(child.expect("the binary was built"));
+    let mut answers = BufReader::new(server.0.stdout.take().expect("it is piped"));
+    let mut endpoint = String::new();
+    answers.read_line(&mut endpoint).expect("it prints a line");
+    let options = Options::default();
+    let keys = StaticCredentials::new(&*options.access_key, &*options.secret_key);
+    let tier = S3Tier::builder("bucket").endpoint(endpoint.trim_end()).region(&*options.region);
+    let tier = tier.credentials(keys).build().expect("this is how tiers are built");
+    // The bucket has this key by another name.
+    let key = Key::new("a/../b").expect("it is a key");
+    let stored = Stored {
+        metadata: Metadata::new(key.clone(), 2, Timestamp::from_millis(1)),
+        body: Bytes::from_static(b"ab"),
+    };
+    tier.write(&key, stored).await.expect("the server takes it");
+
+    let order = r#"{"bucket": "bucket", "key": "a/../b", "how": "truncate"}"#;
+    assert_eq!(ask(&mut server.0, &mut answers, order), "true\n");
+    let Read::Found(found) = tier.read(&key, None).await.expect("the server answers") else {
+        panic!("it was just written");
+    };
+    assert_eq!(&found.body[..], b"a");
+    let order = r#"{"bucket": "bucket", "key": "b", "how": "flip"}"#;
+    assert_eq!(ask(&mut server.0, &mut answers, order), "false\n");
+    assert!(ask(&mut server.0, &mut answers, "flip").starts_with(r#"{"error":"no order"#));
+    drop(server.0.stdin.take());
+    assert!(server.0.wait().expect("it is a child").success());
 }
 
 #[test]

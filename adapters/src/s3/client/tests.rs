@@ -1,14 +1,14 @@
 use async_trait::async_trait;
 use expect_test::{Expect, expect};
-use tiered_storage_core::{ErrorKind, Key};
+use tiered_storage_core::{ErrorKind, Key, Metadata};
 
 use super::*;
 use crate::{
     s3::{
         Anonymous, CredentialsProvider, HttpErrorKind, S3Tier,
-        fake::{Log, Reply, World, answer, fault, response},
+        fake::{Log, Reply, START, World, answer, fault, response},
     },
-    tier::{Read, StorageTier},
+    tier::{Read, StorageTier, Stored},
 };
 
 fn key() -> Key {
@@ -436,4 +436,45 @@ fn every_attempt_is_an_event_without_secrets() {
         assert!(text.contains(part), "{text}");
     }
     assert!(!text.contains("s3cr3t") && !text.contains("Signature="), "{text}");
+}
+
+/// Where CORS hides the ETag it hides our metadata too, and a page would have read its own compressed entry as an
+/// object that another program wrote.
+#[test]
+fn a_page_that_is_not_shown_headers_is_told_so_at_once() {
+    let filtered = |headers: &[(&str, &str)]| {
+        Reply::Answer(Response { is_filtered: true, ..response(200, headers, "") })
+    };
+    let world = World::new([
+        filtered(&[("content-type", "text/plain")]),
+        filtered(&[]),
+        filtered(&[]),
+        filtered(&[("etag", "\"e\"")]),
+        filtered(&[("etag", "\"e\"")]),
+    ]);
+    let tier = world.tier();
+    let entry = || Stored { metadata: Metadata::new(key(), 0, START), body: "".into() };
+    world.run(async {
+        let errors = [
+            tier.read(&key(), None).await.map(drop),
+            tier.head(&key()).await.map(drop),
+            tier.write(&key(), entry()).await.map(drop),
+            tier.read(&key(), None).await.map(drop),
+        ];
+        for error in errors.map(|outcome| outcome.expect_err("headers are hidden")) {
+            assert_eq!((error.kind(), error.key()), (ErrorKind::Invalid, Some(&key())));
+            assert!(error.message().contains("corsRules(origin)"), "{error}");
+        }
+        let version = tier.write(&key(), entry()).await.expect("the version is shown");
+        world.note(&format!("{version:?}"));
+    });
+    expect![[r#"
+             0 GET /bkt/k [AKID us-east-1 000000Z] -> 200
+             0 HEAD /bkt/k [AKID us-east-1 000000Z] -> 200
+             0 PUT /bkt/k [AKID us-east-1 000000Z] -> 200
+             0 GET /bkt/k [AKID us-east-1 000000Z] -> 200
+             0 PUT /bkt/k [AKID us-east-1 000000Z] -> 200
+        Some("e")
+    "#]]
+    .assert_eq(&world.log());
 }

@@ -5,7 +5,7 @@ use super::*;
 
 fn failed(status: u16, headers: &[(&str, &str)], body: &str) -> Box<Failure> {
     let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    let response = Response { status, headers, body: body.to_owned().into() };
+    let response = Response { status, headers, body: body.to_owned().into(), is_filtered: false };
     examine(&Call::get("k", None), response).expect_err("a failure")
 }
 
@@ -91,6 +91,9 @@ fn transports_failures_name_host_and_port_alone() {
         .assert_eq(&error.to_string());
     let error = told(HttpErrorKind::Timeout);
     assert_eq!((error.kind(), error.is_timeout()), (ErrorKind::Unavailable, true));
+    let error = told(HttpErrorKind::Redirected);
+    expect!["invalid: h:9000 sends the request elsewhere, and this host is not told where; correct region and endpoint"]
+        .assert_eq(&error.to_string());
 }
 
 #[test]
@@ -114,8 +117,12 @@ fn a_status_of_no_change_answers_a_get_alone() {
 fn an_object_that_looks_like_an_error_is_an_object() {
     let body = "<Error><Code>SlowDown</Code></Error>";
     let headers = vec![("etag".to_owned(), "\"e\"".to_owned())];
-    let response =
-        || Response { status: 200, headers: headers.clone(), body: body.as_bytes().into() };
+    let response = || Response {
+        status: 200,
+        headers: headers.clone(),
+        body: body.as_bytes().into(),
+        is_filtered: false,
+    };
     assert!(examine(&Call::get("k", None), response()).is_ok());
     let put = examine(&Call::delete("k"), response());
     assert_eq!(put.expect_err("an error").code(), "SlowDown");

@@ -4,7 +4,7 @@ use super::*;
 
 fn response(status: u16, headers: &[(&str, &str)], body: &'static str) -> Response {
     let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    Response { status, headers, body: body.as_bytes().into() }
+    Response { status, headers, body: body.as_bytes().into(), is_filtered: false }
 }
 
 fn key() -> Key {
@@ -130,7 +130,7 @@ fn a_header_that_cannot_be_read_is_corrupt() {
     for line in ["", "1;s=x", "99;s=1"] {
         let response = response(200, &[("x-amz-meta-tiered-storage", line)], "");
         let error = metadata(&key(), &response, Timestamp::default()).expect_err("unreadable");
-        assert_eq!(error.kind(), tiered_storage_core::ErrorKind::Corrupt, "{line:?}");
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{line:?}");
     }
 }
 
@@ -184,4 +184,30 @@ fn http_dates_are_read() {
     ] {
         assert_eq!(read(text), None, "{text:?}");
     }
+}
+
+#[test]
+fn what_cors_hides_is_never_taken_for_what_is_not_there() {
+    let filtered =
+        |headers: &[(&str, &str)]| Response { is_filtered: true, ..response(200, headers, "body") };
+    let read = |response: Response| {
+        (lacks_etag(&response), metadata(&key(), &response, Timestamp::default()))
+    };
+    let etag = ("etag", "\"e\"");
+    // Rules that expose nothing, or the ETag alone, as many do.
+    let safelisted = [("content-type", "text/plain"), ("last-modified", "x")];
+    let (lacks_etag, metadata) = read(filtered(&safelisted));
+    assert!(lacks_etag);
+    expect![[r#"Error(invalid: the bucket's CORS rules hide headers from this page; let them expose ETag, Date, x-amz-meta-tiered-storage and x-amz-checksum-sha256, as corsRules(origin) does)"#]]
+        .assert_eq(&format!("{:?}", metadata.expect_err("hidden")));
+    assert_eq!(read(filtered(&[etag])), (false, Err(hidden())));
+    // All that is there is shown: an entry, and an object of another program.
+    let ours = ("x-amz-meta-tiered-storage", "1;s=5;c=7;z=1");
+    let (lacks_etag, metadata) = read(filtered(&[etag, ours]));
+    assert!(!lacks_etag && metadata.expect("readable").is_compressed());
+    let (lacks_etag, metadata) = read(filtered(&[etag, ("date", "x")]));
+    assert!(!lacks_etag && !metadata.expect("readable").is_compressed());
+    // Where nothing is filtered, what is not shown is not there.
+    let (lacks_etag, metadata) = read(response(200, &[], "body"));
+    assert!(!lacks_etag && metadata.is_ok());
 }

@@ -33,6 +33,7 @@ fn what_never_came_whole_is_tried_again() {
     }
     assert_eq!(pace(&Failure::garbled()), Some(Pace::Transient));
     assert_eq!(pace(&failure(HttpErrorKind::Unsendable)), None);
+    assert_eq!(pace(&failure(HttpErrorKind::Redirected)), None);
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! Builds the npm package in `pkg/dist`: `cargo run --package tiered-storage-build`.
+//!
+//! It compiles the Rust part for WebAssembly, makes the glue, shrinks the module, checks the TypeScript, and bundles the
+//! entries. What it needs and does not find, it installs, and says so. Steps whose inputs have not changed are left out.
+
+use std::{fs, path::Path, process::ExitCode, time::Instant};
+
+use tiered_storage_tasks::{Outcome, host::Host, seconds};
+
+mod glue;
+mod module;
+mod step;
+
+use step::Step;
+
+/// What the types are made of, and the settings of the compiler.
+const TYPESCRIPT: &[&str] = &["ts", "tsconfig.json", "tsconfig.web.json"];
+const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    match Host::new().and_then(|host| build(&host)) {
+        Ok(()) => {
+            println!("built pkg/dist after {}", seconds(started.elapsed()));
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("the npm package cannot be built: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build(host: &Host) -> Result<(), String> {
+    let package = &host.root.join("pkg");
+    // Another version of a tool shows in the lock.
+    let step = |name| Step::new(host, name).reads(package, &["package-lock.json"]);
+
+    step("packages")
+        .makes(package, &["node_modules/.package-lock.json"])
+        .run(|| succeed(host, "npm", &["ci", "--prefix", "pkg"]))?;
+    module::compile(host)?;
+    step("module")
+        .reads(&host.root, &[module::COMPILED])
+        .makes(package, &["generated/tiers.js", "generated/tiers.wasm"])
+        .run(|| {
+            let made =
+                glue::generate(&host.root.join(module::COMPILED), &package.join("generated"))?;
+            shrink(host, &made, &package.join("generated/tiers.wasm"))
+        })?;
+    step("types").reads(package, TYPESCRIPT).makes(package, &["dist/types/index.d.ts"]).run(
+        || {
+            let tsc = "pkg/node_modules/typescript/bin/tsc";
+            remove(&package.join("dist/types"))?;
+            succeed(host, "node", &[tsc, "--project", "pkg/tsconfig.web.json"])?;
+            let words = ["--project", "pkg", "--declaration", "--emitDeclarationOnly"];
+            succeed(host, "node", &[&[tsc][..], &words].concat())
+        },
+    )?;
+    step("entries")
+        .reads(package, TYPESCRIPT)
+        .reads(package, &["generated", "build/bundle.mjs"])
+        .makes(package, &["dist/inline.js", "dist/tiers.wasm"])
+        .run(|| succeed(host, "node", &["pkg/build/bundle.mjs"]))?;
+    for name in LICENCES {
+        fs::copy(host.root.join(name), package.join(name))
+            .map_err(|error| format!("{name} cannot be copied: {error}"))?;
+    }
+    Ok(())
+}
+
+fn shrink(host: &Host, from: &Path, to: &Path) -> Result<(), String> {
+    let program = "pkg/node_modules/binaryen/bin/wasm-opt";
+    let (from, to) = (from.to_string_lossy(), to.to_string_lossy());
+    succeed(host, "node", &[program, "-Os", &from, "-o", &to])
+}
+
+fn remove(folder: &Path) -> Result<(), String> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(folder)
+        .map_err(|error| format!("{} cannot be removed: {error}", folder.display()))
+}
+
+/// Runs a program in the root of the workspace; an error if it does not succeed.
+fn succeed(host: &Host, program: &str, words: &[&str]) -> Result<(), String> {
+    match host.run(host.command(program).args(words)) {
+        Outcome::Failed(why) => Err(why),
+        _ => Ok(()),
+    }
+}

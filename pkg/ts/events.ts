@@ -1,0 +1,22 @@
+/** Events on their way from the core. */
+
+import type { StorageEvent, TierName } from './contract.js';
+import { StorageError } from './errors.js';
+import type { RawError } from './wasm.js';
+
+/** As the core tells it: what does not belong to the type is `undefined`. */
+export type RawEvent = [
+  type: string,
+  tier: TierName | undefined,
+  key: string | undefined,
+  action: string | undefined,
+  error: RawError | undefined,
+  count: number | undefined,
+];
+
+export function toEvent([type, tier, key, action, error, count]: RawEvent): StorageEvent {
+  const event: Record<string, unknown> = { type };
+  const facts = { tier, key, action, error: error && StorageError.fromRaw(error), count };
+  for (const [name, value] of Object.entries(facts)) if (value !== undefined) event[name] = value;
+  return event as StorageEvent;
+}

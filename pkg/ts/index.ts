@@ -1,0 +1,10 @@
+/** What every entry of the package exports. */
+
+export type * from './contract.js';
+export type { ErrorDetails, ErrorKind } from './errors.js';
+export { StorageError } from './errors.js';
+export { TieredStorage } from './storage.js';
+export { MemoryStorageTier } from './memory.js';
+export { IndexedDBStorageTier } from './indexed-db.js';
+export { S3StorageTier, corsRules } from './s3.js';
+export { CacheApiStorageTier } from './cache-api.js';

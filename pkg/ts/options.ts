@@ -1,0 +1,147 @@
+/** Checks of what callers give. Wrong options are told by name, before anything is touched. */
+
+import type { SetOptions, StorageTier, TierName } from './contract.js';
+import { StorageError, invalid } from './errors.js';
+
+type Check = (value: unknown) => boolean;
+
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isPositive: Check = (value) => isCount(value) && value !== 0;
+const isFunction: Check = (value) => typeof value === 'function';
+const isText: Check = (value) => typeof value === 'string';
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isOneOf =
+  (...names: string[]): Check =>
+  (value) =>
+    names.includes(value as string);
+const isListOf =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+
+const TIERS = ['hot', 'warm', 'cold'] as const;
+const isTierName = isOneOf(...TIERS);
+const METHODS = ['get', 'set', 'delete', 'exists', 'listKeys', 'deleteMany', 'getMetadata', 'setMetadata', 'getStats', 'clear'];
+
+/** What an option must be: a check, and what it lets through in words. */
+type Rule = readonly [check: Check, words: string];
+type Rules = Readonly<Record<string, Rule>>;
+
+const MS: Rule = [isCount, 'a whole number of milliseconds'];
+const MS_POSITIVE: Rule = [isPositive, 'a whole number of milliseconds, 1 or more'];
+
+const CONFIG: Rules = {
+  tiers: [isObject, 'an object with `cold`, and `hot` and `warm` where there are such tiers'],
+  compression: [(value) => typeof value === 'boolean', 'true or false'],
+  defaultTTL: MS,
+  promotionStrategy: [isOneOf('lazy', 'eager', 'onSecondHit'), "'lazy', 'eager' or 'onSecondHit'"],
+  serialization: [
+    (value) => isObject(value) && isFunction(value['serialize']) && isFunction(value['deserialize']),
+    'an object with the functions `serialize` and `deserialize`',
+  ],
+  placementRules: [
+    isListOf((rule) => isObject(rule) && isText(rule['pattern']) && isListOf(isTierName)(rule['tiers'])),
+    'a list of rules such as { pattern: "img/**", tiers: ["warm", "cold"] }',
+  ],
+  hotPromotionMaxBytes: [isCount, 'a whole number of bytes'],
+  verify: [isOneOf('always', 'never'), "'always' or 'never'"],
+  expiredCold: [isOneOf('remove', 'keep'), "'remove' or 'keep'"],
+  revalidateAfter: MS,
+  staleIfUnavailable: MS,
+  statistics: [isObject, 'an object with `flushInterval`'],
+  tierTimeout: MS_POSITIVE,
+  clock: [
+    (value) => isObject(value) && isFunction(value['now']) && isFunction(value['sleep']),
+    'an object with the functions `now` and `sleep`',
+  ],
+  onEvent: [isFunction, 'a function'],
+};
+
+const STATISTICS: Rules = { flushInterval: MS_POSITIVE };
+
+const SIGNAL: Rule = [
+  (value) => isObject(value) && isFunction(value['addEventListener']) && 'aborted' in value,
+  'an AbortSignal',
+];
+
+const SET: Rules = {
+  ttl: MS,
+  metadata: [(value) => isObject(value) && Object.values(value).every(isText), 'an object whose values are strings'],
+  skipTiers: [isListOf(isOneOf('hot', 'warm')), "a list of 'hot' and 'warm'; cold cannot be skipped"],
+  onlyTiers: [isListOf(isTierName), "a list of 'hot', 'warm' and 'cold'"],
+  mimeType: [isText, 'a string'],
+  signal: SIGNAL,
+};
+
+const READ: Rules = { signal: SIGNAL, borrow: [(value) => typeof value === 'boolean', 'true or false'] };
+const CALL: Rules = { signal: SIGNAL };
+const BOOTSTRAP: Rules = {
+  limit: [isCount, 'a whole number'],
+  sinceDate: [(value) => value instanceof Date && !Number.isNaN(value.getTime()), 'a Date'],
+  signal: SIGNAL,
+};
+
+/** The configuration, with only what there is in it. */
+export function checkConfig(config: unknown): Record<string, unknown> {
+  const checked = check(config, CONFIG, 'the config', 'a config with `tiers` is needed');
+  const tiers = check(checked['tiers'] ?? {}, TIER_RULES, '`tiers`');
+  if (!tiers['cold']) throw invalid('there is no cold tier; give `tiers.cold`, the source of truth');
+  const statistics = check(checked['statistics'] ?? {}, STATISTICS, '`statistics`');
+  return { ...checked, ...statistics, tiers };
+}
+
+const isTier: Check = (value) =>
+  typeof value === 'object' && value !== null && METHODS.every((name) => isFunction((value as Record<string, unknown>)[name]));
+const TIER: Rule = [isTier, `a tier: an object with the methods ${METHODS.join(', ')}`];
+const TIER_RULES: Rules = { hot: TIER, warm: TIER, cold: TIER };
+
+export const checkSetOptions = (options: unknown): SetOptions => check(options, SET, 'the options of `set`');
+export const checkReadOptions = (options: unknown): { signal?: AbortSignal; borrow?: boolean } =>
+  check(options, READ, 'the options');
+export const checkCallOptions = (options: unknown): { signal?: AbortSignal } => check(options, CALL, 'the options');
+export const checkBootstrap = (options: unknown): { limit?: number; sinceDate?: Date; signal?: AbortSignal } =>
+  check(options, BOOTSTRAP, 'the options of `bootstrapWarm`');
+
+/** A value that must be given, or may be left out, as `rule` says. */
+export function checkNumber(value: unknown, name: string): number | undefined {
+  if (value === undefined || isCount(value)) return value as number | undefined;
+  throw invalid(`\`${name}\` must be a whole number, and 0 or more`);
+}
+
+/** The place of a tier. */
+export function checkTierName(value: unknown): 0 | 1 | 2 {
+  const at = TIERS.indexOf(value as TierName);
+  if (at < 0) throw invalid("a tier is 'hot', 'warm' or 'cold'");
+  return at as 0 | 1 | 2;
+}
+
+/** Tiers as bits. */
+export function bitsOf(tiers: readonly TierName[]): number {
+  return tiers.reduce((bits, tier) => bits | (1 << TIERS.indexOf(tier)), 0);
+}
+
+/** Copies the options that there are, each read once, and refuses the rest. */
+function check<T extends object>(given: unknown, rules: Rules, what: string, missing?: string): T {
+  if (given === undefined && !missing) return {} as T;
+  if (typeof given !== 'object' || given === null) throw invalid(missing ?? `${what} must be an object`);
+  const checked: Record<string, unknown> = {};
+  try {
+    for (const name of Object.keys(given)) {
+      const value = (given as Record<string, unknown>)[name];
+      const rule = rules[name];
+      if (!rule || !Object.hasOwn(rules, name)) {
+        throw invalid(`${what} has no option \`${name}\`; there are ${Object.keys(rules).join(', ')}`);
+      }
+      if (value === undefined) continue;
+      if (!rule[0](value)) throw invalid(`\`${name}\` must be ${rule[1]}`);
+      checked[name] = value;
+    }
+  } catch (error) {
+    throw StorageError.from(error, `${what} cannot be read`, undefined, 'invalid');
+  }
+  return checked as T;
+}
+
+/** Tiers by place, after `checkConfig`. */
+export type Tiers = { hot?: StorageTier; warm?: StorageTier; cold: StorageTier };

@@ -1,0 +1,378 @@
+/** Three tiers as one. */
+
+import { Bridge } from './bridge.js';
+import type {
+  AllTierStats,
+  PromotionStrategy,
+  SetOptions,
+  SetResult,
+  StorageEvent,
+  StorageMetadata,
+  StorageResult,
+  StorageSnapshot,
+  StorageTier,
+  TieredStorageConfig,
+  TierName,
+} from './contract.js';
+import { StorageError, invalid } from './errors.js';
+import { toEvent, type RawEvent } from './events.js';
+import { foreignPort } from './foreign.js';
+import { MemoryStorageTier, type MemoryRecord } from './memory.js';
+import {
+  bitsOf,
+  checkBootstrap,
+  checkCallOptions,
+  checkConfig,
+  checkNumber,
+  checkReadOptions,
+  checkSetOptions,
+  checkTierName,
+} from './options.js';
+import { PORT, type Port, type Ported } from './port.js';
+import { fromCustom, fromJson, toBytes, type Content } from './serialize.js';
+import { reviveSnapshot, toSnapshotJson } from './snapshot.js';
+import { checkKey, checkPrefix, toMetadata } from './tier.js';
+import { wasm, type RawStorage, type Wasm } from './wasm.js';
+
+/** Options of a call. */
+export interface CallOptions {
+  /** Gives the call up, and rejects it with the signal's reason. A change that was begun goes on in the background. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of a read. */
+export interface ReadOptions extends CallOptions {
+  /**
+   * Gives bytes without copying them: quicker, but they are the stored ones, and must not be changed. Default `false`.
+   * Values that are not bytes are made anew each time in any case.
+   */
+  borrow?: boolean | undefined;
+}
+
+type Config = TieredStorageConfig<PromotionStrategy>;
+
+/**
+ * Three tiers as one: writes go down to cold before they are acknowledged, reads come from the highest tier that has a
+ * live, sound copy. When a write, removal or invalidation returns, no older value can appear any more.
+ *
+ * `T` is the type of the values. Bytes (`Uint8Array` and other views, `ArrayBuffer`, `Blob`, streams of bytes) are stored
+ * as they are and come back as `Uint8Array`; everything else is JSON, unless the config has a serializer.
+ *
+ * ```ts
+ * const storage = await TieredStorage.open<string>({
+ *   tiers: { hot: new MemoryStorageTier(), warm: new IndexedDBStorageTier(), cold: new S3StorageTier({ bucket: 'assets' }) },
+ * });
+ * await storage.set('greeting', 'hello');
+ * await storage.get('greeting'); // 'hello'
+ * ```
+ */
+export class TieredStorage<T = unknown> {
+  readonly #wasm: Wasm;
+  readonly #core: RawStorage;
+  readonly #config: Config;
+  readonly #listeners: Set<(event: StorageEvent) => void>;
+  /** The hot tier, where it is one that can be looked into without the core. */
+  readonly #hot: MemoryStorageTier | undefined;
+  /** One byte: 1 while hot hits may be served without asking the core. */
+  readonly #gate: Uint8Array;
+  readonly #now: () => number;
+  readonly #revalidateAfter: number;
+  /** Hits that the core was not told of yet. */
+  #hits = 0;
+
+  private constructor(wasm: Wasm, core: RawStorage, config: Config, listeners: Set<(event: StorageEvent) => void>) {
+    const { tiers, clock, revalidateAfter } = config;
+    this.#wasm = wasm;
+    this.#core = core;
+    this.#config = config;
+    this.#listeners = listeners;
+    this.#hot = tiers.hot instanceof MemoryStorageTier ? tiers.hot : undefined;
+    this.#gate = core.gate;
+    this.#now = clock ? () => clock.now() : Date.now;
+    this.#revalidateAfter = revalidateAfter ?? Infinity;
+  }
+
+  /**
+   * Opens a storage. The first one of a realm loads the WebAssembly module.
+   *
+   * Fails as `invalid` if the config is not possible.
+   */
+  static async open<T = unknown>(config: Config): Promise<TieredStorage<T>> {
+    const checked = checkConfig(config) as unknown as Config & { flushInterval?: number };
+    const loaded = await wasm();
+    const listeners = new Set<(event: StorageEvent) => void>();
+    if (checked.onEvent) listeners.add(checked.onEvent);
+    const tell = (event: StorageEvent): void => listeners.forEach((listener) => report(listener, event));
+    const { hot, warm, cold } = checked.tiers;
+    const ports = await Promise.all(
+      ([['hot', hot], ['warm', warm], ['cold', cold]] as const).map(([name, tier]) =>
+        tier && portOf(tier, name, checked.tierTimeout ?? 30_000, tell),
+      ),
+    );
+    const bridges = ports.map((port) => port && new Bridge(port));
+    const { tiers, clock, serialization, onEvent, statistics, ...settings } = checked;
+    const onRaw = (raw: RawEvent): void => tell(toEvent(raw));
+    const core = await guarded(() => loaded.Storage.open(settings, bridges, clock, onRaw));
+    return new TieredStorage<T>(loaded, core, checked, listeners);
+  }
+
+  /** The value, or `null` if there is none. Bytes are a copy of the caller's own unless it borrows. */
+  get(key: string, options?: ReadOptions): Promise<T | null> {
+    try {
+      const record = this.#hit(key);
+      if (record && (options === undefined || isPlain(options))) {
+        const value = this.#value(key, record.body, record.content, options?.borrow === true);
+        return value instanceof Promise ? (value as Promise<T>) : Promise.resolve(value as T);
+      }
+    } catch (error) {
+      return Promise.reject(StorageError.from(error, 'the read failed', undefined, 'internal'));
+    }
+    return this.#read(key, options).then((result) => result && result.data);
+  }
+
+  /** The value with its metadata and the tier that it came from, or `null`. A stored `null` is told apart by this. */
+  async getWithMetadata(key: string, options?: ReadOptions): Promise<StorageResult<T> | null> {
+    const record = this.#hit(key);
+    if (!record || (options && !isPlain(options))) return this.#read(key, options);
+    const data = (await this.#value(key, record.body, record.content, options?.borrow === true)) as T;
+    const metadata = this.#metadata(key, record.line);
+    metadata.accessCount += record.count;
+    if (record.last > metadata.lastAccessed.getTime()) metadata.lastAccessed = new Date(record.last);
+    return { data, metadata, source: 'hot' };
+  }
+
+  /**
+   * The value, if the hot tier has it and it can be given at once; else `undefined`, which says nothing of other tiers.
+   * For code that cannot wait. Values of a serializer of yours are never given at once.
+   */
+  peek(key: string, options?: { borrow?: boolean | undefined }): T | undefined {
+    const record = this.#hit(key);
+    if (!record || record.content === 2) return undefined;
+    return this.#value(key, record.body, record.content, options?.borrow === true) as T;
+  }
+
+  /**
+   * Stores a value in every tier that placement allows, cold first. Once it resolves, no read gives an older value.
+   *
+   * Fails as `invalid` for bad arguments and metadata of more than 1.9 KiB, and with what cold said if it failed. That hot
+   * or warm failed is no error: `tiersWritten` leaves the tier out, and it is an event.
+   */
+  async set(key: string, value: T, options?: SetOptions): Promise<SetResult> {
+    checkKey(key);
+    const { ttl, metadata, skipTiers, onlyTiers, mimeType, signal } = checkSetOptions(options);
+    const [body, content] = await toBytes(value, this.#config.serialization);
+    const custom = metadata && Object.entries(metadata).flat();
+    const skip = bitsOf(skipTiers ?? []);
+    const only = onlyTiers && bitsOf(onlyTiers);
+    const [line, tiersWritten] = await this.#call(signal, (abort) =>
+      this.#core.set(key, body, content, ttl, mimeType, custom, skip, only, abort),
+    );
+    return { key, metadata: this.#metadata(key, line), tiersWritten };
+  }
+
+  /** Removes an entry from every tier. That it is not there is no error. */
+  async delete(key: string, options?: CallOptions): Promise<void> {
+    checkKey(key);
+    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.delete(key, abort));
+  }
+
+  /** Whether there is a live entry. Moves no body and deletes nothing. */
+  async exists(key: string, options?: CallOptions): Promise<boolean> {
+    return (await this.getMetadata(key, options)) !== null;
+  }
+
+  /** The metadata of the first live entry, or `null`. Moves no body and deletes nothing. */
+  async getMetadata(key: string, options?: CallOptions): Promise<StorageMetadata | null> {
+    checkKey(key);
+    const line = await this.#call(checkCallOptions(options).signal, (abort) => this.#core.head(key, abort));
+    return line === null ? null : this.#metadata(key, line);
+  }
+
+  /** Moves the expiry of a live entry to `ttl` ms (or the default) from now. Without either it does nothing. */
+  async touch(key: string, ttl?: number, options?: CallOptions): Promise<void> {
+    checkKey(key);
+    const ms = checkNumber(ttl, 'ttl');
+    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.touch(key, ms, abort));
+  }
+
+  /** Removes every entry whose key starts with `prefix` from every tier, and says how many keys went. `''` is all. */
+  async invalidate(prefix: string, options?: CallOptions): Promise<number> {
+    checkPrefix(prefix);
+    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.invalidate(prefix, abort));
+  }
+
+  /** Removes every copy whose key starts with `prefix` from hot and warm, and says how many keys went. */
+  async invalidateUpperCaches(prefix: string, options?: CallOptions): Promise<number> {
+    checkPrefix(prefix);
+    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.invalidateUpperCaches(prefix, abort));
+  }
+
+  /** The keys of cold that start with `prefix`, in its order, page after page. It may name entries that have expired. */
+  async *listKeys(prefix = '', options?: CallOptions): AsyncIterableIterator<string> {
+    checkPrefix(prefix);
+    const { signal } = checkCallOptions(options);
+    const keys = this.#core.keys(prefix);
+    for (;;) {
+      const page = await this.#call(signal, (abort) => keys.next(abort));
+      if (!page) return;
+      yield* page;
+    }
+  }
+
+  /** How full the tiers are, and how reads were answered. For S3 this lists the whole prefix. */
+  async getStats(options?: CallOptions): Promise<AllTierStats> {
+    this.#tellHits();
+    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.stats(abort));
+  }
+
+  /** Removes everything from every tier. */
+  async clear(options?: CallOptions): Promise<void> {
+    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.clear(undefined, abort));
+  }
+
+  /** Removes everything from one tier. Nothing happens if there is no such tier. */
+  async clearTier(tier: TierName, options?: CallOptions): Promise<void> {
+    const place = checkTierName(tier);
+    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.clear(place, abort));
+  }
+
+  /** The metadata of every live entry of cold, without bodies. */
+  async export(options?: CallOptions): Promise<StorageSnapshot> {
+    this.#tellHits();
+    return reviveSnapshot(await this.#call(checkCallOptions(options).signal, (abort) => this.#core.export(abort)));
+  }
+
+  /** Takes over what a snapshot says of entries whose bytes are still the same. Dates may be text, as in JSON. */
+  async import(snapshot: StorageSnapshot, options?: CallOptions): Promise<void> {
+    const { signal } = checkCallOptions(options);
+    const json = toSnapshotJson(snapshot);
+    await this.#call(signal, (abort) => this.#core.import(json, abort));
+  }
+
+  /** Copies the most valuable warm entries into hot, at most `limit` and no more than it can hold; says how many. */
+  async bootstrapHot(limit?: number, options?: CallOptions): Promise<number> {
+    const count = checkNumber(limit, 'limit');
+    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.bootstrapHot(count, abort));
+  }
+
+  /** Copies entries of cold into warm, at most `limit`, those last accessed since `sinceDate`; says how many. */
+  async bootstrapWarm(options?: CallOptions & { limit?: number; sinceDate?: Date }): Promise<number> {
+    const { limit, sinceDate, signal } = checkBootstrap(options);
+    return this.#call(signal, (abort) => this.#core.bootstrapWarm(limit, sinceDate?.getTime(), abort));
+  }
+
+  /** Resolves when the background work that has begun is done: promotions, repairs, and the writing of statistics. */
+  async settled(options?: CallOptions): Promise<void> {
+    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.settled(abort));
+  }
+
+  /** Settles, writes out what is pending and releases the tiers. Every later call fails as `closed`. */
+  async close(): Promise<void> {
+    await this.#call(undefined, () => this.#core.close());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Has `listener` told of every event of one type, until the function that this returns is called. */
+  on<K extends StorageEvent['type']>(type: K, listener: (event: Extract<StorageEvent, { type: K }>) => void): () => void {
+    if (typeof type !== 'string' || typeof listener !== 'function') throw invalid('`on` takes a type of event and a function');
+    const one = (event: StorageEvent): void => {
+      if (event.type === type) listener(event as Extract<StorageEvent, { type: K }>);
+    };
+    this.#listeners.add(one);
+    return () => this.#listeners.delete(one);
+  }
+
+  /** A live hot entry, counted, where it may be served without asking the core. */
+  #hit(key: string): MemoryRecord | undefined {
+    if (this.#gate[0] !== 1) return undefined;
+    const record = this.#hot?.lookup(key);
+    if (!record) return undefined;
+    const now = this.#now();
+    if (now > record.expiresAt || now - record.freshAt > this.#revalidateAfter) return undefined;
+    this.#hot?.count(record, now);
+    this.#hits += 1;
+    return record;
+  }
+
+  async #read(key: string, options: ReadOptions | undefined): Promise<StorageResult<T> | null> {
+    checkKey(key);
+    const { signal, borrow } = checkReadOptions(options);
+    const found = await this.#call(signal, (abort) => this.#core.get(key, abort));
+    if (!found) return null;
+    const [body, line, source, content] = found;
+    const data = (await this.#value(key, body, content, borrow === true)) as T;
+    return { data, metadata: this.#metadata(key, line), source };
+  }
+
+  #value(key: string, body: Uint8Array, content: Content, borrow: boolean): unknown {
+    if (content === 0) return borrow ? body : body.slice();
+    return content === 1 ? fromJson(body, key) : fromCustom(body.slice(), key, this.#config.serialization);
+  }
+
+  #metadata(key: string, line: string): StorageMetadata {
+    return toMetadata(this.#wasm, key, line);
+  }
+
+  #tellHits(): void {
+    this.#core.countHotHits(this.#hits);
+    this.#hits = 0;
+  }
+
+  /** Calls the core; `signal` rejects the call with its reason. */
+  async #call<R>(signal: AbortSignal | undefined, work: (abort?: Promise<never>) => Promise<R>): Promise<R> {
+    if (!signal) return guarded(work);
+    signal.throwIfAborted();
+    let onAbort = (): void => undefined;
+    const abort = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', onAbort);
+    });
+    abort.catch(() => undefined);
+    try {
+      return await work(abort);
+    } catch (error) {
+      throw signal.aborted && error === signal.reason ? error : StorageError.from(error, 'the call failed', undefined, 'internal');
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+}
+
+async function guarded<R>(work: () => Promise<R>): Promise<R> {
+  try {
+    return await work();
+  } catch (error) {
+    throw StorageError.from(error, 'the core failed', undefined, 'internal');
+  }
+}
+
+/** Whether options have nothing that a hot hit would have to look at beside `borrow`. */
+function isPlain(options: ReadOptions): boolean {
+  for (const name in options) if (name !== 'borrow') return false;
+  return options.borrow === undefined || typeof options.borrow === 'boolean';
+}
+
+async function portOf(
+  tier: StorageTier,
+  name: TierName,
+  timeoutMs: number,
+  tell: (event: StorageEvent) => void,
+): Promise<Port> {
+  const ported = tier as Partial<Ported>;
+  if (typeof ported[PORT] !== 'function') return foreignPort(tier, { name, timeoutMs });
+  return ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
+}
+
+/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
+function report(listener: (event: StorageEvent) => void, event: StorageEvent): void {
+  try {
+    listener(event);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

@@ -1,0 +1,102 @@
+//! A compiler for a target that may not be installed.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Outcome, host::Host};
+
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "rust-web-llvm", "lld-19"];
+const DEBIAN_WASM_LINKER: &str = "wasm-ld-19";
+
+/// A way to compile for a target.
+#[derive(Debug)]
+pub struct Toolchain {
+    target: &'static str,
+    way: Way,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Installed,
+    AddedByRustup,
+    /// Debian's rustc compiles the standard library from its sources.
+    DebianSources,
+}
+
+impl Toolchain {
+    /// The first of three ways that this machine allows: the installed target, Debian's rustc and the sources of its
+    /// standard library (which root installs where they are missing), or the target from rustup.
+    pub fn find(host: &Host, target: &'static str) -> Result<Self, String> {
+        if has_target(host, target) {
+            return Ok(Self { target, way: Way::Installed });
+        }
+        if has_debian_sources(host) || install_debian_sources(host, target) {
+            return Ok(Self { target, way: Way::DebianSources });
+        }
+        println!("the target {target} is missing: installing it with rustup");
+        match host.run(host.command("rustup").args(["target", "add", target])) {
+            Outcome::Failed(why) => Err(format!(
+                "there is no way to compile for {target}: {why}; install it with `rustup target add {target}`, or on \
+                 a Debian as root with `apt-get install {}`",
+                DEBIAN_PACKAGES.join(" "),
+            )),
+            _ => Ok(Self { target, way: Way::AddedByRustup }),
+        }
+    }
+
+    /// Which way it is, to be shown.
+    pub fn name(&self) -> &'static str {
+        match self.way {
+            Way::Installed => "with the installed target",
+            Way::AddedByRustup => "with the target that rustup installed",
+            Way::DebianSources => "with Debian's rustc and the sources of its standard library",
+        }
+    }
+
+    /// Where the sources of the standard library are, if it is compiled along.
+    pub fn sources(&self, host: &Host) -> Option<PathBuf> {
+        (self.way == Way::DebianSources).then(|| debian_sources(host)).flatten()
+    }
+
+    /// A command that runs cargo with these words for the target, with its own target directory. `libraries` are those
+    /// of the standard ones that are needed, as in `core,alloc`.
+    pub fn cargo(&self, host: &Host, words: &str, libraries: &str, target_dir: &str) -> Command {
+        let mut cargo = host.cargo(words);
+        cargo.args(["--target", self.target, "--target-dir", target_dir]);
+        if self.way == Way::DebianSources {
+            // Another compiler's results must not mix with those of others; nor is its age of interest here.
+            cargo.arg(format!("-Zbuild-std={libraries}")).arg("--ignore-rust-version");
+            cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1");
+            cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_WASM_LINKER);
+        }
+        cargo
+    }
+}
+
+fn has_target(host: &Host, target: &str) -> bool {
+    let mut rustc = host.command("rustc");
+    let Some(folder) = host.output(rustc.args(["--print", "target-libdir", "--target", target]))
+    else {
+        return false;
+    };
+    let files = std::fs::read_dir(folder.trim()).into_iter().flatten().flatten();
+    files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
+}
+
+fn has_debian_sources(host: &Host) -> bool {
+    let has_linker = host.succeeds(host.command(DEBIAN_WASM_LINKER).arg("--version"));
+    has_linker && debian_sources(host).is_some_and(|path| path.join("library/core").is_dir())
+}
+
+fn debian_sources(host: &Host) -> Option<PathBuf> {
+    let root = host.output(host.command(DEBIAN_RUSTC).args(["--print", "sysroot"]))?;
+    Some(Path::new(root.trim()).join("lib/rustlib/src/rust"))
+}
+
+fn install_debian_sources(host: &Host, target: &str) -> bool {
+    println!("the target {target} is missing");
+    host.install(&DEBIAN_PACKAGES) && has_debian_sources(host)
+}
