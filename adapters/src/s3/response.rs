@@ -189,12 +189,12 @@ fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
     if let Some(checksum) = response.header("x-amz-checksum-sha256").and_then(checksum) {
         metadata = metadata.with_checksum(checksum);
     }
-    let custom: BTreeMap<String, String> = response
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix(USER_METADATA)?, value)))
-        .map(|(name, value)| (name.to_owned(), value.clone()))
-        .collect();
+    let mut custom = BTreeMap::new();
+    for (name, value) in &response.headers {
+        if let Some(name) = name.strip_prefix(USER_METADATA) {
+            custom.insert(name.to_owned(), value.clone());
+        }
+    }
     if custom.is_empty() { metadata } else { metadata.with_custom(custom) }
 }
 
