@@ -1,6 +1,9 @@
 /** The host `chromium`, seen from Node: a page that plays, and the S3 server that it plays against. */
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
+import { DIST } from '../lib/bundle.mjs';
 import { launchChromium, type Opened, openModule } from '../lib/browser.js';
 import type { Ending } from './play.js';
 import type { Player } from './run.js';
@@ -13,7 +16,9 @@ const LONGEST_MS = 300_000;
 export async function chromiumPlayer(scenarios: number): Promise<Player> {
   const browser = await launchChromium();
   try {
-    const opened = await openModule(await browser.newContext(), 'scenarios/page.ts');
+    const core = readFileSync(join(DIST, 'tiers.wasm'));
+    const files = (path: string): Buffer | undefined => (path === '/tiers.wasm' ? core : undefined);
+    const opened = await openModule(await browser.newContext(), 'scenarios/page.ts', files);
     const buckets = Array.from({ length: scenarios }, (_, at) => `scenario-${at}`);
     const server = await startServer(buckets, opened.site.origin);
     await opened.page.exposeFunction('damageObject', server.damage);

@@ -5,7 +5,6 @@ import {
   StorageError,
   type StorageMetadata,
   type StorageSnapshot,
-  type StorageTier,
   TieredStorage,
 } from 'tiered-storage';
 import type { ApiCall } from './calls.js';
@@ -29,11 +28,9 @@ export class Instance {
 
   /** Opens a storage over `seats`. */
   static async open(config: Config, seats: Seats, clock: Clock): Promise<Instance> {
-    const tier = (seat: Seat | undefined): StorageTier | undefined => seat as unknown as StorageTier | undefined;
-    const tiers = given({ hot: tier(seats.hot), warm: tier(seats.warm), cold: tier(seats.cold) });
     const storage = await TieredStorage.open<unknown>({
       ...config.options,
-      tiers: tiers as { cold: StorageTier },
+      tiers: { ...given({ hot: seats.hot?.guest(), warm: seats.warm?.guest() }), cold: seats.cold.guest() },
       clock: { now: () => clock.now(), sleep: (ms) => clock.sleep(ms) },
     });
     return new Instance(storage, seats);

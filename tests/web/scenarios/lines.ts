@@ -1,15 +1,15 @@
 /** Lines of metadata: what a tier stores beside a body, written and read by the core itself. */
 
-import { wasm } from '../../../pkg/ts/wasm.js';
-import type { Facts } from '../../../pkg/ts/port.js';
-import type { RawMetadata, Wasm } from '../../../pkg/ts/wasm.js';
 import { StorageError } from 'tiered-storage';
+import start, * as glue from '#glue';
+import type { Facts } from '../../../pkg/ts/port.js';
+import type { RawError, RawMetadata, Wasm } from '../../../pkg/ts/wasm.js';
 
-let core: Wasm;
+const core = glue as unknown as Wasm;
 
-/** Loads the core, once. */
-export async function loadLines(): Promise<void> {
-  core = await wasm();
+/** Loads a core beside the one of the package. These three functions keep nothing. */
+export async function loadLines(module: BufferSource | string): Promise<void> {
+  await start({ module_or_path: module });
 }
 
 /** What a line says; times in ms since 1970. */
@@ -41,6 +41,8 @@ function raised<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    throw Array.isArray(error) ? new StorageError(error[0], error[1], { key: error[3] }) : error;
+    if (!Array.isArray(error)) throw error;
+    const [kind, message, , key] = error as RawError;
+    throw new StorageError(kind as StorageError['kind'], message, { key });
   }
 }

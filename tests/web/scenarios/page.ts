@@ -1,11 +1,12 @@
 /** The host `chromium`, seen from the page: memory, IndexedDB, and S3 over `fetch`. */
 
-import { IndexedDBStorageTier, MemoryStorageTier, S3StorageTier } from 'tiered-storage';
+import { IndexedDBStorageTier, S3StorageTier } from 'tiered-storage';
 import type { Limits, Tier } from './config.js';
 import { type How, parseScenario } from './form.js';
+import { loadLines } from './lines.js';
 import { PatientMachine } from './machine.js';
 import { type Ending, play } from './play.js';
-import type { PortedTier } from './seat.js';
+import { type PortedTier, SeatedMemory } from './seat.js';
 import type { Place } from './server.js';
 import type { World } from './stage.js';
 
@@ -19,14 +20,15 @@ addEventListener('unhandledrejection', (event) => strays.push(event.reason));
 addEventListener('error', (event) => strays.push(event.error ?? event.message));
 
 /** Plays the scenario that `text` says, in a bucket and databases of its own. */
-export function playText(stem: string, text: string, place: Place & { bucket: string }): Promise<Ending> {
+export async function playText(stem: string, text: string, place: Place & { bucket: string }): Promise<Ending> {
+  await loadLines('/tiers.wasm');
   return play(parseScenario(stem, text), world(place), () => strays.splice(0)[0]);
 }
 
 function world({ bucket, endpoint, region, accessKeyId, secretAccessKey }: Place & { bucket: string }): World {
   const databases = new Set<string>();
-  const makers: Record<Tier, (instance: string, limits: Limits) => unknown> = {
-    hot: (_, limits) => new MemoryStorageTier(limits),
+  const makers: Record<Tier, (instance: string, limits: Limits) => PortedTier> = {
+    hot: (_, limits) => new SeatedMemory(limits),
     warm(instance, { maxSizeBytes, maxItems }) {
       const name = `${bucket} ${instance}`;
       databases.add(name);
@@ -36,7 +38,7 @@ function world({ bucket, endpoint, region, accessKeyId, secretAccessKey }: Place
   };
   return {
     machine: (clock, activity) => new PatientMachine(clock, activity),
-    tier: (place, instance, limits) => makers[place](instance, limits) as PortedTier,
+    tier: (place, instance, limits) => makers[place](instance, limits),
     damageCold: (key, how) => damageObject(bucket, key, how),
     async end() {
       // Not waited for: connections that are still open close when they are told of it.

@@ -1,16 +1,11 @@
 /** The place of a tier: what counts, stops and fails the calls around it stays when a restart brings another tier. */
 
-import { StorageError } from 'tiered-storage';
-import type { Facts, MaybePromise, Port, PortListing, PortUsage, StoredEntry } from '../../../pkg/ts/port.js';
+import { MemoryStorageTier, StorageError, type StorageTier } from 'tiered-storage';
+import { type MaybePromise, PORT, type Port, type Ported } from '../../../pkg/ts/port.js';
 import { type Call, CALLS, type FaultKind, type When } from './form.js';
 
-/** By this, a storage finds the port of a tier. */
-export const PORT = Symbol.for('tiered-storage.port');
-
-/** A tier of the package, as the runner uses it. */
-export interface PortedTier {
-  [PORT](): MaybePromise<Port>;
-}
+/** A tier of the package. */
+export type PortedTier = StorageTier & Ported;
 
 /** What goes on in all seats of a scenario: something moves when `moves` does. */
 export class Activity {
@@ -40,9 +35,9 @@ interface Plan {
 }
 
 /**
- * A tier that passes every call on, and that can be told to fail, to stop and to count. A call is counted when it
- * begins; then it waits, if it was to be held; then it fails, if it was to fail. `usage`, `announce`, `accesses` and
- * `close` are passed on and never counted.
+ * What passes every call on to a tier, and can be told to fail, to stop and to count. A call is counted when it begins;
+ * then it waits, if it was to be held; then it fails, if it was to fail. `usage`, `announce`, `accesses` and `close` are
+ * passed on and never counted.
  */
 export class Seat {
   readonly #plans: Record<Call, Plan>;
@@ -64,14 +59,38 @@ export class Seat {
     this.#tier = tier;
   }
 
-  get tier(): PortedTier {
-    return this.#tier;
+  /** The tier as a storage is to see it, all of whose calls come through here. */
+  guest(): StorageTier {
+    const tier = this.#tier;
+    if (tier instanceof SeatedMemory) {
+      tier.seat = this;
+      return tier;
+    }
+    const open = (...words: Parameters<Ported[typeof PORT]>): Promise<Port> => this.open(() => tier[PORT](...words));
+    return new Proxy(tier, { get: (inner, name) => (name === PORT ? open : (Reflect.get(inner, name) as unknown)) });
+  }
+
+  /** The port as a storage is to see it. */
+  async open(inside: () => MaybePromise<Port>): Promise<Port> {
+    this.#port = await inside();
+    return this.#wrapped(this.#port);
   }
 
   /** The port inside, as the storage that was opened last has it: a way in that is neither counted nor made to fail. */
   get port(): Port {
     if (!this.#port) throw new Error('a seat is used before a storage was opened over it');
     return this.#port;
+  }
+
+  /** Whether the next such call is to fail or to stop. */
+  isArmed(call: Call): boolean {
+    const { holds, faults } = this.#plans[call];
+    return holds > 0 || faults.length > 0;
+  }
+
+  /** Counts a call that did not come through the port. */
+  note(call: Call): void {
+    this.#plans[call].calls += 1;
   }
 
   fail(call: Call, times: number, when: When, kind: FaultKind): void {
@@ -107,25 +126,21 @@ export class Seat {
     return calls;
   }
 
-  async [PORT](): Promise<Port> {
-    const port = await this.#tier[PORT]();
-    this.#port = port;
+  #wrapped(port: Port): Port {
     const run = <T>(call: Call, effect: () => MaybePromise<T>): MaybePromise<T> => this.#run(call, effect);
     return {
       traits: port.traits,
-      read: (key: string, unless: string | undefined) => run('read', () => port.read(key, unless)),
-      head: (key: string) => run('head', () => port.head(key)),
-      write: (key: string, entry: StoredEntry, facts: Facts) => run('write', () => port.write(key, entry, facts)),
-      patch: (key: string, line: string, facts: Facts) => run('patch', () => port.patch(key, line, facts)),
-      remove: (keys: readonly string[]) => run('remove', () => port.remove(keys)),
-      removeVersion: (key: string, line: string, version: string) =>
-        run('remove', () => port.removeVersion(key, line, version)),
-      list: (prefix: string, after: string | undefined, limit: number): MaybePromise<PortListing> =>
-        run('list', () => port.list(prefix, after, limit)),
-      usage: (): MaybePromise<PortUsage> => port.usage(),
+      read: (key, unless) => run('read', () => port.read(key, unless)),
+      head: (key) => run('head', () => port.head(key)),
+      write: (key, entry, facts) => run('write', () => port.write(key, entry, facts)),
+      patch: (key, line, facts) => run('patch', () => port.patch(key, line, facts)),
+      remove: (keys) => run('remove', () => port.remove(keys)),
+      removeVersion: (key, line, version) => run('remove', () => port.removeVersion(key, line, version)),
+      list: (prefix, after, limit) => run('list', () => port.list(prefix, after, limit)),
+      usage: () => port.usage(),
       clear: () => run('remove', () => port.clear()),
-      announce: (key: string) => port.announce(key),
-      accesses: (limit: number) => port.accesses(limit),
+      announce: (key) => port.announce(key),
+      accesses: (limit) => port.accesses(limit),
       close: () => (this.#isShared ? undefined : port.close()),
     };
   }
@@ -169,4 +184,23 @@ export class Seat {
 
 function injected(call: Call, kind: FaultKind): StorageError {
   return new StorageError(kind, `the ${call} was told to fail`);
+}
+
+/** A tier in memory whose hits without the core are counted too, and stop where a read is to fail or to stop. */
+export class SeatedMemory extends MemoryStorageTier {
+  seat: Seat | undefined;
+
+  override lookup(...words: Parameters<MemoryStorageTier['lookup']>): ReturnType<MemoryStorageTier['lookup']> {
+    return this.seat?.isArmed('read') ? undefined : super.lookup(...words);
+  }
+
+  override count(...words: Parameters<MemoryStorageTier['count']>): void {
+    this.seat?.note('read');
+    super.count(...words);
+  }
+
+  override [PORT](...words: Parameters<MemoryStorageTier[typeof PORT]>): ReturnType<MemoryStorageTier[typeof PORT]> {
+    const open = (): ReturnType<MemoryStorageTier[typeof PORT]> => super[PORT](...words);
+    return this.seat ? (this.seat.open(open) as Promise<never>) : open();
+  }
 }
