@@ -29,9 +29,8 @@ use alloc::{
 };
 use core::fmt::Write;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use crate::{
+    base64,
     error::{Error, ErrorKind},
     key::Key,
     metadata::{Checksum, Content, ETag, Metadata, WriteId},
@@ -56,7 +55,7 @@ pub fn encode(metadata: &Metadata, audience: Audience) -> String {
     let mut line = format!("1;s={};c={}", metadata.size(), metadata.created_at().as_millis());
     if let Some(Checksum(bytes)) = metadata.checksum() {
         line.push_str(";h=");
-        URL_SAFE_NO_PAD.encode_string(bytes, &mut line);
+        base64::push_url(&mut line, &bytes);
     }
     if let Some(WriteId(id)) = metadata.write_id() {
         write!(line, ";w={id:016x}").expect("a String takes every write");
@@ -149,7 +148,7 @@ fn parse(key: &Key, fields: &str) -> Option<Metadata> {
         let (name, value) = field?;
         match name {
             "h" => {
-                let bytes = URL_SAFE_NO_PAD.decode(value).ok()?;
+                let bytes = base64::parse_url(value)?;
                 metadata = metadata.with_checksum(Checksum(bytes.try_into().ok()?));
             }
             "w" => {
@@ -205,13 +204,13 @@ fn push_text(line: &mut String, text: &str) {
     if packed_len < line.len() - start {
         line.truncate(start);
         line.push('~');
-        URL_SAFE_NO_PAD.encode_string(bytes, line);
+        base64::push_url(line, bytes);
     }
 }
 
 fn read_text(stored: &str) -> Option<String> {
     if let Some(packed) = stored.strip_prefix('~') {
-        return String::from_utf8(URL_SAFE_NO_PAD.decode(packed).ok()?).ok();
+        return String::from_utf8(base64::parse_url(packed)?).ok();
     }
     if !stored.contains('%') {
         return Some(stored.to_string());

@@ -81,7 +81,13 @@ function renames({ outputs }) {
   return new Map(found);
 }
 
-/** @param {string} contents */
+/**
+ * Puts in the names of shared files; and gives classes their own names, which errors and stack traces show.
+ *
+ * @param {string} contents
+ */
 function renamed(contents) {
-  return contents.replace(/\bchunk-[A-Z0-9]{8}\b/g, (name) => names.get(name) ?? name);
+  const classes = [...contents.matchAll(/^var (\w+) = class (_\1) /gm)];
+  const named = classes.reduce((text, [, name, other]) => text.replace(new RegExp(`\\b${other}\\b`, 'g'), `${name}`), contents);
+  return named.replace(/\bchunk-[A-Z0-9]{8}\b/g, (chunk) => names.get(chunk) ?? chunk);
 }

@@ -8,4 +8,5 @@
 mod config;
 pub mod lines;
 pub mod policy;
+pub mod s3;
 pub mod storage;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tiered_storage_core::{Error, ErrorKind};
 
 use super::{
-    CredentialsProvider, Environment, EnvironmentCredentials, Http, S3Tier, Sign,
+    CredentialsProvider, Environment, Http, S3Tier, Sign,
     client::{Client, Learnt},
     credentials::Cache,
     keys::{AREA, Names, has_dot_segment, is_xml_safe},
@@ -54,7 +54,7 @@ impl S3TierBuilder {
             region: "us-east-1".to_owned(),
             prefix: String::new(),
             addressing: None,
-            credentials: Arc::new(EnvironmentCredentials),
+            credentials: default_credentials(),
             http: None,
             environment: None,
             signer: None,
@@ -202,6 +202,14 @@ impl fmt::Debug for S3TierBuilder {
             .field("prefix", &self.prefix)
             .finish_non_exhaustive()
     }
+}
+
+/// JavaScript hosts have no environment that all of them would share.
+fn default_credentials() -> Arc<dyn CredentialsProvider> {
+    #[cfg(target_arch = "wasm32")]
+    return Arc::new(super::Anonymous);
+    #[cfg(not(target_arch = "wasm32"))]
+    Arc::new(super::EnvironmentCredentials)
 }
 
 /// What the host brings where the configuration does not.

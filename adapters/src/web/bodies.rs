@@ -1,13 +1,14 @@
-//! Hashing and packing of bodies: the runtime's way where it is quicker, this crate's for the rest.
+//! Hashing and packing of bodies.
+//!
+//! Only the runtime packs and unpacks: a codec of our own would be a fifth of the module.
 
 use tiered_storage_core::{
-    Checksum, Error, Metadata,
-    codec::{self, Compressor},
+    Checksum, Error, ErrorKind, Metadata,
     seal::{self, Draft, Verify},
 };
 
 use super::{
-    payload::{Payload, sha256, start},
+    payload::{Payload, sha256},
     streams,
 };
 use crate::driver::{Body, Inner};
@@ -20,7 +21,8 @@ impl Inner {
         plain: Payload,
     ) -> Result<(Metadata, Body), Error> {
         let plan = draft.plan(plain.len() as u64)?;
-        let packed = if plan.pays() { Some(gzip(&plain).await) } else { None };
+        // Where the runtime cannot pack, a body that is stored as it is harms nobody.
+        let packed = if plan.pays() { streams::gzip(&plain).await } else { None };
         let packed = packed.filter(|packed| packed.len() < plain.len());
         let metadata = plan.metadata(Checksum(sha256(&plain).await), packed.is_some());
         Ok((metadata, Body { plain, packed }))
@@ -38,7 +40,9 @@ impl Inner {
 
     /// The body as gzip.
     pub(crate) async fn pack(&self, plain: Payload) -> Result<Payload, Error> {
-        Ok(gzip(&plain).await)
+        streams::gzip(&plain).await.ok_or_else(|| {
+            Error::new(ErrorKind::Unavailable, "this runtime has no CompressionStream")
+        })
     }
 }
 
@@ -53,7 +57,7 @@ pub(super) async fn open(
     verify: Verify,
 ) -> Result<Body, Error> {
     let opened = if metadata.is_compressed() {
-        let plain = gunzip(&body, metadata.size()).await;
+        let plain = streams::gunzip(&body, metadata.size()).await;
         let plain = plain.map_err(|error| error.with_key(metadata.key()))?;
         Body { plain, packed: Some(body) }
     } else {
@@ -64,22 +68,4 @@ pub(super) async fn open(
         seal::check_digest(metadata, Checksum(sha256(&opened.plain).await))?;
     }
     Ok(opened)
-}
-
-async fn gzip(plain: &Payload) -> Payload {
-    if let Some(packed) = streams::gzip(plain).await {
-        return packed;
-    }
-    let (mut compressor, mut packed) = (Compressor::new(), Vec::new());
-    plain.chunks(|chunk| compressor.push(chunk, &mut packed));
-    compressor.finish(&mut packed);
-    Payload::from(packed)
-}
-
-async fn gunzip(packed: &Payload, size_bytes: u64) -> Result<Payload, Error> {
-    if let Some(plain) = streams::gunzip(packed, size_bytes).await? {
-        return Ok(plain);
-    }
-    let packed = start(packed, packed.len());
-    codec::decompress(&packed, size_bytes).map(Payload::from)
 }

@@ -1,4 +1,4 @@
-//! Hashing and gzip by means of the runtime, where it has them and they are quicker.
+//! Hashing and gzip by means of the runtime.
 //!
 //! The runtime works beside this thread, but asking it takes tens of microseconds: from which size on that pays was
 //! measured (`tests/web/bench`).
@@ -12,10 +12,6 @@ use super::payload::Payload;
 
 /// From which size on a body is hashed by the runtime.
 const DIGEST_BYTES_MIN: usize = 16 * 1024;
-/// From which size on a body is packed by the runtime.
-const PACK_BYTES_MIN: usize = 64 * 1024;
-/// From which packed size on a body is unpacked by the runtime.
-const UNPACK_BYTES_MIN: usize = 64 * 1024;
 
 #[wasm_bindgen]
 extern "C" {
@@ -68,28 +64,27 @@ pub(super) async fn sha256(payload: &Payload) -> Option<[u8; 32]> {
     Uint8Array::new(&digest).to_vec().try_into().ok()
 }
 
-/// The bytes as gzip, where the runtime can make it and that pays.
+/// The bytes as gzip, where the runtime can make it.
 pub(super) async fn gzip(plain: &Payload) -> Option<Payload> {
-    if plain.len() < PACK_BYTES_MIN {
-        return None;
-    }
     let stream = CompressionStream::new("gzip").ok()?;
     pass(&stream, plain, u32::MAX).await.ok().flatten()
 }
 
-/// What gzip holds, where the runtime can unpack it and that pays.
+/// What gzip holds.
 ///
 /// # Errors
 ///
-/// `Corrupt` if it is not gzip, or holds more than `size_bytes`.
-pub(super) async fn gunzip(packed: &Payload, size_bytes: u64) -> Result<Option<Payload>, Error> {
-    if packed.len() < UNPACK_BYTES_MIN {
-        return Ok(None);
-    }
-    let Ok(stream) = DecompressionStream::new("gzip") else { return Ok(None) };
+/// `Corrupt` if it is not gzip, or holds more than `size_bytes`; `Unavailable` where the runtime cannot unpack.
+pub(super) async fn gunzip(packed: &Payload, size_bytes: u64) -> Result<Payload, Error> {
+    let Ok(stream) = DecompressionStream::new("gzip") else {
+        return Err(Error::new(
+            ErrorKind::Unavailable,
+            "the entry is stored as gzip, and this runtime has no DecompressionStream",
+        ));
+    };
     let size_bytes = u32::try_from(size_bytes).unwrap_or(u32::MAX);
     match pass(&stream, packed, size_bytes).await {
-        Ok(Some(plain)) => Ok(Some(plain)),
+        Ok(Some(plain)) => Ok(plain),
         Ok(None) => Err(corrupt("the stored body unpacks to more than was written")),
         Err(_) => Err(corrupt("the stored body is not the gzip that was written")),
     }

@@ -1,11 +1,17 @@
 //! A compiler for a target that may not be installed.
 
-use std::{path::Path, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{Outcome, host::Host};
 
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "rust-web-llvm", "lld-19"];
+const DEBIAN_CLIPPY: &str = "/usr/bin/clippy-driver";
+const DEBIAN_CLIPPY_PACKAGE: &str = "rust-web-clippy";
 const DEBIAN_WASM_LINKER: &str = "wasm-ld-19";
 
 /// A way to compile for a target.
@@ -53,23 +59,57 @@ impl Toolchain {
         }
     }
 
-    /// Whether the standard library is compiled along, and so may be changed by flags.
-    pub fn compiles_std(&self) -> bool {
-        self.way == Way::DebianSources
+    /// A command that lints packages for the target; what warns, fails.
+    pub fn clippy(
+        &self,
+        host: &Host,
+        words: &str,
+        libraries: &str,
+        target_dir: &str,
+    ) -> Result<Command, String> {
+        if self.way != Way::DebianSources {
+            let words = format!("clippy {words} -- -D warnings");
+            return Ok(self.cargo(host, &words, libraries, target_dir));
+        }
+        if !host.succeeds(host.command(DEBIAN_CLIPPY).arg("--version"))
+            && !host.install(&[DEBIAN_CLIPPY_PACKAGE])
+        {
+            return Err(format!("{DEBIAN_CLIPPY_PACKAGE} is not installed"));
+        }
+        let mut clippy = self.cargo(host, &format!("check {words}"), libraries, target_dir);
+        // As `cargo clippy` does it, with the clippy of that compiler.
+        clippy.env("RUSTC_WORKSPACE_WRAPPER", DEBIAN_CLIPPY);
+        clippy.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+        Ok(clippy)
     }
 
     /// A command that runs cargo with these words for the target, with its own target directory. `libraries` are those
     /// of the standard ones that are needed, as in `core,alloc`.
     pub fn cargo(&self, host: &Host, words: &str, libraries: &str, target_dir: &str) -> Command {
         let mut cargo = host.cargo(words);
+        cargo.env("RUSTFLAGS", self.flags(host));
         cargo.args(["--target", self.target, "--target-dir", target_dir]);
-        if self.compiles_std() {
+        if self.way == Way::DebianSources {
             // Another compiler's results must not mix with those of others; nor is its age of interest here.
             cargo.arg(format!("-Zbuild-std={libraries}")).arg("--ignore-rust-version");
             cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1");
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_WASM_LINKER);
         }
         cargo
+    }
+
+    /// What keeps the paths of this machine out of the messages of panics, which are in what is compiled.
+    fn flags(&self, host: &Host) -> String {
+        let is_compiled = self.way == Way::DebianSources;
+        let library = is_compiled.then(|| debian_sources(host)).flatten();
+        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+        let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+        let registries = registries.into_iter().flatten().flatten().map(|registry| registry.path());
+        let mut folders: Vec<_> = registries.chain(library).chain([host.root.clone()]).collect();
+        folders.sort();
+        let flags = folders.iter().map(|path| format!("--remap-path-prefix={}=", path.display()));
+        flags.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -79,16 +119,18 @@ fn has_target(host: &Host, target: &str) -> bool {
     else {
         return false;
     };
-    let files = std::fs::read_dir(folder.trim()).into_iter().flatten().flatten();
+    let files = fs::read_dir(folder.trim()).into_iter().flatten().flatten();
     files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
 fn has_debian_sources(host: &Host) -> bool {
-    let Some(root) = host.output(host.command(DEBIAN_RUSTC).args(["--print", "sysroot"])) else {
-        return false;
-    };
     let has_linker = host.succeeds(host.command(DEBIAN_WASM_LINKER).arg("--version"));
-    has_linker && Path::new(root.trim()).join("lib/rustlib/src/rust/library/core").is_dir()
+    has_linker && debian_sources(host).is_some_and(|path| path.join("library/core").is_dir())
+}
+
+fn debian_sources(host: &Host) -> Option<PathBuf> {
+    let root = host.output(host.command(DEBIAN_RUSTC).args(["--print", "sysroot"]))?;
+    Some(Path::new(root.trim()).join("lib/rustlib/src/rust"))
 }
 
 fn install_debian_sources(host: &Host, target: &str) -> bool {

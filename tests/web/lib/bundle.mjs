@@ -79,10 +79,12 @@ function findFolder(folder) {
 }
 
 /**
+ * Finds `tiered-storage` in `pkg/dist`: for Node as an import of the built files, else to be bundled.
+ *
  * @param {boolean} isForNode
  * @returns {import('esbuild').Plugin}
  */
-function builtPackage(isForNode) {
+export function builtPackage(isForNode) {
   return {
     name: 'built-package',
     setup({ onResolve }) {

@@ -1,0 +1,297 @@
+/** Entries on the JavaScript heap. */
+
+import { StorageError, invalid } from './errors.js';
+import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
+import { SortedKeys } from './sorted.js';
+import { PortTier, checkLimit, utf8Length } from './tier.js';
+import { wasm, type Policy, type Wasm } from './wasm.js';
+
+/** Which entry is given up first: see `MemoryOptions`. */
+export type EvictionPolicy = 's3fifo' | 'lru' | 'fifo' | 'size';
+
+/** How large a `MemoryStorageTier` may get, and what it gives up first. */
+export interface MemoryOptions {
+  /** The most bytes of bodies, keys and stored metadata. Default 64 MiB. About 500 bytes an entry come on top. */
+  maxSizeBytes?: number | undefined;
+  /** The most entries. Default: no limit of its own. */
+  maxItems?: number | undefined;
+  /**
+   * `s3fifo` (default): what was not read again soon after it came, or not for long; keeps what is read often through a
+   * scan. `lru`: what was not used for longest. `fifo`: what was written first. `size`: the largest.
+   */
+  evictionPolicy?: EvictionPolicy | undefined;
+  /** Stands in for a warm or cold tier in tests: whoever opens the next storage keeps the tier. Default `false`. */
+  durable?: boolean | undefined;
+}
+
+/** An entry as it is held. */
+export class MemoryRecord {
+  readonly id: number;
+  readonly key: string;
+  bytes: ArrayBuffer;
+  line: string;
+  /** In ms since 1970; `Infinity` where it never expires. */
+  expiresAt: number;
+  /** When it was last known to be cold's version, in ms since 1970. */
+  freshAt: number;
+  content: 0 | 1 | 2;
+  /** Reads that were counted here and not told yet. */
+  count = 0;
+  /** The last of them, in ms since 1970. */
+  last = 0;
+
+  constructor(id: number, key: string, bytes: ArrayBuffer, line: string, facts: Facts) {
+    this.id = id;
+    this.key = key;
+    this.bytes = bytes;
+    this.line = line;
+    this.expiresAt = facts.expiresAt;
+    this.freshAt = facts.freshAt;
+    this.content = facts.content;
+  }
+
+  /** The stored bytes themselves, which nobody may change. */
+  get body(): Uint8Array {
+    return new Uint8Array(this.bytes);
+  }
+}
+
+/** How many hits are noted before the policy is told of them. */
+const TOUCHES_MAX = 1024;
+/** How many keys may have reads that were not told yet; reads of others are not counted. */
+const PENDING_MAX = 10_000;
+
+/**
+ * A tier in the memory of this realm: the usual hot tier.
+ *
+ * Limits are exact: room is made before an entry goes in. One that could never fit is `full`, and an older one under its
+ * key stays.
+ */
+export class MemoryStorageTier extends PortTier {
+  readonly #options: MemoryOptions;
+  readonly #records = new Map<string, MemoryRecord>();
+  #port: MemoryPort | undefined;
+
+  constructor(options: MemoryOptions = {}) {
+    super();
+    checkLimit(options.maxSizeBytes, 'maxSizeBytes');
+    checkLimit(options.maxItems, 'maxItems');
+    if (!['s3fifo', 'lru', 'fifo', 'size', undefined].includes(options.evictionPolicy)) {
+      throw invalid("`evictionPolicy` must be 's3fifo', 'lru', 'fifo' or 'size'");
+    }
+    this.#options = { ...options };
+  }
+
+  [PORT](): MaybePromise<MemoryPort> {
+    return this.port();
+  }
+
+  protected port(): MaybePromise<MemoryPort> {
+    return this.#port ?? wasm().then((loaded) => (this.#port ??= new MemoryPort(loaded, this.#options, this.#records)));
+  }
+
+  /** The entry, expired or not. Whoever serves it says so by `count`. */
+  lookup(key: string): MemoryRecord | undefined {
+    return this.#records.get(key);
+  }
+
+  /** Counts a read of an entry that `lookup` gave. */
+  count(record: MemoryRecord, now: number): void {
+    this.#port?.hit(record, now);
+  }
+}
+
+/** What keeps the limits and the order of eviction over the records. */
+export class MemoryPort implements Port {
+  readonly traits: PortTraits;
+  readonly #wasm: Wasm;
+  readonly #options: MemoryOptions;
+  readonly #bytesMax: number;
+  readonly #itemsMax: number;
+  readonly #records: Map<string, MemoryRecord>;
+  readonly #sorted = new SortedKeys();
+  #policy: Policy;
+  /** Records by id; ids of those that are gone are used again. */
+  #slots: (MemoryRecord | undefined)[] = [];
+  #vacant: number[] = [];
+  readonly #touches = new Uint32Array(TOUCHES_MAX);
+  #touched = 0;
+  #pending: MemoryRecord[] = [];
+  #weight = 0;
+  #bodyBytes = 0;
+  #evictions = 0;
+
+  constructor(loaded: Wasm, options: MemoryOptions, records: Map<string, MemoryRecord>) {
+    this.#wasm = loaded;
+    this.#options = options;
+    this.#records = records;
+    this.#bytesMax = options.maxSizeBytes ?? 64 * 2 ** 20;
+    this.#itemsMax = options.maxItems ?? Infinity;
+    this.#policy = this.#newPolicy();
+    const traits = { volatile: !options.durable, entryBytesMax: this.#bytesMax };
+    this.traits = options.maxItems === undefined ? traits : { ...traits, itemsMax: options.maxItems };
+  }
+
+  read(key: string): StoredEntry | null {
+    const record = this.#records.get(key);
+    if (!record) return null;
+    this.#touch(record);
+    return { body: record.body, line: record.line };
+  }
+
+  head(key: string): string | null {
+    return this.#records.get(key)?.line ?? null;
+  }
+
+  write(key: string, entry: StoredEntry, facts: Facts): undefined {
+    const old = this.#records.get(key);
+    const body = entry.body;
+    // A view of a larger buffer would hold all of it.
+    const isWhole = body.byteLength === body.buffer.byteLength && body.buffer instanceof ArrayBuffer;
+    const bytes = (isWhole ? body.buffer : body.slice().buffer) as ArrayBuffer;
+    this.#put(key, bytes, entry.line, facts, old, old !== undefined && this.#isVersion(old, facts.version));
+    if (old) this.#touch(old);
+  }
+
+  patch(key: string, line: string, facts: Facts): undefined | null {
+    const old = this.#records.get(key);
+    if (!old) return null;
+    if (!this.#isVersion(old, facts.version)) {
+      throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+    }
+    this.#put(key, old.bytes, line, facts, old, true);
+    return undefined;
+  }
+
+  remove(keys: readonly string[]): void {
+    for (const key of keys) {
+      const record = this.#records.get(key);
+      if (!record) continue;
+      this.#tellTouches();
+      this.#policy.remove(record.id);
+      this.#drop(record);
+    }
+  }
+
+  removeVersion(key: string, _line: string, version: string): boolean {
+    const record = this.#records.get(key);
+    if (!record || !this.#isVersion(record, version)) return false;
+    this.remove([key]);
+    return true;
+  }
+
+  list(prefix: string, after: string | undefined, limit: number): PortListing {
+    return this.#sorted.list(this.#records, prefix, after, limit);
+  }
+
+  usage(): PortUsage {
+    return { bytes: this.#bodyBytes, items: this.#records.size, evictions: this.#evictions };
+  }
+
+  clear(): void {
+    this.#records.clear();
+    this.#policy.free();
+    this.#policy = this.#newPolicy();
+    [this.#slots, this.#vacant, this.#pending] = [[], [], []];
+    this.#touched = this.#weight = this.#bodyBytes = 0;
+  }
+
+  announce(): void {}
+
+  accesses(limit: number): (string | number)[] {
+    const told: (string | number)[] = [];
+    let taken = 0;
+    for (const record of this.#pending) {
+      if (told.length >= 3 * limit) break;
+      taken += 1;
+      // It may be gone, or another one may have taken over its count.
+      if (!record.count || this.#slots[record.id] !== record) continue;
+      told.push(record.key, record.count, record.last);
+      record.count = 0;
+    }
+    this.#pending.splice(0, taken);
+    return told;
+  }
+
+  close(): void {}
+
+  /** Counts a read that was answered without the core. */
+  hit(record: MemoryRecord, now: number): void {
+    if (record.count || this.#pending.length < PENDING_MAX) {
+      if (!record.count) this.#pending.push(record);
+      record.count += 1;
+      record.last = now;
+    }
+    this.#touch(record);
+  }
+
+  #newPolicy(): Policy {
+    return new this.#wasm.Policy(this.#options.evictionPolicy ?? 's3fifo');
+  }
+
+  #isVersion(record: MemoryRecord, version: string): boolean {
+    return this.#wasm.factsOf(record.key, record.line).version === version;
+  }
+
+  #touch(record: MemoryRecord): void {
+    this.#touches[this.#touched++] = record.id;
+    if (this.#touched === TOUCHES_MAX) this.#tellTouches();
+  }
+
+  #tellTouches(): void {
+    if (this.#touched) this.#policy.touch(this.#touches.subarray(0, this.#touched));
+    this.#touched = 0;
+  }
+
+  #put(key: string, bytes: ArrayBuffer, line: string, facts: Facts, old: MemoryRecord | undefined, isSameVersion: boolean): void {
+    const weight = bytes.byteLength + line.length + utf8Length(key);
+    if (weight > this.#bytesMax) {
+      throw new StorageError('full', `the entry takes ${weight} bytes; the tier holds ${this.#bytesMax} in all`, { key });
+    }
+    this.#tellTouches();
+    const more = weight - (old ? weigh(old) : 0);
+    while (this.#weight + more > this.#bytesMax || this.#records.size + (old ? 0 : 1) > this.#itemsMax) this.#evict(old);
+    this.#weight += more;
+    this.#bodyBytes += bytes.byteLength - (old?.bytes.byteLength ?? 0);
+    const record = new MemoryRecord(old?.id ?? this.#vacant.pop() ?? this.#slots.length, key, bytes, line, facts);
+    if (!old) this.#sorted.add(key);
+    this.#policy.insert(record.id, weight, fingerprint(key));
+    if (old && isSameVersion) {
+      // Its reads stay counted.
+      const { count, last } = old;
+      Object.assign(old, record, { count, last });
+      return;
+    }
+    this.#slots[record.id] = record;
+    this.#records.set(key, record);
+  }
+
+  /** Gives up an entry other than `kept`, which `#put` gives a new place in the order of eviction. */
+  #evict(kept: MemoryRecord | undefined): void {
+    const id = this.#policy.evict();
+    const record = id === undefined ? undefined : this.#slots[id];
+    if (!record) throw new StorageError('internal', 'the memory tier is over its limits and has nothing to give up');
+    if (record === kept) return;
+    this.#drop(record);
+    this.#evictions += 1;
+  }
+
+  #drop(record: MemoryRecord): void {
+    this.#records.delete(record.key);
+    this.#slots[record.id] = undefined;
+    this.#vacant.push(record.id);
+    this.#weight -= weigh(record);
+    this.#bodyBytes -= record.bytes.byteLength;
+  }
+}
+
+function weigh(record: MemoryRecord): number {
+  return record.bytes.byteLength + record.line.length + utf8Length(record.key);
+}
+
+/** A 32-bit hash (FNV-1a over UTF-16 units). */
+function fingerprint(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193);
+  return hash >>> 0;
+}

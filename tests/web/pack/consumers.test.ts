@@ -1,0 +1,52 @@
+/** The types, as compilers of programs see them that use the package. */
+
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
+import { ROOT } from '../lib/bundle.mjs';
+import { install, run, uninstall } from '../lib/installed.js';
+
+const PACKAGES = join(ROOT, 'pkg/node_modules');
+const TSC = join(PACKAGES, 'typescript/bin/tsc');
+const EVERYWHERE = `
+import { MemoryStorageTier, StorageError, TieredStorage, type StorageTier } from 'tiered-storage';
+const cold: StorageTier = new MemoryStorageTier();
+export const storage = await TieredStorage.open<{ text: string }>({ tiers: { cold } });
+export const value: { text: string } | null = await storage.get('key');
+export const error = new StorageError('invalid', 'a sentence');
+`;
+const DISK = `import { DiskStorageTier } from 'tiered-storage';\nexport { DiskStorageTier };\n`;
+const NO_DISK = `// @ts-expect-error There are no files here.\n${DISK}`;
+const SLIM = `
+import module from 'tiered-storage/tiers.wasm';
+import { init } from 'tiered-storage/slim';
+await init(module);
+export * from 'tiered-storage/url';
+`;
+
+after(uninstall);
+
+const node = { module: 'nodenext', types: ['node'], typeRoots: [join(PACKAGES, '@types')] };
+const web = { module: 'esnext', moduleResolution: 'bundler', types: [] };
+
+test('Node', () => compile(EVERYWHERE + DISK, { ...node, lib: ['es2022', 'esnext.disposable'] }));
+
+test('a page', () => compile(EVERYWHERE + NO_DISK + SLIM, { ...web, lib: ['es2022', 'dom', 'esnext.disposable'] }));
+
+test('a worker', () => compile(EVERYWHERE + NO_DISK + SLIM, { ...web, lib: ['es2022', 'webworker', 'esnext.disposable'] }));
+
+test('workerd, Deno and Bun', async () => {
+  const lib = ['es2022', 'dom', 'esnext.disposable'];
+  await compile(EVERYWHERE + NO_DISK, { ...web, lib, customConditions: ['workerd'] });
+  await compile(EVERYWHERE + DISK, { ...web, lib, customConditions: ['deno'] });
+  await compile(EVERYWHERE + DISK, { ...web, lib, customConditions: ['bun'] });
+});
+
+/** Compiles a program strictly, declarations of the package included. */
+async function compile(program: string, options: object): Promise<void> {
+  const folder = await install();
+  const compilerOptions = { strict: true, skipLibCheck: false, target: 'es2022', noEmit: true, ...options };
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }));
+  await writeFile(join(folder, 'program.ts'), program);
+  await run(process.execPath, [TSC, '--project', folder], folder);
+}
