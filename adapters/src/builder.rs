@@ -153,6 +153,10 @@ impl Builder {
     /// `Invalid` if the configuration is not possible, or if there is no tokio runtime and no other host was given.
     #[expect(clippy::unused_async, reason = "another host may have to wait here")]
     pub async fn open(self) -> Result<TieredStorage, Error> {
+        self.build()
+    }
+
+    pub(crate) fn build(self) -> Result<TieredStorage, Error> {
         let Self { tiers, mut config, settings, verify, subscribers, access_flush_interval, host } =
             self;
         let properties = |tier: Tier| tiers[tier as usize].as_ref().map(|tier| tier.properties());

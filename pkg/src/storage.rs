@@ -1,7 +1,7 @@
 //! The storage, as TypeScript calls it.
 
 use core::{cell::RefCell, fmt, pin::Pin};
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use futures_util::{
     Stream, StreamExt,
@@ -9,21 +9,22 @@ use futures_util::{
 };
 use js_sys::{Array, Function, JsString, Promise, Uint8Array};
 use tiered_storage::{
-    Content, Error, Event, Key, SetOptions, Tier, TierSet, TieredStorage, Timestamp,
-    snapshot::Snapshot,
+    Content, Error, Event, Key, SetOptions, Tier, TieredStorage, Timestamp,
+    host::Task,
+    stats::{Stats, TierStats},
     tier::Payload,
     web::{
         clock::{JsClock, WebHost},
         error::to_js,
-        port::{JsPort, PortTier},
+        port::{JsPort, PortTier, content_number},
     },
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use crate::{
-    config::{configure, millis},
-    lines::{invalid, line, to_object},
+    config::{configure, millis, tiers},
+    lines::{invalid, line, metadata},
 };
 
 /// The most keys that are handed over at once.
@@ -36,8 +37,8 @@ pub struct Storage(TieredStorage);
 #[wasm_bindgen]
 impl Storage {
     /// `ports`: hot, warm and cold, `undefined` where there is no such tier.
-    pub async fn open(
-        config: JsValue,
+    pub fn open(
+        config: &Array,
         ports: Array,
         clock: Option<JsClock>,
         on_event: Function,
@@ -63,7 +64,7 @@ impl Storage {
             // A subscriber that throws harms nobody; TypeScript reports what it threw.
             drop(on_event.call1(&JsValue::UNDEFINED, &event_array(event)));
         });
-        builder.open().await.map(Self).map_err(|error| to_js(&error))
+        builder.open_at_once().map(Self).map_err(|error| to_js(&error))
     }
 
     /// One byte: 1 while hot hits may be served without asking.
@@ -78,22 +79,25 @@ impl Storage {
     }
 
     /// Body, line, tier and content; `null` if there is none.
-    pub async fn get(&self, key: String, abort: Option<Promise>) -> Result<JsValue, JsValue> {
-        let entry = unless(abort, self.0.get_with_metadata(key)).await?;
-        Ok(entry.map_or(JsValue::NULL, |entry| {
-            Array::of(&[
-                entry.data.as_js().into(),
-                line(&entry.metadata),
-                entry.source.as_str().into(),
-                content_number(entry.metadata.content()).into(),
-            ])
-            .into()
-        }))
+    pub fn get(&self, key: String, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move {
+            let entry = storage.get_with_metadata(key).await?;
+            Ok(entry.map_or(JsValue::NULL, |entry| {
+                Array::of(&[
+                    entry.data.as_js().into(),
+                    line(&entry.metadata),
+                    entry.source.as_str().into(),
+                    content_number(entry.metadata.content()).into(),
+                ])
+                .into()
+            }))
+        })
     }
 
     /// `tiers`: bits of those to skip, or of the only ones. Gives the line and the tiers that have the entry.
     #[expect(clippy::too_many_arguments, reason = "an object would cost a call for each field")]
-    pub async fn set(
+    pub fn set(
         &self,
         key: String,
         body: Uint8Array,
@@ -104,7 +108,7 @@ impl Storage {
         skip: u8,
         only: Option<u8>,
         abort: Option<Promise>,
-    ) -> Result<JsValue, JsValue> {
+    ) -> Promise {
         let mut options = SetOptions::default().skip_tiers(tiers(skip)).content(match content {
             1 => Content::Json,
             2 => Content::Custom,
@@ -118,103 +122,121 @@ impl Storage {
         for at in (0..custom.length()).step_by(2) {
             options = options.field(text(at), text(at + 1));
         }
-        let written = unless(abort, self.0.set_with(key, Payload::from(body), options)).await?;
-        let names = written.tiers_written.iter().map(|tier| JsString::from(tier.as_str()));
-        Ok(Array::of(&[line(&written.metadata), names.collect::<Array>().into()]).into())
+        let storage = self.0.clone();
+        promise(abort, async move {
+            let written = storage.set_with(key, Payload::from(body), options).await?;
+            let names = written.tiers_written.iter().map(|tier| JsString::from(tier.as_str()));
+            Ok(Array::of(&[line(&written.metadata), names.collect::<Array>().into()]).into())
+        })
     }
 
     /// The line, or `null`.
-    pub async fn head(&self, key: String, abort: Option<Promise>) -> Result<JsValue, JsValue> {
-        let metadata = unless(abort, self.0.metadata(key)).await?;
-        Ok(metadata.map_or(JsValue::NULL, |metadata| line(&metadata)))
+    pub fn head(&self, key: String, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move {
+            let metadata = storage.metadata(key).await?;
+            Ok(metadata.map_or(JsValue::NULL, |metadata| line(&metadata)))
+        })
     }
 
-    pub async fn delete(&self, key: String, abort: Option<Promise>) -> Result<(), JsValue> {
-        unless(abort, self.0.delete(key)).await
+    pub fn delete(&self, key: String, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move { storage.delete(key).await.map(nothing) })
     }
 
-    pub async fn touch(
-        &self,
-        key: String,
-        ttl: Option<f64>,
-        abort: Option<Promise>,
-    ) -> Result<(), JsValue> {
-        unless(abort, self.0.touch(key, ttl.map(millis))).await
+    pub fn touch(&self, key: String, ttl: Option<f64>, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move { storage.touch(key, ttl.map(millis)).await.map(nothing) })
     }
 
-    pub async fn invalidate(&self, prefix: String, abort: Option<Promise>) -> Result<f64, JsValue> {
-        unless(abort, self.0.invalidate(prefix)).await.map(|count| count as f64)
+    pub fn invalidate(&self, prefix: String, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move { storage.invalidate(prefix).await.map(number) })
     }
 
     #[wasm_bindgen(js_name = invalidateUpperCaches)]
-    pub async fn invalidate_upper_caches(
-        &self,
-        prefix: String,
-        abort: Option<Promise>,
-    ) -> Result<f64, JsValue> {
-        unless(abort, self.0.invalidate_upper_caches(prefix)).await.map(|count| count as f64)
+    pub fn invalidate_upper_caches(&self, prefix: String, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move { storage.invalidate_upper_caches(prefix).await.map(number) })
     }
 
     pub fn keys(&self, prefix: &str) -> Keys {
-        Keys(RefCell::new(Some(Box::pin(self.0.keys(prefix).ready_chunks(KEYS_MAX)))))
+        let pages: Pages = Box::pin(self.0.keys(prefix).ready_chunks(KEYS_MAX));
+        Keys(Rc::new(RefCell::new(Some(pages))))
     }
 
-    pub async fn stats(&self, abort: Option<Promise>) -> Result<JsValue, JsValue> {
-        to_object(&unless(abort, self.0.stats()).await?)
+    pub fn stats(&self, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move { storage.stats().await.map(|stats| stats_array(&stats)) })
     }
 
     /// Without a tier, all are cleared.
-    pub async fn clear(&self, tier: Option<u8>, abort: Option<Promise>) -> Result<(), JsValue> {
-        match tier.and_then(|at| Tier::ALL.get(usize::from(at))) {
-            Some(tier) => unless(abort, self.0.clear_tier(*tier)).await,
-            None => unless(abort, self.0.clear()).await,
-        }
+    pub fn clear(&self, tier: Option<u8>, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move {
+            match tier.and_then(|at| Tier::ALL.get(usize::from(at))) {
+                Some(tier) => storage.clear_tier(*tier).await.map(nothing),
+                None => storage.clear().await.map(nothing),
+            }
+        })
     }
 
-    /// Dates are text, as in JSON.
-    pub async fn export(&self, abort: Option<Promise>) -> Result<JsValue, JsValue> {
-        to_object(&unless(abort, self.0.export()).await?)
+    /// The time, the statistics, and keys and lines by turns.
+    pub fn export(&self, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move {
+            let (now, entries, stats) = storage.export_entries().await?;
+            let lines = Array::new();
+            for entry in &entries {
+                lines.push(&entry.key().as_str().into());
+                lines.push(&line(entry));
+            }
+            let now = now.as_millis() as f64;
+            Ok(Array::of(&[now.into(), stats_array(&stats), lines.into()]).into())
+        })
     }
 
-    pub async fn import(&self, snapshot: JsValue, abort: Option<Promise>) -> Result<(), JsValue> {
-        let snapshot: Snapshot = serde_wasm_bindgen::from_value(snapshot).map_err(|error| {
-            to_js(&invalid(&format!("the snapshot is not one that `export` made: {error}")))
-        })?;
-        unless(abort, self.0.import(&snapshot)).await
+    /// `entries`: keys and fields by turns, as [`crate::lines::inscribe`] takes them.
+    pub fn import(&self, entries: Array, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move {
+            let entry = |at: u32| {
+                let key = entries.get(at).as_string().unwrap_or_default();
+                metadata(&key, &entries.get(at + 1).unchecked_into())
+            };
+            let entries = (0..entries.length()).step_by(2).map(entry).collect::<Result<_, _>>()?;
+            storage.import_entries(entries).await.map(nothing)
+        })
     }
 
     #[wasm_bindgen(js_name = bootstrapHot)]
-    pub async fn bootstrap_hot(
-        &self,
-        limit: Option<f64>,
-        abort: Option<Promise>,
-    ) -> Result<f64, JsValue> {
+    pub fn bootstrap_hot(&self, limit: Option<f64>, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
         let limit = limit.map(|limit| limit as usize);
-        unless(abort, self.0.bootstrap_hot(limit)).await.map(|count| count as f64)
+        promise(abort, async move { storage.bootstrap_hot(limit).await.map(number) })
     }
 
     #[wasm_bindgen(js_name = bootstrapWarm)]
-    pub async fn bootstrap_warm(
+    pub fn bootstrap_warm(
         &self,
         limit: Option<f64>,
         since: Option<f64>,
         abort: Option<Promise>,
-    ) -> Result<f64, JsValue> {
+    ) -> Promise {
+        let storage = self.0.clone();
         let limit = limit.map(|limit| limit as usize);
         let since = since.map(|ms| Timestamp::from_millis(ms.max(0.0) as u64));
-        unless(abort, self.0.bootstrap_warm(limit, since)).await.map(|count| count as f64)
+        promise(abort, async move { storage.bootstrap_warm(limit, since).await.map(number) })
     }
 
-    pub async fn settled(&self, abort: Option<Promise>) -> Result<(), JsValue> {
-        unless(abort, async {
-            self.0.settled().await;
-            Ok(())
-        })
-        .await
+    pub fn settled(&self, abort: Option<Promise>) -> Promise {
+        let storage = self.0.clone();
+        promise(abort, async move { Ok(nothing(storage.settled().await)) })
     }
 
-    pub async fn close(&self) -> Result<(), JsValue> {
-        unless(None, self.0.close()).await
+    pub fn close(&self) -> Promise {
+        let storage = self.0.clone();
+        promise(None, async move { storage.close().await.map(nothing) })
     }
 }
 
@@ -222,7 +244,7 @@ type Pages = Pin<Box<dyn Stream<Item = Vec<Result<Key, Error>>>>>;
 
 /// Keys of cold, as many at once as are there.
 #[wasm_bindgen]
-pub struct Keys(RefCell<Option<Pages>>);
+pub struct Keys(Rc<RefCell<Option<Pages>>>);
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -233,40 +255,64 @@ impl fmt::Debug for Keys {
 #[wasm_bindgen]
 impl Keys {
     /// The next keys; `null` after the last. A second call while one runs finds the end.
-    pub async fn next(&self, abort: Option<Promise>) -> Result<JsValue, JsValue> {
-        let Some(mut pages) = self.0.take() else { return Ok(JsValue::NULL) };
-        let page = unless(abort, async { Ok(pages.next().await) }).await?;
-        let Some(page) = page else { return Ok(JsValue::NULL) };
-        let keys = page.into_iter().map(|key| key.map(|key| JsString::from(key.as_str())));
-        let keys = keys.collect::<Result<Vec<_>, _>>().map_err(|error| to_js(&error))?;
-        self.0.replace(Some(pages));
-        Ok(keys.into_iter().collect::<Array>().into())
+    pub fn next(&self, abort: Option<Promise>) -> Promise {
+        let keys = self.0.clone();
+        promise(abort, async move {
+            let Some(mut pages) = keys.take() else { return Ok(JsValue::NULL) };
+            let Some(page) = pages.next().await else { return Ok(JsValue::NULL) };
+            let page = page.into_iter().map(|key| key.map(|key| JsString::from(key.as_str())));
+            let page = page.collect::<Result<Vec<_>, _>>()?;
+            keys.replace(Some(pages));
+            Ok(page.into_iter().collect::<Array>().into())
+        })
     }
 }
 
-/// Waits for `work`, unless `abort` rejects before: then `work` is dropped.
-async fn unless<T>(
+/// A promise of what `work` gives. If `abort` rejects before, so does the promise, and `work` is dropped.
+fn promise(
     abort: Option<Promise>,
-    work: impl Future<Output = Result<T, Error>>,
-) -> Result<T, JsValue> {
-    let Some(abort) = abort else { return work.await.map_err(|error| to_js(&error)) };
-    let work = core::pin::pin!(work);
-    match select(work, JsFuture::from(abort)).await {
-        Either::Left((done, _)) => done.map_err(|error| to_js(&error)),
-        Either::Right((Err(reason) | Ok(reason), _)) => Err(reason),
-    }
+    work: impl Future<Output = Result<JsValue, Error>> + 'static,
+) -> Promise {
+    boxed_promise(abort, Box::pin(work))
 }
 
-fn content_number(content: Content) -> u8 {
-    match content {
-        Content::Json => 1,
-        Content::Custom => 2,
-        _ => 0,
-    }
+/// Not generic: it would be in the module once for each call of the storage.
+fn boxed_promise(abort: Option<Promise>, work: Task<Result<JsValue, Error>>) -> Promise {
+    future_to_promise(async move {
+        let Some(abort) = abort else { return work.await.map_err(|error| to_js(&error)) };
+        match select(work, JsFuture::from(abort)).await {
+            Either::Left((done, _)) => done.map_err(|error| to_js(&error)),
+            Either::Right((Err(reason) | Ok(reason), _)) => Err(reason),
+        }
+    })
 }
 
-fn tiers(bits: u8) -> TierSet {
-    Tier::ALL.into_iter().filter(|tier| bits & (1 << *tier as u8) != 0).collect()
+fn nothing(_: ()) -> JsValue {
+    JsValue::UNDEFINED
+}
+
+fn number(count: u64) -> JsValue {
+    JsValue::from_f64(count as f64)
+}
+
+/// For hot, warm and cold what the contract has of a tier (`undefined` where there is none), then the sums.
+fn stats_array(stats: &Stats) -> JsValue {
+    let optional = |count: Option<u64>| count.map_or(JsValue::UNDEFINED, number);
+    let tier = |tier: &TierStats| {
+        let TierStats { bytes, items, hits, misses, evictions, .. } = *tier;
+        let counts = [Some(bytes), Some(items), hits, misses, evictions];
+        Array::of(&counts.map(optional)).into()
+    };
+    let upper = |stats: &Option<TierStats>| stats.as_ref().map_or(JsValue::UNDEFINED, tier);
+    Array::of(&[
+        upper(&stats.hot),
+        upper(&stats.warm),
+        tier(&stats.cold),
+        number(stats.total_hits),
+        number(stats.total_misses),
+        stats.hit_rate.into(),
+    ])
+    .into()
 }
 
 /// The event's name, tier, key, action, error and count.

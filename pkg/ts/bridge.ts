@@ -1,19 +1,9 @@
 /**
- * Ports as the wasm module calls them: what is an object in `port.ts` is spread over arguments here, since an object made
- * from Rust costs a call for each of its fields.
+ * Ports as the wasm module calls them: what is an object in `port.ts` is an array here.
  */
 
-import type { Facts, MaybePromise, Port, PortListing, PortUsage, StoredEntry } from './port.js';
-
-type Spread = [
-  line: string,
-  version: string,
-  expiresAt: number,
-  freshAt: number,
-  content: 0 | 1 | 2,
-  lastAccessed: number,
-  accessCount: number,
-];
+import { toFacts, type RawFacts } from './lines.js';
+import type { MaybePromise, Port, PortListing, PortUsage, StoredEntry } from './port.js';
 
 /** What `adapters/src/web/port.rs` calls. */
 export class Bridge {
@@ -33,12 +23,12 @@ export class Bridge {
     return this.#port.head(key);
   }
 
-  write(key: string, body: Uint8Array, ...spread: Spread): MaybePromise<string | undefined> {
-    return this.#port.write(key, { body, line: spread[0] }, facts(spread));
+  write(key: string, body: Uint8Array, facts: RawFacts): MaybePromise<string | undefined> {
+    return this.#port.write(key, { body, line: facts[0] }, toFacts(facts));
   }
 
-  patch(key: string, ...spread: Spread): MaybePromise<string | undefined | null> {
-    return this.#port.patch(key, spread[0], facts(spread));
+  patch(key: string, facts: RawFacts): MaybePromise<string | undefined | null> {
+    return this.#port.patch(key, facts[0], toFacts(facts));
   }
 
   remove(keys: string[]): MaybePromise<void> {
@@ -72,8 +62,4 @@ export class Bridge {
   close(): MaybePromise<void> {
     return this.#port.close();
   }
-}
-
-function facts([, version, expiresAt, freshAt, content, lastAccessed, accessCount]: Spread): Facts {
-  return { version, expiresAt, freshAt, content, lastAccessed, accessCount };
 }

@@ -1,6 +1,6 @@
 /** Checks of what callers give. Wrong options are told by name, before anything is touched. */
 
-import type { SetOptions, StorageTier, TierName } from './contract.js';
+import type { PromotionStrategy, SetOptions, TieredStorageConfig, TierName } from './contract.js';
 import { StorageError, invalid } from './errors.js';
 
 type Check = (value: unknown) => boolean;
@@ -22,6 +22,7 @@ const isListOf =
 
 const TIERS = ['hot', 'warm', 'cold'] as const;
 const isTierName = isOneOf(...TIERS);
+const PROMOTIONS = ['lazy', 'eager', 'onSecondHit'] as const;
 const METHODS = ['get', 'set', 'delete', 'exists', 'listKeys', 'deleteMany', 'getMetadata', 'setMetadata', 'getStats', 'clear'];
 
 /** What an option must be: a check, and what it lets through in words. */
@@ -35,7 +36,7 @@ const CONFIG: Rules = {
   tiers: [isObject, 'an object with `cold`, and `hot` and `warm` where there are such tiers'],
   compression: [(value) => typeof value === 'boolean', 'true or false'],
   defaultTTL: MS,
-  promotionStrategy: [isOneOf('lazy', 'eager', 'onSecondHit'), "'lazy', 'eager' or 'onSecondHit'"],
+  promotionStrategy: [isOneOf(...PROMOTIONS), "'lazy', 'eager' or 'onSecondHit'"],
   serialization: [
     (value) => isObject(value) && isFunction(value['serialize']) && isFunction(value['deserialize']),
     'an object with the functions `serialize` and `deserialize`',
@@ -82,13 +83,31 @@ const BOOTSTRAP: Rules = {
   signal: SIGNAL,
 };
 
+type Checked = Record<string, unknown>;
+
 /** The configuration, with only what there is in it. */
-export function checkConfig(config: unknown): Record<string, unknown> {
-  const checked = check(config, CONFIG, 'the config', 'a config with `tiers` is needed');
-  const tiers = check(checked['tiers'] ?? {}, TIER_RULES, '`tiers`');
+export function checkConfig(config: unknown): Checked {
+  const checked = check<Checked>(config, CONFIG, 'the config', 'a config with `tiers` is needed');
+  const tiers = check<Checked>(checked['tiers'] ?? {}, TIER_RULES, '`tiers`');
   if (!tiers['cold']) throw invalid('there is no cold tier; give `tiers.cold`, the source of truth');
-  const statistics = check(checked['statistics'] ?? {}, STATISTICS, '`statistics`');
+  const statistics = check<Checked>(checked['statistics'] ?? {}, STATISTICS, '`statistics`');
   return { ...checked, ...statistics, tiers };
+}
+
+/** What the core needs of a checked configuration, in the order of `configure` in `pkg/src/config.rs`. */
+export function toSettings(config: TieredStorageConfig<PromotionStrategy> & { flushInterval?: number }): unknown[] {
+  return [
+    config.compression,
+    config.verify !== 'never',
+    config.expiredCold === 'keep',
+    PROMOTIONS.indexOf(config.promotionStrategy ?? 'lazy'),
+    (config.placementRules ?? []).flatMap(({ pattern, tiers }) => [pattern, bitsOf(tiers)]),
+    config.hotPromotionMaxBytes,
+    config.defaultTTL,
+    config.revalidateAfter,
+    config.staleIfUnavailable,
+    config.flushInterval,
+  ];
 }
 
 const isTier: Check = (value) =>
@@ -142,6 +161,3 @@ function check<T extends object>(given: unknown, rules: Rules, what: string, mis
   }
   return checked as T;
 }
-
-/** Tiers by place, after `checkConfig`. */
-export type Tiers = { hot?: StorageTier; warm?: StorageTier; cold: StorageTier };

@@ -1,28 +1,68 @@
-/** Snapshots between JSON, where dates are text, and the contract, where they are `Date`s. */
+/** Snapshots and statistics, between the arrays of the core and the contract. */
 
-import type { StorageSnapshot } from './contract.js';
-import { StorageError } from './errors.js';
+import type { AllTierStats, StorageMetadata, StorageSnapshot, TierStats } from './contract.js';
+import { StorageError, invalid } from './errors.js';
+import { pairs, toFields, type Fields } from './lines.js';
 
-const DATES = ['createdAt', 'lastAccessed', 'ttl'] as const;
+/** A count that the core does not have is `undefined`. */
+type Count = number | undefined;
+type RawTierStats = readonly [bytes: number, items: number, hits: Count, misses: Count, evictions: Count];
 
-/** A snapshot as the core made it, with its dates made `Date`s. */
-export function reviveSnapshot(json: object): StorageSnapshot {
-  const snapshot = json as StorageSnapshot;
-  for (const metadata of Object.values(snapshot.metadata)) {
-    for (const name of DATES) if (metadata[name]) metadata[name] = new Date(metadata[name] as Date);
-  }
-  snapshot.exportedAt = new Date(snapshot.exportedAt);
-  return snapshot;
+/** As `stats_array` in `pkg/src/storage.rs` gives them. */
+export type RawStats = readonly [
+  hot: RawTierStats | undefined,
+  warm: RawTierStats | undefined,
+  cold: RawTierStats,
+  totalHits: number,
+  totalMisses: number,
+  hitRate: number,
+];
+
+/** The time, the statistics, and keys and lines by turns. */
+export type RawSnapshot = readonly [now: number, stats: RawStats, lines: readonly string[]];
+
+export function toStats([hot, warm, cold, totalHits, totalMisses, hitRate]: RawStats): AllTierStats {
+  const stats: AllTierStats = { cold: ofTier(cold), totalHits, totalMisses, hitRate };
+  if (hot) stats.hot = ofTier(hot);
+  if (warm) stats.warm = ofTier(warm);
+  return stats;
 }
 
-/** A copy of a snapshot with its dates as text, whichever they were. */
-export function toSnapshotJson(snapshot: StorageSnapshot): object {
+function ofTier([bytes, items, hits, misses, evictions]: RawTierStats): TierStats {
+  const stats: TierStats = { bytes, items };
+  if (hits !== undefined) stats.hits = hits;
+  if (misses !== undefined) stats.misses = misses;
+  if (evictions !== undefined) stats.evictions = evictions;
+  return stats;
+}
+
+/** The snapshot that the core made; `toMetadata` reads a line. */
+export function toSnapshot(
+  [now, stats, lines]: RawSnapshot,
+  toMetadata: (key: string, line: string) => StorageMetadata,
+): StorageSnapshot {
+  const entries = pairs(lines);
+  return {
+    version: 1,
+    exportedAt: new Date(now),
+    keys: entries.map(([key]) => key),
+    metadata: Object.fromEntries(entries.map(([key, line]) => [key, toMetadata(key, line)])),
+    stats: toStats(stats),
+  };
+}
+
+/** Keys and fields by turns. Dates may be text, as in JSON. */
+export function fromSnapshot(given: unknown): (string | Fields)[] {
   try {
-    const json: unknown = JSON.parse(JSON.stringify(snapshot));
-    if (typeof json === 'object' && json !== null) return json;
+    const { version, exportedAt, metadata } = given as StorageSnapshot;
+    if (version !== 1) throw invalid(`the snapshot has version ${String(version)}; this library reads version 1`);
+    if (Number.isNaN(toMs(exportedAt))) throw invalid('the snapshot does not say when it was made');
+    return Object.entries(metadata).flatMap(([key, fields]) => [key, toFields(key, fields, toMs)]);
   } catch (cause) {
-    throw new StorageError('invalid', 'the snapshot cannot be read', { cause });
+    throw StorageError.from(cause, 'the snapshot is not one that `export` made', undefined, 'invalid');
   }
-  throw new StorageError('invalid', 'a snapshot that `export` made is needed');
 }
 
+function toMs(date: unknown): number {
+  return date instanceof Date || typeof date === 'string' ? new Date(date).getTime() : NaN;
+}

@@ -27,10 +27,11 @@ import {
   checkReadOptions,
   checkSetOptions,
   checkTierName,
+  toSettings,
 } from './options.js';
-import { PORT, type Port, type Ported } from './port.js';
+import { PORT, type MaybePromise, type Port, type Ported } from './port.js';
 import { fromCustom, fromJson, toBytes, type Content } from './serialize.js';
-import { reviveSnapshot, toSnapshotJson } from './snapshot.js';
+import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
 import { checkKey, checkPrefix, toMetadata } from './tier.js';
 import { wasm, type RawStorage, type Wasm } from './wasm.js';
 
@@ -110,9 +111,8 @@ export class TieredStorage<T = unknown> {
       ),
     );
     const bridges = ports.map((port) => port && new Bridge(port));
-    const { tiers, clock, serialization, onEvent, statistics, ...settings } = checked;
     const onRaw = (raw: RawEvent): void => tell(toEvent(raw));
-    const core = await guarded(() => loaded.Storage.open(settings, bridges, clock, onRaw));
+    const core = await guarded(() => loaded.Storage.open(toSettings(checked), bridges, checked.clock, onRaw));
     return new TieredStorage<T>(loaded, core, checked, listeners);
   }
 
@@ -222,7 +222,7 @@ export class TieredStorage<T = unknown> {
   /** How full the tiers are, and how reads were answered. For S3 this lists the whole prefix. */
   async getStats(options?: CallOptions): Promise<AllTierStats> {
     this.#tellHits();
-    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.stats(abort));
+    return toStats(await this.#call(checkCallOptions(options).signal, (abort) => this.#core.stats(abort)));
   }
 
   /** Removes everything from every tier. */
@@ -239,14 +239,15 @@ export class TieredStorage<T = unknown> {
   /** The metadata of every live entry of cold, without bodies. */
   async export(options?: CallOptions): Promise<StorageSnapshot> {
     this.#tellHits();
-    return reviveSnapshot(await this.#call(checkCallOptions(options).signal, (abort) => this.#core.export(abort)));
+    const made = await this.#call(checkCallOptions(options).signal, (abort) => this.#core.export(abort));
+    return toSnapshot(made, (key, line) => this.#metadata(key, line));
   }
 
   /** Takes over what a snapshot says of entries whose bytes are still the same. Dates may be text, as in JSON. */
   async import(snapshot: StorageSnapshot, options?: CallOptions): Promise<void> {
     const { signal } = checkCallOptions(options);
-    const json = toSnapshotJson(snapshot);
-    await this.#call(signal, (abort) => this.#core.import(json, abort));
+    const entries = fromSnapshot(snapshot);
+    await this.#call(signal, (abort) => this.#core.import(entries, abort));
   }
 
   /** Copies the most valuable warm entries into hot, at most `limit` and no more than it can hold; says how many. */
@@ -341,7 +342,7 @@ export class TieredStorage<T = unknown> {
   }
 }
 
-async function guarded<R>(work: () => Promise<R>): Promise<R> {
+async function guarded<R>(work: () => MaybePromise<R>): Promise<R> {
   try {
     return await work();
   } catch (error) {

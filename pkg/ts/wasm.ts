@@ -1,9 +1,11 @@
-/** The exports of the wasm module, as `wasm-bindgen` makes them; and how an entry of the package loads it. */
+/** The exports of the wasm module; and how an entry of the package loads it. */
 
-import type { AllTierStats, TierName } from './contract.js';
+import type { TierName } from './contract.js';
 import type { RawEvent } from './events.js';
+import type { Fields } from './lines.js';
 import type { Facts } from './port.js';
 import type { Content } from './serialize.js';
+import type { RawSnapshot, RawStats } from './snapshot.js';
 
 /** Everything that is compiled from Rust. */
 export interface Wasm {
@@ -17,11 +19,11 @@ export interface Wasm {
   readonly S3: new (options: object, host: object) => object;
   readonly Storage: {
     open(
-      config: object,
+      settings: readonly unknown[],
       ports: readonly (object | undefined)[],
       clock: object | undefined,
       onEvent: (event: RawEvent) => void,
-    ): Promise<RawStorage>;
+    ): RawStorage;
   };
 }
 
@@ -47,10 +49,11 @@ export interface RawStorage {
   invalidate(prefix: string, abort?: Abort): Promise<number>;
   invalidateUpperCaches(prefix: string, abort?: Abort): Promise<number>;
   keys(prefix: string): { next(abort?: Abort): Promise<string[] | null> };
-  stats(abort?: Abort): Promise<AllTierStats>;
+  stats(abort?: Abort): Promise<RawStats>;
   clear(tier: number | undefined, abort?: Abort): Promise<void>;
-  export(abort?: Abort): Promise<object>;
-  import(snapshot: object, abort?: Abort): Promise<void>;
+  export(abort?: Abort): Promise<RawSnapshot>;
+  /** Keys and fields by turns. */
+  import(entries: readonly (string | Fields)[], abort?: Abort): Promise<void>;
   bootstrapHot(limit: number | undefined, abort?: Abort): Promise<number>;
   bootstrapWarm(limit: number | undefined, since: number | undefined, abort?: Abort): Promise<number>;
   settled(abort?: Abort): Promise<void>;

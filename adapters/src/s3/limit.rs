@@ -5,7 +5,7 @@ use core::{
     task::{Context, Poll, Waker},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::VecDeque,
     sync::{Mutex, MutexGuard},
 };
 
@@ -17,14 +17,15 @@ pub(super) struct Limit(Mutex<State>);
 struct State {
     free: usize,
     next: u64,
-    waiting: BTreeMap<u64, Waker>,
+    /// In the order in which they came.
+    waiting: VecDeque<(u64, Waker)>,
     /// Those whose turn it is, and who have not noticed yet.
-    called: BTreeSet<u64>,
+    called: Vec<u64>,
 }
 
 impl Limit {
     pub(super) fn new(max: usize) -> Self {
-        let (waiting, called) = (BTreeMap::new(), BTreeSet::new());
+        let (waiting, called) = (VecDeque::new(), Vec::new());
         Self(Mutex::new(State { free: max, next: 0, waiting, called }))
     }
 
@@ -39,11 +40,11 @@ impl Limit {
 
     fn leave(&self) {
         let mut state = self.state();
-        let Some((place, waker)) = state.waiting.pop_first() else {
+        let Some((place, waker)) = state.waiting.pop_front() else {
             state.free += 1;
             return;
         };
-        state.called.insert(place);
+        state.called.push(place);
         drop(state);
         waker.wake();
     }
@@ -62,7 +63,7 @@ impl<'a> Future for Enter<'a> {
         let limit = self.limit;
         let mut state = limit.state();
         let is_in = match self.place {
-            Some(place) => state.called.remove(&place),
+            Some(place) => take(&mut state.called, place),
             None if state.free > 0 => {
                 state.free -= 1;
                 true
@@ -73,12 +74,16 @@ impl<'a> Future for Enter<'a> {
             self.place = None;
             return Poll::Ready(Permit(limit));
         }
-        let place = self.place.unwrap_or_else(|| {
-            state.next += 1;
-            state.next
-        });
-        self.place = Some(place);
-        state.waiting.insert(place, context.waker().clone());
+        let waker = context.waker().clone();
+        match state.waiting.iter_mut().find(|(place, _)| Some(*place) == self.place) {
+            Some((_, last)) => *last = waker,
+            None => {
+                state.next += 1;
+                self.place = Some(state.next);
+                let place = state.next;
+                state.waiting.push_back((place, waker));
+            }
+        }
         Poll::Pending
     }
 }
@@ -87,11 +92,19 @@ impl Drop for Enter<'_> {
     fn drop(&mut self) {
         let Some(place) = self.place else { return };
         let mut state = self.limit.state();
-        if state.waiting.remove(&place).is_none() && state.called.remove(&place) {
+        if let Some(at) = state.waiting.iter().position(|(waiting, _)| *waiting == place) {
+            state.waiting.remove(at);
+        } else if take(&mut state.called, place) {
             drop(state);
             self.limit.leave();
         }
     }
+}
+
+/// Takes `place` out; says whether it was there. Few are called at once.
+fn take(called: &mut Vec<u64>, place: u64) -> bool {
+    let at = called.iter().position(|called| *called == place);
+    at.is_some_and(|at| called.swap_remove(at) == place)
 }
 
 /// A turn.

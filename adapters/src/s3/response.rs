@@ -29,7 +29,7 @@ pub(super) fn fault(body: &[u8]) -> Option<Fault> {
     }
     let mut fault = Fault::default();
     let mut is_fault = false;
-    xml::walk(body, |path, text| {
+    xml::walk(body, &mut |path, text| {
         // Some servers put the document into an `ErrorResponse`.
         let ["Error" | "ErrorResponse", .., element] = path else {
             is_fault |= path == ["Error"];
@@ -64,7 +64,7 @@ pub(super) fn names_page(body: &[u8]) -> Option<NamesPage> {
     let (mut name, mut size) = (String::new(), 0);
     let mut names_are_encoded = false;
     let mut is_listing = false;
-    let is_whole = xml::walk(body, |path, text| match path {
+    let is_whole = xml::walk(body, &mut |path, text| match path {
         ["ListBucketResult"] => is_listing = true,
         ["ListBucketResult", "EncodingType"] => {
             names_are_encoded = text.eq_ignore_ascii_case("url");
@@ -106,7 +106,7 @@ pub(super) fn not_deleted(body: &[u8]) -> Option<Vec<NotDeleted>> {
     let mut all = Vec::new();
     let mut one = NotDeleted::default();
     let mut is_result = false;
-    let is_whole = xml::walk(body, |path, text| match path {
+    let is_whole = xml::walk(body, &mut |path, text| match path {
         ["DeleteResult"] => is_result = true,
         ["DeleteResult", "Error", "Key"] => text.clone_into(&mut one.name),
         ["DeleteResult", "Error", "Code"] => text.clone_into(&mut one.code),
@@ -122,7 +122,7 @@ pub(super) fn not_deleted(body: &[u8]) -> Option<Vec<NotDeleted>> {
 pub(super) fn copied(body: &[u8], known: &ETag) -> Option<Option<ETag>> {
     let mut etag = None;
     let mut is_result = false;
-    let is_whole = xml::walk(body, |path, text| match path {
+    let is_whole = xml::walk(body, &mut |path, text| match path {
         ["CopyObjectResult"] => is_result = true,
         ["CopyObjectResult", "ETag"] if !text.is_empty() => {
             etag = Some(match (known.as_str().starts_with('"'), text.starts_with('"')) {
@@ -189,12 +189,12 @@ fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
     if let Some(checksum) = response.header("x-amz-checksum-sha256").and_then(checksum) {
         metadata = metadata.with_checksum(checksum);
     }
-    let custom: BTreeMap<String, String> = response
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix(USER_METADATA)?, value)))
-        .map(|(name, value)| (name.to_owned(), value.clone()))
-        .collect();
+    let mut custom = BTreeMap::new();
+    for (name, value) in &response.headers {
+        if let Some(name) = name.strip_prefix(USER_METADATA) {
+            custom.insert(name.to_owned(), value.clone());
+        }
+    }
     if custom.is_empty() { metadata } else { metadata.with_custom(custom) }
 }
 

@@ -55,11 +55,17 @@ impl TieredStorage {
     ///
     /// What a tier said that failed.
     pub async fn export(&self) -> Result<Snapshot, Error> {
+        let (now, entries, stats) = self.entries().await?;
+        Ok(Snapshot::new(now, &entries, stats))
+    }
+
+    /// What a snapshot is made of.
+    pub(crate) async fn entries(&self) -> Result<(Timestamp, Vec<Metadata>, Stats), Error> {
         self.open_or_closed()?;
         let heads = self.keys("").map(|key| async { self.metadata(key?.as_str()).await });
         let entries: Vec<Option<Metadata>> = heads.buffered(CONCURRENCY).try_collect().await?;
-        let entries: Vec<Metadata> = entries.into_iter().flatten().collect();
-        Ok(Snapshot::new(self.inner.host.now(), &entries, self.stats().await?))
+        let entries = entries.into_iter().flatten().collect();
+        Ok((self.inner.host.now(), entries, self.stats().await?))
     }
 
     /// Takes over what a snapshot says of entries whose bytes are still the same; all others stay as they are.
@@ -68,7 +74,11 @@ impl TieredStorage {
     ///
     /// `Invalid` for another version or malformed entries, before anything is changed; what cold said, if it failed.
     pub async fn import(&self, snapshot: &Snapshot) -> Result<(), Error> {
-        let entries = snapshot.entries()?;
+        self.adopt(snapshot.entries()?).await
+    }
+
+    /// Takes over what is said of entries whose bytes are still the same.
+    pub(crate) async fn adopt(&self, entries: Vec<Metadata>) -> Result<(), Error> {
         let changes = stream::iter(entries).map(|entry| {
             let call = Call::Amend(entry.key().clone(), Change::Adopt(entry));
             self.inner.change(call, None)

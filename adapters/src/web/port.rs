@@ -29,32 +29,14 @@ extern "C" {
     #[wasm_bindgen(method, structural, catch)]
     fn head(this: &JsPort, key: &str) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, structural, catch)]
-    #[expect(clippy::too_many_arguments, reason = "an object would cost a call for each field")]
     fn write(
         this: &JsPort,
         key: &str,
         body: &Uint8Array,
-        line: &str,
-        version: &str,
-        expires_at: f64,
-        fresh_at: f64,
-        content: u8,
-        last_accessed: f64,
-        access_count: f64,
+        facts: &Array,
     ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, structural, catch)]
-    #[expect(clippy::too_many_arguments, reason = "an object would cost a call for each field")]
-    fn patch(
-        this: &JsPort,
-        key: &str,
-        line: &str,
-        version: &str,
-        expires_at: f64,
-        fresh_at: f64,
-        content: u8,
-        last_accessed: f64,
-        access_count: f64,
-    ) -> Result<JsValue, JsValue>;
+    fn patch(this: &JsPort, key: &str, facts: &Array) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, structural, catch)]
     fn remove(this: &JsPort, keys: &Array) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, structural, catch, js_name = removeVersion)]
@@ -153,33 +135,12 @@ impl StorageTier for PortTier {
 
     async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
         let Stored { metadata, body } = entry;
-        let facts = Facts::new(&metadata);
-        let written = self.port.write(
-            key,
-            body.as_js(),
-            &facts.line,
-            &facts.version,
-            facts.expires_at,
-            facts.fresh_at,
-            facts.content,
-            facts.last_accessed,
-            facts.access_count,
-        );
+        let written = self.port.write(key, body.as_js(), &facts(&metadata));
         Ok(settle(written).await?.as_string().map(ETag::new))
     }
 
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
-        let facts = Facts::new(metadata);
-        let patched = self.port.patch(
-            key,
-            &facts.line,
-            &facts.version,
-            facts.expires_at,
-            facts.fresh_at,
-            facts.content,
-            facts.last_accessed,
-            facts.access_count,
-        );
+        let patched = self.port.patch(key, &facts(metadata));
         let patched = settle(patched).await?;
         if patched.is_null() {
             return Ok(Patched::Missing);
@@ -214,8 +175,9 @@ impl StorageTier for PortTier {
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {
-        let Facts { line, version, .. } = Facts::new(seen);
-        Ok(settle(self.port.remove_version(key, &line, &version)).await?.is_truthy())
+        let line = format::encode(seen, Audience::Local);
+        let removed = self.port.remove_version(key, &line, &version(seen));
+        Ok(settle(removed).await?.is_truthy())
     }
 
     async fn clear(&self) -> Result<(), Error> {
@@ -244,42 +206,28 @@ impl StorageTier for PortTier {
     }
 }
 
-/// What a port may need of a line without reading it.
-#[derive(Clone, Debug)]
-pub struct Facts {
-    /// The metadata as it is stored.
-    pub line: String,
-    /// Names the write: equal for its copies everywhere.
-    pub version: String,
-    /// In ms since 1970; infinite where it never expires.
-    pub expires_at: f64,
-    /// When the copy was last known to be cold's version, in ms since 1970.
-    pub fresh_at: f64,
-    /// 0 bytes, 1 JSON, 2 the user's own serializer.
-    pub content: u8,
-    /// In ms since 1970.
-    pub last_accessed: f64,
-    /// How often it was read.
-    pub access_count: f64,
+/// What a port may need of a line without reading it: the line, the version (equal for all copies of a write), when it
+/// expires, when it was last known to be current, the content (0 bytes, 1 JSON, 2 the user's own serializer), when it was
+/// last read, and how often. Times are in ms since 1970; one that never comes is infinite.
+pub fn facts(metadata: &Metadata) -> Array {
+    let ms = |time: Timestamp| JsValue::from_f64(time.as_millis() as f64);
+    Array::of(&[
+        format::encode(metadata, Audience::Local).into(),
+        version(metadata).into(),
+        metadata.expires_at.map_or(f64::INFINITY.into(), ms),
+        ms(metadata.fresh_at),
+        content_number(metadata.content()).into(),
+        ms(metadata.last_accessed),
+        (metadata.access_count as f64).into(),
+    ])
 }
 
-impl Facts {
-    /// The facts of an entry.
-    pub fn new(metadata: &Metadata) -> Self {
-        let ms = |time: Timestamp| time.as_millis() as f64;
-        Self {
-            line: format::encode(metadata, Audience::Local),
-            version: version(metadata),
-            expires_at: metadata.expires_at.map_or(f64::INFINITY, ms),
-            fresh_at: ms(metadata.fresh_at),
-            content: match metadata.content() {
-                Content::Json => 1,
-                Content::Custom => 2,
-                _ => 0,
-            },
-            last_accessed: ms(metadata.last_accessed),
-            access_count: metadata.access_count as f64,
-        }
+/// What a body is, as JavaScript is told.
+pub fn content_number(content: Content) -> u8 {
+    match content {
+        Content::Json => 1,
+        Content::Custom => 2,
+        _ => 0,
     }
 }
 

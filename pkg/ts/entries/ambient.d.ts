@@ -2,15 +2,16 @@
 declare module '#glue' {
   type Source = WebAssembly.Module | BufferSource | Response | Request | URL | string;
   type Wasm = import('../wasm.js').Wasm;
+  type Lines = import('../lines.js').RawLines;
   /** Compiles and starts the module, once. */
   const start: (from: { module_or_path: Source | Promise<Source> }) => Promise<unknown>;
   export default start;
   export const Policy: Wasm['Policy'];
   export const S3: Wasm['S3'];
   export const Storage: Wasm['Storage'];
-  export const describe: Wasm['describe'];
-  export const factsOf: Wasm['factsOf'];
-  export const inscribe: Wasm['inscribe'];
+  export const describe: Lines['describe'];
+  export const factsOf: Lines['factsOf'];
+  export const inscribe: Lines['inscribe'];
 }
 
 /** The module, gzipped, in base64. */

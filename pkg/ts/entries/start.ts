@@ -2,6 +2,7 @@
 
 import start, { Policy, S3, Storage, describe, factsOf, inscribe } from '#glue';
 import { StorageError } from '../errors.js';
+import { linesOf } from '../lines.js';
 import { useLoader } from '../wasm.js';
 
 /** The module: compiled, as bytes, as a response that carries it, or the URL of one. */
@@ -15,6 +16,6 @@ export function startFrom(find: () => ModuleSource | Promise<ModuleSource>): voi
     } catch (error) {
       throw StorageError.from(error, 'the WebAssembly module cannot be started');
     }
-    return { Policy, S3, Storage, describe, factsOf, inscribe };
+    return { Policy, S3, Storage, ...linesOf({ describe, factsOf, inscribe }) };
   });
 }
