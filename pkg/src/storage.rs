@@ -9,7 +9,8 @@ use futures_util::{
 };
 use js_sys::{Array, Function, JsString, Promise, Uint8Array};
 use tiered_storage::{
-    Content, Error, Event, Key, SetOptions, Tier, TieredStorage, Timestamp,
+    Content, Error, Event, Key, Metadata, SetOptions, Tier, TieredStorage, Timestamp,
+    format::{Audience, encode},
     host::Task,
     stats::{Stats, TierStats},
     tier::Payload,
@@ -24,7 +25,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use crate::{
     config::{configure, millis, tiers},
-    lines::{invalid, line, metadata},
+    lines::{invalid, metadata},
 };
 
 /// The most keys that are handed over at once.
@@ -269,7 +270,7 @@ impl Keys {
 }
 
 /// A promise of what `work` gives. If `abort` rejects before, so does the promise, and `work` is dropped.
-fn promise(
+pub(crate) fn promise(
     abort: Option<Promise>,
     work: impl Future<Output = Result<JsValue, Error>> + 'static,
 ) -> Promise {
@@ -287,11 +288,11 @@ fn boxed_promise(abort: Option<Promise>, work: Task<Result<JsValue, Error>>) -> 
     })
 }
 
-fn nothing(_: ()) -> JsValue {
+pub(crate) fn nothing(_: ()) -> JsValue {
     JsValue::UNDEFINED
 }
 
-fn number(count: u64) -> JsValue {
+pub(crate) fn number(count: u64) -> JsValue {
     JsValue::from_f64(count as f64)
 }
 
@@ -313,6 +314,11 @@ fn stats_array(stats: &Stats) -> JsValue {
         stats.hit_rate.into(),
     ])
     .into()
+}
+
+/// The line of an entry, with what this host alone knows of it.
+pub(crate) fn line(metadata: &Metadata) -> JsValue {
+    encode(metadata, Audience::Local).into()
 }
 
 /// The event's name, tier, key, action, error and count.

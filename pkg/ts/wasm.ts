@@ -16,7 +16,18 @@ export interface Wasm {
   /** The facts of a line. Throws a `RawError`. */
   factsOf(key: string, line: string): Facts;
   readonly Policy: new (kind: string) => Policy;
-  readonly S3: new (options: object, host: object) => object;
+  readonly S3: new (
+    credentials: () => Promise<unknown[] | undefined>,
+    bucket: string,
+    endpoint: string | undefined,
+    region: string | undefined,
+    prefix: string | undefined,
+    hasBucketInHost: boolean | undefined,
+    concurrency: number | undefined,
+    timeout: number | undefined,
+    attempts: number | undefined,
+    fetch: typeof fetch | undefined,
+  ) => RawS3;
   readonly Storage: {
     open(
       settings: readonly unknown[],
@@ -25,6 +36,19 @@ export interface Wasm {
       onEvent: (event: RawEvent) => void,
     ): RawStorage;
   };
+}
+
+/** A tier in S3. */
+export interface RawS3 {
+  read(key: string, unless: string | undefined): Promise<[body: Uint8Array, line: string] | null | true>;
+  head(key: string): Promise<string | null>;
+  write(key: string, body: Uint8Array, line: string): Promise<string | undefined>;
+  patch(key: string, line: string): Promise<string | undefined | null>;
+  remove(keys: readonly string[]): Promise<void>;
+  removeVersion(key: string, line: string): Promise<boolean>;
+  list(prefix: string, after: string | undefined, limit: number): Promise<[keys: string[], next: string | undefined]>;
+  usage(): Promise<[bytes: number, items: number]>;
+  clear(): Promise<void>;
 }
 
 /** A storage. Every call takes a promise last that gives it up by rejecting. */

@@ -238,7 +238,7 @@ fn is_header_value(text: &str) -> bool {
         && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         && !text.starts_with(' ')
         && !text.ends_with(' ')
-        && !text.contains("  ")
+        && !text.as_bytes().windows(2).any(|pair| pair == b"  ")
 }
 
 fn push_xml_text(xml: &mut String, text: &str) {

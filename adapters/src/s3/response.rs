@@ -207,8 +207,8 @@ fn checksum(text: &str) -> Option<Checksum> {
 pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_weekday, date) = text.split_once(", ")?;
-    let mut parts = date.split(' ');
+    let (_weekday, date) = text.split_once(',')?;
+    let mut parts = date.strip_prefix(' ')?.split(' ');
     let mut next = || parts.next();
     let (day, month, year, time, zone) = (next()?, next()?, next()?, next()?, next()?);
     if zone != "GMT" || parts.next().is_some() {
