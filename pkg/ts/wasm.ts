@@ -26,7 +26,7 @@ export interface Wasm {
     concurrency: number | undefined,
     timeout: number | undefined,
     attempts: number | undefined,
-    fetch: typeof fetch | undefined,
+    send: typeof fetch | undefined,
   ) => RawS3;
   readonly Storage: {
     open(
