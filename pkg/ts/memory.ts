@@ -1,7 +1,7 @@
 /** Entries on the JavaScript heap. */
 
 import { StorageError, invalid } from './errors.js';
-import { PORT, type Facts, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
+import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
 import { SortedKeys } from './sorted.js';
 import { PortTier, checkLimit, utf8Length } from './tier.js';
 import { wasm, type Policy, type Wasm } from './wasm.js';
@@ -82,7 +82,11 @@ export class MemoryStorageTier extends PortTier {
     this.#options = { ...options };
   }
 
-  [PORT](): MemoryPort | Promise<MemoryPort> {
+  [PORT](): MaybePromise<MemoryPort> {
+    return this.port();
+  }
+
+  protected port(): MaybePromise<MemoryPort> {
     return this.#port ?? wasm().then((loaded) => (this.#port ??= new MemoryPort(loaded, this.#options, this.#records)));
   }
 

@@ -1,6 +1,6 @@
 /** Checks of what callers give. Wrong options are told by name, before anything is touched. */
 
-import type { PromotionStrategy, SetOptions, StorageTier, TieredStorageConfig, TierName } from './contract.js';
+import type { PromotionStrategy, SetOptions, TieredStorageConfig, TierName } from './contract.js';
 import { StorageError, invalid } from './errors.js';
 
 type Check = (value: unknown) => boolean;
@@ -83,12 +83,14 @@ const BOOTSTRAP: Rules = {
   signal: SIGNAL,
 };
 
+type Checked = Record<string, unknown>;
+
 /** The configuration, with only what there is in it. */
-export function checkConfig(config: unknown): Record<string, unknown> {
-  const checked = check<Record<string, unknown>>(config, CONFIG, 'the config', 'a config with `tiers` is needed');
-  const tiers = check<Record<string, unknown>>(checked['tiers'] ?? {}, TIER_RULES, '`tiers`');
+export function checkConfig(config: unknown): Checked {
+  const checked = check<Checked>(config, CONFIG, 'the config', 'a config with `tiers` is needed');
+  const tiers = check<Checked>(checked['tiers'] ?? {}, TIER_RULES, '`tiers`');
   if (!tiers['cold']) throw invalid('there is no cold tier; give `tiers.cold`, the source of truth');
-  const statistics = check(checked['statistics'] ?? {}, STATISTICS, '`statistics`');
+  const statistics = check<Checked>(checked['statistics'] ?? {}, STATISTICS, '`statistics`');
   return { ...checked, ...statistics, tiers };
 }
 
@@ -159,6 +161,3 @@ function check<T extends object>(given: unknown, rules: Rules, what: string, mis
   }
   return checked as T;
 }
-
-/** Tiers by place, after `checkConfig`. */
-export type Tiers = { hot?: StorageTier; warm?: StorageTier; cold: StorageTier };

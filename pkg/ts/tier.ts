@@ -2,7 +2,7 @@
 
 import type { StorageMetadata, StorageTier, TierStats } from './contract.js';
 import { StorageError, invalid } from './errors.js';
-import { PORT, type Facts, type MaybePromise, type Port, type Ported, type PortNotices, type StoredEntry } from './port.js';
+import { PORT, type Facts, type MaybePromise, type Port, type Ported, type PortNotices, type PortUsage, type StoredEntry } from './port.js';
 import { wasm, type Inscribed, type RawMetadata, type Wasm } from './wasm.js';
 
 /** The longest key, in bytes of UTF-8. */
@@ -11,8 +11,6 @@ const KEY_BYTES_MAX = 1024;
 const KEYS_MAX = 1000;
 /** Where the line stands in metadata of the contract's form. */
 export const LINE_FIELD = 'tiered-storage';
-
-const QUIET: PortNotices = { onFallback: () => undefined };
 
 /** The bytes of `text` in UTF-8. */
 export function utf8Length(text: string): number {
@@ -121,17 +119,18 @@ export abstract class PortTier implements StorageTier, Ported {
 
   abstract [PORT](notices: PortNotices): MaybePromise<Port>;
 
+  /** The port, for the methods here. */
+  protected abstract port(): MaybePromise<Port>;
+
   /**
    * The stored bytes, as they were given to `set`, or `null`. They are the caller's own.
    *
    * Every method fails as `invalid` for what is not a key, before anything is touched.
    */
-  async get(key: string): Promise<Uint8Array | null> {
-    checkKey(key);
-    return this.#run(key, async (port) => {
-      const found = await port.read(key, undefined);
-      return found && found !== true ? this.handOut(found.body) : null;
-    });
+  get(key: string): Promise<Uint8Array | null> {
+    const handOut = (found: StoredEntry | null | true): Uint8Array | null =>
+      found && found !== true ? this.handOut(found.body) : null;
+    return this.#run(key, (port) => port.read(key, undefined), handOut);
   }
 
   /**
@@ -140,23 +139,21 @@ export abstract class PortTier implements StorageTier, Ported {
    *
    * Fails as `full` where there is no room, and as `invalid` for metadata of more than 1.9 KiB.
    */
-  async set(key: string, data: Uint8Array, metadata: StorageMetadata): Promise<void> {
-    checkKey(key);
-    if (!isBytes(data)) throw invalid('the data must be a Uint8Array', key);
-    const made = toLine(this.#wasm ?? (await this.#load()), key, metadata);
-    await this.#run(key, (port) => this.takeIn(port, key, { body: data, line: made.line }, made));
+  set(key: string, data: Uint8Array, metadata: StorageMetadata): Promise<void> {
+    return this.#inscribed(key, metadata, (made) => {
+      if (!isBytes(data)) throw invalid('the data must be a Uint8Array', key);
+      return this.#run(key, (port) => this.takeIn(port, key, { body: data, line: made.line }, made), nothing);
+    });
   }
 
   /** Removes the entry. That it is not there is no error. */
-  async delete(key: string): Promise<void> {
-    checkKey(key);
-    await this.#run(key, (port) => port.remove([key]));
+  delete(key: string): Promise<void> {
+    return this.#run(key, (port) => port.remove([key]), nothing);
   }
 
   /** Whether the key is there. */
-  async exists(key: string): Promise<boolean> {
-    checkKey(key);
-    return this.#run(key, async (port) => (await port.head(key)) !== null);
+  exists(key: string): Promise<boolean> {
+    return this.#run(key, (port) => port.head(key), (line) => line !== null);
   }
 
   /** The keys that start with `prefix`, in the tier's order, in pages of 1,000. */
@@ -170,47 +167,47 @@ export abstract class PortTier implements StorageTier, Ported {
     if (!Array.isArray(keys)) throw invalid('`deleteMany` takes a list of keys');
     keys.forEach(checkKey);
     for (let at = 0; at < keys.length; at += KEYS_MAX) {
-      await this.#run(undefined, (port) => port.remove(keys.slice(at, at + KEYS_MAX)));
+      await this.#run(undefined, (port) => port.remove(keys.slice(at, at + KEYS_MAX)), nothing);
     }
   }
 
   /** The metadata, or `null`. */
   async getMetadata(key: string): Promise<StorageMetadata | null> {
-    checkKey(key);
-    const line = await this.#run(key, (port) => port.head(key));
+    const line = await this.#run(key, (port) => port.head(key), same);
     return line === null ? null : toMetadata(this.#wasm ?? (await this.#load()), key, line);
   }
 
   /** Replaces the metadata and leaves the bytes. Does nothing if the key is not there. */
-  async setMetadata(key: string, metadata: StorageMetadata): Promise<void> {
-    checkKey(key);
-    const loaded = this.#wasm ?? (await this.#load());
-    const plain = toLine(loaded, key, metadata);
-    await this.#run(key, async (port) => {
-      const line = await port.head(key);
-      if (line === null) return;
-      // What the line says beyond the contract stays, where the metadata is of the same version.
-      const customMetadata = { ...metadata.customMetadata, [LINE_FIELD]: line };
-      const made = toLine(loaded, key, { ...metadata, customMetadata });
-      try {
-        await port.patch(key, made.line, made);
-      } catch (error) {
-        if (!(error instanceof StorageError) || error.kind !== 'conflict') throw error;
-        const found = await port.read(key, undefined);
-        if (found && found !== true) await port.write(key, { body: found.body, line: plain.line }, plain);
-      }
+  setMetadata(key: string, metadata: StorageMetadata): Promise<void> {
+    return this.#inscribed(key, metadata, (plain, loaded) => {
+      const replace = async (port: Port): Promise<void> => {
+        const line = await port.head(key);
+        if (line === null) return;
+        // What the line says beyond the contract stays, where the metadata is of the same version.
+        const customMetadata = { ...metadata.customMetadata, [LINE_FIELD]: line };
+        const made = toLine(loaded, key, { ...metadata, customMetadata });
+        try {
+          await port.patch(key, made.line, made);
+        } catch (error) {
+          if (!(error instanceof StorageError) || error.kind !== 'conflict') throw error;
+          const found = await port.read(key, undefined);
+          if (found && found !== true) await port.write(key, { body: found.body, line: plain.line }, plain);
+        }
+      };
+      return this.#run(key, replace, nothing);
     });
   }
 
   /** How full the tier is. */
-  async getStats(): Promise<TierStats> {
-    const { bytes, items, evictions } = await this.#run(undefined, (port) => port.usage());
-    return evictions === undefined ? { bytes, items } : { bytes, items, evictions };
+  getStats(): Promise<TierStats> {
+    const toStats = ({ bytes, items, evictions }: PortUsage): TierStats =>
+      evictions === undefined ? { bytes, items } : { bytes, items, evictions };
+    return this.#run(undefined, (port) => port.usage(), toStats);
   }
 
   /** Removes every entry. */
-  async clear(): Promise<void> {
-    await this.#run(undefined, (port) => port.clear());
+  clear(): Promise<void> {
+    return this.#run(undefined, (port) => port.clear(), nothing);
   }
 
   /** Stores bytes that are the caller's: a copy of them. */
@@ -227,7 +224,7 @@ export abstract class PortTier implements StorageTier, Ported {
     let after: string | undefined;
     do {
       const start = after;
-      const page = await this.#run(undefined, (port) => port.list(prefix, start, KEYS_MAX));
+      const page = await this.#run(undefined, (port) => port.list(prefix, start, KEYS_MAX), same);
       yield* page.keys;
       after = page.next;
     } while (after !== undefined);
@@ -237,13 +234,31 @@ export abstract class PortTier implements StorageTier, Ported {
     return (this.#wasm = await wasm());
   }
 
-  /** Does `work` at once where the port is there. */
-  async #run<T>(key: string | undefined, work: (port: Port) => MaybePromise<T>): Promise<T> {
-    try {
-      const port = this[PORT](QUIET);
-      return await work(port instanceof Promise ? await port : port);
-    } catch (error) {
+  /** Does `work` with the line of `metadata`: at once where the module is loaded. */
+  async #inscribed<T>(key: string, metadata: unknown, work: (made: Inscribed, loaded: Wasm) => Promise<T>): Promise<T> {
+    checkKey(key);
+    const loaded = this.#wasm ?? (await this.#load());
+    return work(toLine(loaded, key, metadata), loaded);
+  }
+
+  /** Does `work` at once where the port is there, by few promises: each costs as much as a lookup. */
+  #run<T, R>(key: string | undefined, work: (port: Port) => MaybePromise<T>, then: (answer: T) => R): Promise<R> {
+    const failed = (error: unknown): never => {
       throw StorageError.from(error, 'the tier failed', key);
+    };
+    try {
+      if (key !== undefined) checkKey(key);
+      const port = this.port();
+      const answer = port instanceof Promise ? port.then(work) : work(port);
+      return answer instanceof Promise ? answer.then(then, failed) : Promise.resolve(then(answer));
+    } catch (error) {
+      return Promise.reject(StorageError.from(error, 'the tier failed', key));
     }
   }
 }
+
+function same<T>(value: T): T {
+  return value;
+}
+
+function nothing(): void {}

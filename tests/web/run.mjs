@@ -4,7 +4,7 @@
  *     node run.mjs NAME [args]
  *
  * `NAME` is `storage/basic` for `storage/basic.ts` or `storage/basic.test.ts`, `storage` for `storage/main.ts`, or a
- * folder without a `main.ts`, whose `*.test.ts` are all run.
+ * folder without a `main.ts`, whose `*.test.ts` are all run, as in `. --except loaders`: all tests but those in a folder.
  */
 
 import { spawn } from 'node:child_process';
@@ -21,7 +21,8 @@ process.exitCode = await run(name ?? '.', words);
  * @param {string[]} words
  */
 async function run(name, words) {
-  const files = find(name);
+  const except = words[0] === '--except' ? words.splice(0) : [];
+  const files = find(name).filter((file) => !except.some((folder) => relative(WEB, file).startsWith(`${folder}/`)));
   if (!files.length) {
     console.error(`there is no test or program ${name} in ${relative(process.cwd(), WEB) || '.'}`);
     return 2;

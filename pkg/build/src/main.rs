@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path, process::ExitCode, time::Instant};
 
-use tiered_storage_tasks::{Outcome, host::Host, seconds};
+use tiered_storage_tasks::{Outcome, host::Host, npm, seconds};
 
 mod glue;
 mod module;
@@ -36,9 +36,7 @@ fn build(host: &Host) -> Result<(), String> {
     // Another version of a tool shows in the lock.
     let step = |name| Step::new(host, name).reads(package, &["package-lock.json"]);
 
-    step("packages")
-        .makes(package, &["node_modules/.package-lock.json"])
-        .run(|| succeed(host, "npm", &["ci", "--prefix", "pkg"]))?;
+    npm::install(host, "pkg")?;
     module::compile(host)?;
     step("module")
         .reads(&host.root, &[module::COMPILED])

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tiered_storage_tasks::{Outcome, host::Host};
 
-use crate::{no_std, tree};
+use crate::{no_std, tree, web};
 
 /// How long one of our own programs may take; they take seconds.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -31,8 +31,21 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "tests", about: "every test passes", run: tests },
     Check { name: "doctests", about: "every example in the documentation runs", run: doctests },
     Check { name: "programs", about: "examples, benches and programs build", run: programs },
+    Check { name: "package", about: "the npm package builds", run: web::package },
+    Check { name: "types", about: "the tests of the package have types", run: web::types },
+    Check { name: "wasm-lints", about: "clippy warns of nothing for wasm", run: web::lints },
+    Check { name: "web-tests", about: "the tests of the package pass", run: web::tests },
+    Check { name: "size", about: "a page downloads at most 75 KiB", run: web::size },
+    Check { name: "pack", about: "the tarball holds what it should", run: web::pack },
+    Check { name: "loaders", about: "runtimes and bundlers load the package", run: web::loaders },
     Check { name: "scenarios", about: "the scenarios hold on every host", run: scenarios },
     Check { name: "demo", about: "real files pass through all tiers", run: demo },
+];
+
+/// Browsers in which the npm package is tested: the programs, the first of which is also Debian's package.
+const BROWSERS: [(&str, &[&str]); 2] = [
+    ("Chromium", &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]),
+    ("Firefox", &["firefox-esr", "firefox"]),
 ];
 
 fn tools(host: &Host) -> Outcome {
@@ -55,6 +68,15 @@ fn tools(host: &Host) -> Outcome {
                     "{program} is missing: install version {version} or later"
                 ));
             }
+        }
+    }
+    for (name, programs) in BROWSERS {
+        if programs.iter().any(|program| host.succeeds(host.command(program).arg("--version"))) {
+            continue;
+        }
+        println!("{name} is missing");
+        if !host.install(&[programs[0]]) {
+            return Outcome::Failed(format!("{name} is missing: install it"));
         }
     }
     let version = host.output(&mut host.cargo("version")).unwrap_or_default();
@@ -99,22 +121,29 @@ fn programs(host: &Host) -> Outcome {
 }
 
 fn scenarios(host: &Host) -> Outcome {
-    let hosts = ["memory", "disk-s3"];
-    let mut outcomes = hosts
-        .map(|place| program(host, "scenarios", &["--host", place, "tests/scenarios"]))
-        .into_iter();
-    let failed = outcomes.find(|outcome| !matches!(outcome, Outcome::Passed(_)));
-    failed.unwrap_or_else(|| Outcome::Passed(format!("on {}", hosts.join(" and "))))
+    let path = "tests/scenarios";
+    let native = ["memory", "disk-s3"]
+        .map(|place| (place, program(host, PROGRAM_LIMIT, "scenarios", &["--host", place, path])));
+    let web = ["node", "chromium"].map(|place| (place, web::scenarios(host, place, path)));
+    let outcomes = || native.iter().chain(&web);
+    let failed = outcomes().find(|(_, outcome)| !matches!(outcome, Outcome::Passed(_)));
+    failed.map_or_else(
+        || {
+            let places: Vec<_> = outcomes().map(|(place, _)| *place).collect();
+            Outcome::Passed(format!("on {}", places.join(", ")))
+        },
+        |(_, outcome)| outcome.clone(),
+    )
 }
 
 fn demo(host: &Host) -> Outcome {
-    program(host, "demo", &["--reads", "4000"])
+    program(host, PROGRAM_LIMIT, "demo", &["--reads", "4000"])
 }
 
 /// Runs what `programs` built: building it on its own would choose other features, and build all anew.
-fn program(host: &Host, name: &str, words: &[&str]) -> Outcome {
+pub(crate) fn program(host: &Host, limit: Duration, name: &str, words: &[&str]) -> Outcome {
     let Some(program) = host.built(name) else {
         return Outcome::Failed(format!("{name} was not built; run the check `programs` first"));
     };
-    host.run_for(PROGRAM_LIMIT, host.command(&program.to_string_lossy()).args(words))
+    host.run_for(limit, host.command(&program.to_string_lossy()).args(words))
 }

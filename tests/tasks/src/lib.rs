@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 pub mod host;
+pub mod npm;
 pub mod toolchain;
 
 /// How a check ended, and what there is to say of it.

@@ -12,6 +12,7 @@ use std::{
 mod checks;
 mod no_std;
 mod tree;
+mod web;
 
 use checks::{CHECKS, Check};
 use tiered_storage_tasks::{Outcome, host::Host, seconds};

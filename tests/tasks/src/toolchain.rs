@@ -1,6 +1,7 @@
 //! A compiler for a target that may not be installed.
 
 use std::{
+    env, fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -9,6 +10,8 @@ use crate::{Outcome, host::Host};
 
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "rust-web-src", "rust-web-llvm", "lld-19"];
+const DEBIAN_CLIPPY: &str = "/usr/bin/clippy-driver";
+const DEBIAN_CLIPPY_PACKAGE: &str = "rust-web-clippy";
 const DEBIAN_WASM_LINKER: &str = "wasm-ld-19";
 
 /// A way to compile for a target.
@@ -56,15 +59,35 @@ impl Toolchain {
         }
     }
 
-    /// Where the sources of the standard library are, if it is compiled along.
-    pub fn sources(&self, host: &Host) -> Option<PathBuf> {
-        (self.way == Way::DebianSources).then(|| debian_sources(host)).flatten()
+    /// A command that lints packages for the target; what warns, fails.
+    pub fn clippy(
+        &self,
+        host: &Host,
+        words: &str,
+        libraries: &str,
+        target_dir: &str,
+    ) -> Result<Command, String> {
+        if self.way != Way::DebianSources {
+            let words = format!("clippy {words} -- -D warnings");
+            return Ok(self.cargo(host, &words, libraries, target_dir));
+        }
+        if !host.succeeds(host.command(DEBIAN_CLIPPY).arg("--version"))
+            && !host.install(&[DEBIAN_CLIPPY_PACKAGE])
+        {
+            return Err(format!("{DEBIAN_CLIPPY_PACKAGE} is not installed"));
+        }
+        let mut clippy = self.cargo(host, &format!("check {words}"), libraries, target_dir);
+        // As `cargo clippy` does it, with the clippy of that compiler.
+        clippy.env("RUSTC_WORKSPACE_WRAPPER", DEBIAN_CLIPPY);
+        clippy.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
+        Ok(clippy)
     }
 
     /// A command that runs cargo with these words for the target, with its own target directory. `libraries` are those
     /// of the standard ones that are needed, as in `core,alloc`.
     pub fn cargo(&self, host: &Host, words: &str, libraries: &str, target_dir: &str) -> Command {
         let mut cargo = host.cargo(words);
+        cargo.env("RUSTFLAGS", self.flags(host));
         cargo.args(["--target", self.target, "--target-dir", target_dir]);
         if self.way == Way::DebianSources {
             // Another compiler's results must not mix with those of others; nor is its age of interest here.
@@ -74,6 +97,20 @@ impl Toolchain {
         }
         cargo
     }
+
+    /// What keeps the paths of this machine out of the messages of panics, which are in what is compiled.
+    fn flags(&self, host: &Host) -> String {
+        let is_compiled = self.way == Way::DebianSources;
+        let library = is_compiled.then(|| debian_sources(host)).flatten();
+        let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+        let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+        let registries = registries.into_iter().flatten().flatten().map(|registry| registry.path());
+        let mut folders: Vec<_> = registries.chain(library).chain([host.root.clone()]).collect();
+        folders.sort();
+        let flags = folders.iter().map(|path| format!("--remap-path-prefix={}=", path.display()));
+        flags.collect::<Vec<_>>().join(" ")
+    }
 }
 
 fn has_target(host: &Host, target: &str) -> bool {
@@ -82,7 +119,7 @@ fn has_target(host: &Host, target: &str) -> bool {
     else {
         return false;
     };
-    let files = std::fs::read_dir(folder.trim()).into_iter().flatten().flatten();
+    let files = fs::read_dir(folder.trim()).into_iter().flatten().flatten();
     files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
 }
 

@@ -35,7 +35,7 @@ const CONFIGS: Record<string, [unknown, RegExp]> = {
   'rules that are no list': [{ tiers: { cold }, placementRules: {} }, /`placementRules`/],
   'a rule without tiers': [{ tiers: { cold }, placementRules: [{ pattern: '*' }] }, /`placementRules`/],
   'a rule of a fourth tier': [{ tiers: { cold }, placementRules: [{ pattern: '*', tiers: ['x'] }] }, /`placementRules`/],
-  'a pattern that is none': [{ tiers: { cold }, placementRules: [{ pattern: '[', tiers: ['cold'] }] }, /\[/],
+  'a pattern that is none': [{ tiers: { cold }, placementRules: [{ pattern: '{a', tiers: ['cold'] }] }, /pattern/],
   'a size that is infinite': [{ tiers: { cold }, hotPromotionMaxBytes: Infinity }, /`hotPromotionMaxBytes`/],
   'another mode': [{ tiers: { cold }, verify: 'sometimes' }, /`verify`/],
   'another end': [{ tiers: { cold }, expiredCold: 'burn' }, /`expiredCold`/],

@@ -1,0 +1,67 @@
+/** Entries as files: for Node, Deno and Bun. */
+
+import { DiskPort } from './disk/port.js';
+import { invalid } from './errors.js';
+import { PORT, type Port } from './port.js';
+import { PortTier, checkLimit } from './tier.js';
+import { wasm } from './wasm.js';
+
+/** Where a `DiskStorageTier` keeps its entries, and how large it may get. */
+export interface DiskOptions {
+  /** The folder, which is made if it is not there. One tier of one process uses it at a time. */
+  directory: string;
+  /** The most bytes of bodies, keys and stored metadata. Default: no limit. */
+  maxSizeBytes?: number | undefined;
+  /** The most entries. Default: no limit. */
+  maxItems?: number | undefined;
+  /** What is given up to keep the limits. `lru` (default): what was not read for longest. `fifo`: what was written first. */
+  evictionPolicy?: 'lru' | 'fifo' | undefined;
+  /**
+   * `full` (default): a write or removal has returned only once it survives a power loss. `cache`: nothing is synced, and
+   * everything is dropped if the machine went down while the tier was open, since a file system may then bring old files
+   * back. Several times quicker, and only for tiers above cold.
+   */
+  durability?: 'full' | 'cache' | undefined;
+}
+
+/**
+ * A tier in a folder: one file for each entry, body and metadata together, put in place by a rename, so that a reader sees
+ * an older entry or the new one, whole. Names are made of the key's SHA-256, so that any key has one.
+ *
+ * Fails as `unavailable` while another process has the folder.
+ */
+export class DiskStorageTier extends PortTier {
+  readonly #options: DiskOptions;
+  #port: Promise<DiskPort> | undefined;
+
+  constructor(options: DiskOptions) {
+    super();
+    const { directory, maxSizeBytes, maxItems, evictionPolicy = 'lru', durability = 'full' } = options ?? {};
+    if (typeof directory !== 'string' || !directory) throw invalid('`directory` must be the path of a folder');
+    checkLimit(maxSizeBytes, 'maxSizeBytes');
+    checkLimit(maxItems, 'maxItems');
+    if (!['lru', 'fifo'].includes(evictionPolicy)) throw invalid("`evictionPolicy` must be 'lru' or 'fifo'");
+    if (!['full', 'cache'].includes(durability)) throw invalid("`durability` must be 'full' or 'cache'");
+    this.#options = { directory, maxSizeBytes, maxItems, evictionPolicy, durability };
+  }
+
+  [PORT](): Promise<Port> {
+    return this.port();
+  }
+
+  protected async port(): Promise<Port> {
+    this.#port ??= this.#open();
+    try {
+      return await this.#port;
+    } catch (error) {
+      this.#port = undefined;
+      throw error;
+    }
+  }
+
+  async #open(): Promise<DiskPort> {
+    return DiskPort.open(await wasm(), this.#options, () => {
+      this.#port = undefined;
+    });
+  }
+}

@@ -1,0 +1,39 @@
+/** What is stored of an entry. */
+
+import { StorageError } from '../errors.js';
+
+/** A body up to this size lies in the record, which saves a request; but who wants the line alone reads it too. */
+export const SMALL_BYTES_MAX = 8192;
+
+/** An entry. `used` orders evictions; without a body, it is in the other store. */
+export type StoredRecord = [line: string, version: string, used: number, size: number, weight: number, body?: Uint8Array];
+
+/** Entries, bytes of bodies, and what the entries weigh: bodies, keys and lines. */
+export type Totals = [items: number, bytes: number, weight: number];
+
+/** The answer to a request. */
+export function answer<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error as DOMException);
+  });
+}
+
+/** Checks what the database gave. */
+export function toRecord(found: unknown): StoredRecord | undefined {
+  if (found === undefined || (Array.isArray(found) && typeof found[0] === 'string')) return found as StoredRecord;
+  throw new StorageError('corrupt', 'the database holds something that this package did not write');
+}
+
+/** Adds to `totals` what came with `record`, or takes off what went with it. */
+export function addTo(totals: Totals, record: StoredRecord | undefined, sign: 1 | -1): void {
+  if (!record) return;
+  totals[0] += sign;
+  totals[1] += sign * record[3];
+  totals[2] += sign * record[4];
+}
+
+/** The sum of two. */
+export function sum(left: Totals, right: Totals): Totals {
+  return [left[0] + right[0], left[1] + right[1], left[2] + right[2]];
+}

@@ -1,0 +1,232 @@
+/**
+ * How much there is, and what is given up when there is no room.
+ *
+ * To count in the transaction of each write would make every one wait for an answer before it can be committed, which is
+ * half of what it costs. So what a write added is noted here when it is done, and written to the database soon after,
+ * together. Until then the database says that someone owes it something: after a crash everything is counted once more.
+ */
+
+import { StorageError } from '../errors.js';
+import type { LaneHooks, Operation, Outcome, Stores } from './lane.js';
+import { addTo, answer, sum, toRecord, type StoredRecord, type Totals } from './records.js';
+
+/** What is given up first, as the user chose it. */
+export type RoomPolicy = 'lru' | 'fifo' | 'size' | 'none';
+
+export interface RoomOptions {
+  readonly bytesMax: number;
+  readonly itemsMax: number;
+  readonly policy: RoomPolicy;
+}
+
+/** The key of the totals. All others are of those that owe something. */
+const SUM = 0;
+/** What was added is written after this time. */
+const SETTLE_MS = 300;
+/** Who owes something for longer is gone: timers of hidden tabs run once a minute. */
+const GONE_MS = 300_000;
+/** How many entries are looked at together. */
+const PAGE = 256;
+/** How many uses are remembered until the entries say them. */
+const USES_MAX = 10_000;
+/** Room is made for a twentieth more than is needed, so that not every write has to. */
+const SLACK = 20;
+/** What is the least of this many entries seen last is given up. */
+const SEEN_MAX = 2048;
+
+export class Room implements LaneHooks {
+  readonly operationsMax: number;
+  readonly bytesMax: number;
+  /** Entries given up since this was made. */
+  evictions = 0;
+  /** What the operations of the running transaction added. */
+  readonly added: Totals = [0, 0, 0];
+  /** Keys whose records have their bodies now, while older ones may lie in the other store. */
+  readonly leftovers = new Set<string>();
+  readonly #options: RoomOptions;
+  /** Starts a transaction that only settles. */
+  readonly #settle: () => void;
+  /** Whom all the following concerns. */
+  #db: IDBDatabase | undefined;
+  /** By what the database knows that this connection owes something. */
+  #name = '';
+  #isMarked = false;
+  #owed: Totals = [0, 0, 0];
+  /** What the database said last, and what the running transaction tells it. */
+  #known: Totals | undefined;
+  #next: Totals | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #uses = new Map<string, number>();
+  #clock = 0;
+  /** Where the last search for what to give up ended. */
+  #hand: string | undefined;
+  #seen: number[] = [];
+
+  constructor(options: RoomOptions, settle: () => void) {
+    this.#options = options;
+    this.#settle = settle;
+    // What comes in one transaction is not given up in it, so it must be well within the limits.
+    this.operationsMax = Math.min(500, Math.max(1, Math.floor(options.itemsMax / 2)));
+    this.bytesMax = Math.min(8 * 2 ** 20, options.bytesMax / 2);
+  }
+
+  /** What there is, as the last transaction that settled left it. */
+  get totals(): Totals {
+    return this.#known ?? [0, 0, 0];
+  }
+
+  /** Whether the database was not told of everything yet. */
+  get isOwing(): boolean {
+    return this.#isMarked;
+  }
+
+  /** Now, in ms since 1970, and later than ever before. */
+  tick(): number {
+    return (this.#clock = Math.max(Date.now(), this.#clock + 0.001));
+  }
+
+  /** Notes that an entry was read. */
+  use(key: string): void {
+    this.#uses.delete(key);
+    this.#uses.set(key, this.tick());
+    if (this.#uses.size > USES_MAX) this.#uses.delete(this.#uses.keys().next().value as string);
+  }
+
+  seal(stores: Stores, operations: readonly Operation<unknown>[], answered: () => Promise<void>): Promise<void> | undefined {
+    const { db } = stores.transaction;
+    if (db !== this.#db) {
+      // What was owed over an older connection is found by its mark.
+      this.#db = db;
+      this.#name = `${Date.now()}-${Math.random()}`;
+      this.#owed = [0, 0, 0];
+      this.#known = undefined;
+      this.#isMarked = false;
+    }
+    const bytes = operations.reduce((total, operation) => total + operation.bytes, 0);
+    const isBounded = Math.min(this.#options.bytesMax, this.#options.itemsMax) < Infinity;
+    if (operations.some(({ keys }) => keys === 'all')) return this.#count(stores, operations, answered);
+    const most = this.#known && sum(sum(this.#known, this.#owed), [operations.length, 0, bytes]);
+    if (isBounded && (!most || this.#isOver(most))) return this.#count(stores, operations, answered);
+    if (!this.#isMarked) stores.totals.put(Date.now(), this.#name);
+    return undefined;
+  }
+
+  ended(isDone: boolean): void {
+    if (isDone && this.#next) {
+      this.#known = this.#next;
+      this.#owed = [0, 0, 0];
+      this.#isMarked = false;
+    } else if (isDone) {
+      this.#owed = sum(this.#owed, this.added);
+      this.#isMarked = true;
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined;
+        if (this.#isMarked) this.#settle();
+      }, SETTLE_MS);
+    }
+    this.#next = undefined;
+    this.added.fill(0);
+  }
+
+  makeRoom(bytes: number): Operation<boolean> {
+    const run = (stores: Stores, outcome: Outcome<boolean>): void => {
+      const left: Totals = [0, 0, 0];
+      const enough = Math.max(2 * bytes, this.totals[2] / SLACK);
+      this.#giveUp(stores, left, new Set(), () => -left[2] >= enough).then(() => {
+        this.added.splice(0, 3, ...left);
+        outcome.done(left[0] < 0);
+      }, (error: unknown) => outcome.failed(error));
+    };
+    return { keys: 'all', bytes: 0, isBlind: false, run };
+  }
+
+  #isOver([items, , weight]: Totals, slack = 0): boolean {
+    const { itemsMax, bytesMax } = this.#options;
+    // Of no limit a share is no limit either.
+    return items > itemsMax - (slack && Math.floor(itemsMax / slack)) || weight > bytesMax - (slack && Math.floor(bytesMax / slack));
+  }
+
+  /** Counts what came in this transaction, and what is owed, and makes room. */
+  async #count(stores: Stores, operations: readonly Operation<unknown>[], answered: () => Promise<void>): Promise<void> {
+    const { totals, entries, bodies } = stores;
+    const [names, values] = await Promise.all([answer(totals.getAllKeys()), answer(totals.getAll())]);
+    await answered();
+    const isGone = (name: IDBValidKey, at: number): boolean => name !== SUM && name !== this.#name && values[at] < Date.now() - GONE_MS;
+    const gone = names.filter(isGone);
+    let next = sum(names[0] === SUM ? (values[0] as Totals) : [0, 0, 0], sum(this.#owed, this.added));
+    if (operations.some(({ empties }) => empties)) next = [0, 0, 0];
+    else if (gone.length) next = await recount(stores);
+    gone.forEach((name) => totals.delete(name));
+    for (const key of this.leftovers) {
+      if (toRecord(await answer(entries.get(key)))?.length !== 5) bodies.delete(key);
+    }
+    this.leftovers.clear();
+    if (this.#isOver(next)) {
+      if (this.#options.policy === 'none') throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
+      const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
+      await this.#giveUp(stores, next, kept, () => !this.#isOver(next, SLACK));
+    }
+    totals.put(next, SUM);
+    totals.delete(this.#name);
+    this.#next = next;
+  }
+
+  /**
+   * Removes what is worth least until there is enough, and takes it off `totals`.
+   *
+   * A hand goes round over all entries, a page at a time. Of each page it takes what is among the least quarter of what
+   * was seen lately; in the second round half of it; in the third anything. Where all is one page, the order is exact.
+   */
+  async #giveUp({ entries, bodies }: Stores, totals: Totals, kept: ReadonlySet<string>, isEnough: () => boolean): Promise<void> {
+    if (this.#options.policy === 'none') return;
+    for (let round = 0; round < 4 && !isEnough(); ) {
+      const range = this.#hand === undefined ? null : IDBKeyRange.lowerBound(this.#hand, true);
+      const [keys, values] = await Promise.all([answer(entries.getAllKeys(range, PAGE)), answer(entries.getAll(range, PAGE))]);
+      const found = keys.map((key, at) => this.#rank(key as string, toRecord(values[at]) as StoredRecord));
+      found.sort((left, right) => left.rank - right.rank);
+      this.#seen = [...found.map(({ rank }) => rank), ...this.#seen].slice(0, SEEN_MAX);
+      const seen = [...this.#seen].sort((left, right) => left - right);
+      const isAll = range === null && keys.length < PAGE;
+      const worst = isAll || round > 1 ? Infinity : (seen[(seen.length * (round + 1)) >> 2] ?? Infinity);
+      for (const { key, record, rank } of found) {
+        if (isEnough() || rank > worst) break;
+        if (kept.has(key)) continue;
+        entries.delete(key);
+        if (record.length < 6) bodies.delete(key);
+        addTo(totals, record, -1);
+        this.#uses.delete(key);
+        this.evictions += 1;
+      }
+      this.#hand = keys.length < PAGE ? undefined : (keys.at(-1) as string);
+      if (this.#hand === undefined) round += 1;
+    }
+  }
+
+  #rank(key: string, record: StoredRecord): { key: string; record: StoredRecord; rank: number } {
+    const { policy } = this.#options;
+    const rank = policy === 'size' ? -record[3] : policy === 'fifo' ? record[2] : Math.max(record[2], this.#uses.get(key) ?? 0);
+    return { key, record, rank };
+  }
+}
+
+/** Counts everything, and removes bodies that no record speaks of. */
+async function recount({ entries, bodies }: Stores): Promise<Totals> {
+  const totals: Totals = [0, 0, 0];
+  const large = new Set<IDBValidKey>();
+  let range: IDBKeyRange | null = null;
+  for (;;) {
+    const [keys, values]: [IDBValidKey[], unknown[]] = await Promise.all([
+      answer(entries.getAllKeys(range, PAGE)),
+      answer(entries.getAll(range, PAGE)),
+    ]);
+    values.forEach((value, at) => {
+      const record = toRecord(value);
+      addTo(totals, record, 1);
+      if (record?.length === 5) large.add(keys[at] as IDBValidKey);
+    });
+    if (keys.length < PAGE) break;
+    range = IDBKeyRange.lowerBound(keys.at(-1), true);
+  }
+  for (const key of await answer(bodies.getAllKeys())) if (!large.has(key)) bodies.delete(key);
+  return totals;
+}

@@ -1,0 +1,177 @@
+/**
+ * Calls everything that the package exports with arguments of every sort: `node run.mjs fuzz [SEED [SECONDS [ROUND]]]`.
+ *
+ * Every outcome is a value, a `StorageError` that is no defect, or the reason of a signal; nothing traps, hangs, or is
+ * rejected with nobody to hear of it; and a storage beside it all goes on working. A round depends on the seed and its
+ * number alone: what fails says both, and `SEED 0 ROUND` does it again.
+ */
+
+import { rmSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { MemoryStorageTier, StorageError, TieredStorage } from 'tiered-storage';
+import { Hostile, Reason } from './hostile.js';
+import { argumentsOf, ENTRIES, entryArguments, FOLDER, target } from './plausible.js';
+import { Random } from './random.js';
+
+/** No call takes this long: tiers that do not answer are given up after 40 ms. */
+const LONGEST_MS = 10_000;
+const TRAPS = /unreachable|recursive use|RuntimeError|memory access|null pointer|table index|borrow/i;
+
+const counts = { calls: 0, values: 0, errors: 0, reasons: 0 };
+/** What happened beside the calls. */
+const strays: unknown[] = [];
+let doing = '';
+
+async function main(): Promise<number> {
+  const seed = Number(process.argv[2] ?? Date.now() % 2 ** 31);
+  const seconds = Number(process.argv[3] ?? 20);
+  const only = process.argv[4];
+  process.on('unhandledRejection', (error) => strays.push(error));
+  // A listener that throws is told to the runtime: that is not caught on purpose.
+  process.on('uncaughtException', (error) => error instanceof Hostile || strays.push(error));
+  console.log(`seed ${seed}`);
+  const end = performance.now() + seconds * 1_000;
+  const beside = await TieredStorage.open({ tiers: { hot: new MemoryStorageTier(), cold: new MemoryStorageTier() } });
+  let round = Number(only ?? 0);
+  try {
+    do {
+      await play(new Random(seed + Math.imul(round, 0x9e3779b1)));
+      await works(beside, round);
+      round += 1;
+    } while (only === undefined && performance.now() < end);
+  } catch (error) {
+    if (!(error instanceof Finding)) throw error;
+    console.error(`seed ${seed}, round ${round}: ${error.message}`);
+    return 1;
+  } finally {
+    rmSync(FOLDER, { recursive: true, force: true });
+  }
+  const { calls, values, errors, reasons } = counts;
+  console.log(`${round} rounds, ${calls} calls: ${values} values, ${errors} errors, ${reasons} reasons of signals`);
+  return 0;
+}
+
+/** What must not be. */
+class Finding extends Error {}
+
+/** One object, and what can be done with it. */
+async function play(random: Random): Promise<void> {
+  for (let at = random.below(4); at > 0; at -= 1) {
+    const [name, call] = random.pick(ENTRIES);
+    const words = entryArguments(name, random);
+    await attempt(name, words, () => call(...(words as never[])));
+  }
+  const object = await attempt('a target', [], () => target(random));
+  if (typeof object !== 'object' || object === null) return;
+  const isStorage = object instanceof TieredStorage;
+  const names = methodsOf(object);
+  const running: Promise<unknown>[] = [];
+  for (let at = random.below(12); at > 0; at -= 1) {
+    // What was closed refuses everything else.
+    const name = random.chance(0.97) ? random.pick(names.filter((name) => name !== 'close')) : 'close';
+    const words = argumentsOf(name, isStorage, random);
+    const title = `${object.constructor.name}.${name}`;
+    const method = (object as Record<string, (...words: unknown[]) => unknown>)[name];
+    if (method) running.push(attempt(title, words, () => follow(name, method.apply(object, words))));
+    // Most calls run beside others.
+    if (random.chance(0.3)) await Promise.all(running.splice(0));
+  }
+  await Promise.all(running);
+  if (isStorage) await attempt('close', [], () => object.close());
+}
+
+/** Every method of an object, whatever its classes call it. */
+function methodsOf(object: object): string[] {
+  const names = new Set<string>();
+  for (let at = Object.getPrototypeOf(object) as object; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
+    for (const name of Object.getOwnPropertyNames(at)) {
+      const { value } = Object.getOwnPropertyDescriptor(at, name) ?? {};
+      if (name !== 'constructor' && typeof value === 'function') names.add(name);
+    }
+  }
+  return [...names].filter((name) => !INTERNAL.has(name));
+}
+
+/** What tiers give the storage and not callers. */
+const INTERNAL = new Set(['lookup', 'count', 'handOut', 'takeIn']);
+
+/** An iteration is driven some steps; what `on` gives is called. */
+async function follow(name: string, result: unknown): Promise<unknown> {
+  if (name === 'on' && typeof result === 'function') return (result as () => unknown)();
+  if (name !== 'listKeys') return result;
+  const keys = result as AsyncIterableIterator<string>;
+  for (let at = 0; at < 3; at += 1) {
+    if ((await keys.next()).done === true) return undefined;
+  }
+  return keys.return?.();
+}
+
+async function attempt(title: string, words: unknown[], call: () => unknown): Promise<unknown> {
+  counts.calls += 1;
+  doing = title;
+  const said = (): string => `${title}(${words.map(show).join(', ')})`;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, fail) => {
+    timer = setTimeout(() => fail(new Finding(`${said()} does not end`)), LONGEST_MS);
+  });
+  try {
+    const value = await Promise.race([(async () => call())(), late]);
+    counts.values += 1;
+    return value;
+  } catch (error) {
+    if (error instanceof Finding) throw error;
+    const wrong = judged(error);
+    if (wrong !== undefined) throw new Finding(`${said()} ${wrong}: ${tell(error)}`);
+    return undefined;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What is wrong with what a call threw. */
+function judged(error: unknown): string | undefined {
+  if (error instanceof Reason || (error instanceof DOMException && error.name === 'AbortError')) {
+    counts.reasons += 1;
+    return undefined;
+  }
+  if (!(error instanceof StorageError)) return 'throws what is no StorageError';
+  counts.errors += 1;
+  if (error.kind === 'internal') return 'says that it found a defect';
+  if (isTrap(error)) return 'ran into a trap';
+  return undefined;
+}
+
+function isTrap(error: StorageError): boolean {
+  const { cause } = error;
+  return cause instanceof WebAssembly.RuntimeError || TRAPS.test(error.message);
+}
+
+/** Whether all is well beside what was called. */
+async function works(storage: TieredStorage<unknown>, round: number): Promise<void> {
+  // What nobody heard of is told at the end of a turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (strays.length > 0) throw new Finding(`something went wrong beside ${doing}: ${tell(strays[0])}`);
+  try {
+    await storage.set('k', { round });
+    const found = (await storage.get('k')) as { round: number } | null;
+    if (found?.round === round) return;
+    throw new Finding(`another storage gives ${show(found)} in place of ${round} after ${doing}`);
+  } catch (error) {
+    throw error instanceof Finding ? error : new Finding(`another storage fails after ${doing}: ${tell(error)}`);
+  }
+}
+
+function tell(error: unknown): string {
+  const cause = error instanceof StorageError && error.cause !== undefined ? `\ncaused by ${show(error.cause)}` : '';
+  return `${error instanceof Error ? (error.stack ?? error.message) : show(error)}${cause}`;
+}
+
+function show(value: unknown): string {
+  try {
+    return inspect(value, { depth: 2, maxArrayLength: 5, maxStringLength: 80, showProxy: true }).slice(0, 600);
+  } catch {
+    return `something that cannot be shown (${typeof value})`;
+  }
+}
+
+process.exitCode = await main();
