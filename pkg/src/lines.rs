@@ -56,6 +56,11 @@ pub(crate) fn invalid(message: &'static str) -> Error {
     Error::new(ErrorKind::Invalid, message)
 }
 
+/// The line of an entry, with what this host alone knows of it.
+pub(crate) fn line(metadata: &Metadata) -> JsValue {
+    format::encode(metadata, format::Audience::Local).into()
+}
+
 fn decode(key: &str, line: &str) -> Result<Metadata, Error> {
     format::decode(&Key::new(key)?, line)
 }
