@@ -17,8 +17,8 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{
-    lines::invalid,
-    storage::{line, nothing, number, promise},
+    lines::{invalid, line},
+    storage::{nothing, number, promise},
 };
 
 #[wasm_bindgen]

@@ -9,8 +9,7 @@ use futures_util::{
 };
 use js_sys::{Array, Function, JsString, Promise, Uint8Array};
 use tiered_storage::{
-    Content, Error, Event, Key, Metadata, SetOptions, Tier, TieredStorage, Timestamp,
-    format::{Audience, encode},
+    Content, Error, Event, Key, SetOptions, Tier, TieredStorage, Timestamp,
     host::Task,
     stats::{Stats, TierStats},
     tier::Payload,
@@ -25,7 +24,7 @@ use wasm_bindgen_futures::{JsFuture, future_to_promise};
 
 use crate::{
     config::{configure, millis, tiers},
-    lines::{invalid, metadata},
+    lines::{invalid, line, metadata},
 };
 
 /// The most keys that are handed over at once.
@@ -314,11 +313,6 @@ fn stats_array(stats: &Stats) -> JsValue {
         stats.hit_rate.into(),
     ])
     .into()
-}
-
-/// The line of an entry, with what this host alone knows of it.
-pub(crate) fn line(metadata: &Metadata) -> JsValue {
-    encode(metadata, Audience::Local).into()
 }
 
 /// The event's name, tier, key, action, error and count.

@@ -16,8 +16,9 @@ export interface Wasm {
   /** The facts of a line. Throws a `RawError`. */
   factsOf(key: string, line: string): Facts;
   readonly Policy: new (kind: string) => Policy;
+  /** `credentials` gives id, secret, session token and expiry in ms, or nothing for unsigned requests. */
   readonly S3: new (
-    credentials: () => Promise<unknown[] | undefined>,
+    credentials: () => Promise<readonly unknown[] | undefined>,
     bucket: string,
     endpoint: string | undefined,
     region: string | undefined,
@@ -26,7 +27,7 @@ export interface Wasm {
     concurrency: number | undefined,
     timeout: number | undefined,
     attempts: number | undefined,
-    send: typeof fetch | undefined,
+    fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined,
   ) => RawS3;
   readonly Storage: {
     open(
@@ -36,19 +37,6 @@ export interface Wasm {
       onEvent: (event: RawEvent) => void,
     ): RawStorage;
   };
-}
-
-/** A tier in S3. */
-export interface RawS3 {
-  read(key: string, unless: string | undefined): Promise<[body: Uint8Array, line: string] | null | true>;
-  head(key: string): Promise<string | null>;
-  write(key: string, body: Uint8Array, line: string): Promise<string | undefined>;
-  patch(key: string, line: string): Promise<string | undefined | null>;
-  remove(keys: readonly string[]): Promise<void>;
-  removeVersion(key: string, line: string): Promise<boolean>;
-  list(prefix: string, after: string | undefined, limit: number): Promise<[keys: string[], next: string | undefined]>;
-  usage(): Promise<[bytes: number, items: number]>;
-  clear(): Promise<void>;
 }
 
 /** A storage. Every call takes a promise last that gives it up by rejecting. */
@@ -85,6 +73,19 @@ export interface RawStorage {
 }
 
 type Abort = Promise<never> | undefined;
+
+/** An S3 tier. What is rejected is a `RawError`. */
+export interface RawS3 {
+  read(key: string, unless: string | undefined): Promise<[body: Uint8Array, line: string] | null | true>;
+  head(key: string): Promise<string | null>;
+  write(key: string, body: Uint8Array, line: string): Promise<string | undefined>;
+  patch(key: string, line: string): Promise<string | undefined | null>;
+  remove(keys: readonly string[]): Promise<void>;
+  removeVersion(key: string, line: string): Promise<boolean>;
+  list(prefix: string, after: string | undefined, limit: number): Promise<[keys: string[], next: string | undefined]>;
+  usage(): Promise<[bytes: number, items: number]>;
+  clear(): Promise<void>;
+}
 
 /** An order of eviction over slots (dense small integers). Unknown slots are passed over. */
 export interface Policy {
