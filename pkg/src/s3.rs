@@ -16,7 +16,10 @@ use tiered_storage::{
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
-use crate::lines::{invalid, line};
+use crate::{
+    lines::{invalid, line},
+    storage::{nothing, number, promise},
+};
 
 #[wasm_bindgen]
 #[derive(Debug)]
@@ -67,108 +70,104 @@ impl S3 {
     }
 
     /// Body and line; `null` if there is none, `true` if it is the version `unless`.
-    pub async fn read(&self, key: String, unless: Option<String>) -> Result<JsValue, JsValue> {
-        let read = tell(async {
+    pub fn read(&self, key: String, unless: Option<String>) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move {
             let unless = unless.map(ETag::new);
-            self.0.read(&Key::new(key)?, unless.as_ref()).await
-        });
-        Ok(match read.await? {
-            Read::Found(Stored { metadata, body }) | Read::Suspect(Stored { metadata, body }) => {
-                Array::of(&[body.as_js().into(), line(&metadata)]).into()
-            }
-            Read::Unchanged => JsValue::TRUE,
-            _ => JsValue::NULL,
+            Ok(match tier.read(&Key::new(key)?, unless.as_ref()).await? {
+                Read::Found(Stored { metadata, body })
+                | Read::Suspect(Stored { metadata, body }) => {
+                    Array::of(&[body.as_js().into(), line(&metadata)]).into()
+                }
+                Read::Unchanged => JsValue::TRUE,
+                _ => JsValue::NULL,
+            })
         })
     }
 
     /// The line, or `null`.
-    pub async fn head(&self, key: String) -> Result<JsValue, JsValue> {
-        let metadata = tell(async { self.0.head(&Key::new(key)?).await }).await?;
-        Ok(metadata.map_or(JsValue::NULL, |metadata| line(&metadata)))
+    pub fn head(&self, key: String) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move {
+            let metadata = tier.head(&Key::new(key)?).await?;
+            Ok(metadata.map_or(JsValue::NULL, |metadata| line(&metadata)))
+        })
     }
 
     /// The version, where the server gives versions.
-    pub async fn write(
-        &self,
-        key: String,
-        body: Uint8Array,
-        line: String,
-    ) -> Result<Option<String>, JsValue> {
-        tell(async {
+    pub fn write(&self, key: String, body: Uint8Array, line: String) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move {
             let metadata = decode(key, &line)?;
             let key = metadata.key().clone();
             let entry = Stored { metadata, body: Payload::from(body) };
-            Ok(self.0.write(&key, entry).await?.map(text))
+            tier.write(&key, entry).await.map(version)
         })
-        .await
     }
 
     /// The version, where the server gives versions; `null` if there is no such entry.
-    pub async fn patch(&self, key: String, line: String) -> Result<JsValue, JsValue> {
-        let patched = tell(async {
+    pub fn patch(&self, key: String, line: String) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move {
             let metadata = decode(key, &line)?;
-            self.0.patch(metadata.key(), &metadata).await
-        });
-        Ok(match patched.await? {
-            Patched::Done(Some(version)) => version.as_str().into(),
-            Patched::Done(None) => JsValue::UNDEFINED,
-            _ => JsValue::NULL,
+            Ok(match tier.patch(metadata.key(), &metadata).await? {
+                Patched::Done(etag) => version(etag),
+                _ => JsValue::NULL,
+            })
         })
     }
 
-    pub async fn remove(&self, keys: Array) -> Result<(), JsValue> {
-        tell(async {
+    pub fn remove(&self, keys: Array) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move {
             let key = |key: JsValue| Key::new(key.as_string().unwrap_or_default());
             let keys = keys.iter().map(key).collect::<Result<Vec<_>, _>>()?;
-            self.0.remove(&keys).await
+            tier.remove(&keys).await.map(nothing)
         })
-        .await
     }
 
     #[wasm_bindgen(js_name = removeVersion)]
-    pub async fn remove_version(&self, key: String, line: String) -> Result<bool, JsValue> {
-        tell(async {
+    pub fn remove_version(&self, key: String, line: String) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move {
             let metadata = decode(key, &line)?;
-            self.0.remove_version(metadata.key(), &metadata).await
+            tier.remove_version(metadata.key(), &metadata).await.map(JsValue::from_bool)
         })
-        .await
     }
 
     /// The keys, and where the next page starts.
-    pub async fn list(
-        &self,
-        prefix: String,
-        after: Option<String>,
-        limit: u32,
-    ) -> Result<Array, JsValue> {
-        let page = Page { prefix: &prefix, after: after.as_deref(), limit: limit as usize };
-        let listing = tell(self.0.list(page)).await?;
-        let keys = listing.keys.iter().map(|key| JsString::from(key.as_str()));
-        let next = listing.next.map_or(JsValue::UNDEFINED, JsValue::from);
-        Ok(Array::of(&[keys.collect::<Array>().into(), next]))
+    pub fn list(&self, prefix: String, after: Option<String>, limit: u32) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move {
+            let page = Page { prefix: &prefix, after: after.as_deref(), limit: limit as usize };
+            let listing = tier.list(page).await?;
+            let keys = listing.keys.iter().map(|key| JsString::from(key.as_str()));
+            let next = listing.next.map_or(JsValue::UNDEFINED, JsValue::from);
+            Ok(Array::of(&[keys.collect::<Array>().into(), next]).into())
+        })
     }
 
     /// Bytes and items.
-    pub async fn usage(&self) -> Result<Array, JsValue> {
-        let usage = tell(self.0.usage()).await?;
-        Ok(Array::of(&[(usage.bytes as f64).into(), (usage.items as f64).into()]))
+    pub fn usage(&self) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move {
+            let usage = tier.usage().await?;
+            Ok(Array::of(&[number(usage.bytes), number(usage.items)]).into())
+        })
     }
 
-    pub async fn clear(&self) -> Result<(), JsValue> {
-        tell(self.0.clear()).await
+    pub fn clear(&self) -> Promise {
+        let tier = self.0.clone();
+        promise(None, async move { tier.clear().await.map(nothing) })
     }
-}
-
-async fn tell<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, JsValue> {
-    work.await.map_err(|error| to_js(&error))
 }
 
 fn decode(key: String, line: &str) -> Result<Metadata, Error> {
     format::decode(&Key::new(key)?, line)
 }
 
-fn text(version: ETag) -> String {
-    version.as_str().to_owned()
+fn version(etag: Option<ETag>) -> JsValue {
+    etag.map_or(JsValue::UNDEFINED, |etag| etag.as_str().into())
 }
 
 /// Credentials from a function of TypeScript's, which has checked what the user gave.

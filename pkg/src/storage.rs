@@ -269,7 +269,7 @@ impl Keys {
 }
 
 /// A promise of what `work` gives. If `abort` rejects before, so does the promise, and `work` is dropped.
-fn promise(
+pub(crate) fn promise(
     abort: Option<Promise>,
     work: impl Future<Output = Result<JsValue, Error>> + 'static,
 ) -> Promise {
@@ -287,11 +287,11 @@ fn boxed_promise(abort: Option<Promise>, work: Task<Result<JsValue, Error>>) -> 
     })
 }
 
-fn nothing(_: ()) -> JsValue {
+pub(crate) fn nothing(_: ()) -> JsValue {
     JsValue::UNDEFINED
 }
 
-fn number(count: u64) -> JsValue {
+pub(crate) fn number(count: u64) -> JsValue {
     JsValue::from_f64(count as f64)
 }
 

@@ -5,10 +5,10 @@ import { StorageError, invalid } from './errors.js';
 
 type Check = (value: unknown) => boolean;
 
-const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isPositive: Check = (value) => isCount(value) && value !== 0;
-const isFunction: Check = (value) => typeof value === 'function';
-const isText: Check = (value) => typeof value === 'string';
+export const isFunction: Check = (value) => typeof value === 'function';
+export const isText: Check = (value) => typeof value === 'string';
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isOneOf =
@@ -26,8 +26,8 @@ const PROMOTIONS = ['lazy', 'eager', 'onSecondHit'] as const;
 const METHODS = ['get', 'set', 'delete', 'exists', 'listKeys', 'deleteMany', 'getMetadata', 'setMetadata', 'getStats', 'clear'];
 
 /** What an option must be: a check, and what it lets through in words. */
-type Rule = readonly [check: Check, words: string];
-type Rules = Readonly<Record<string, Rule>>;
+export type Rule = readonly [check: Check, words: string];
+export type Rules = Readonly<Record<string, Rule>>;
 
 const MS: Rule = [isCount, 'a whole number of milliseconds'];
 const MS_POSITIVE: Rule = [isPositive, 'a whole number of milliseconds, 1 or more'];
@@ -141,7 +141,7 @@ export function bitsOf(tiers: readonly TierName[]): number {
 }
 
 /** Copies the options that there are, each read once, and refuses the rest. */
-function check<T extends object>(given: unknown, rules: Rules, what: string, missing?: string): T {
+export function check<T extends object>(given: unknown, rules: Rules, what: string, missing?: string): T {
   if (given === undefined && !missing) return {} as T;
   if (typeof given !== 'object' || given === null) throw invalid(missing ?? `${what} must be an object`);
   const checked: Record<string, unknown> = {};

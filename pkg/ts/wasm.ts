@@ -16,7 +16,19 @@ export interface Wasm {
   /** The facts of a line. Throws a `RawError`. */
   factsOf(key: string, line: string): Facts;
   readonly Policy: new (kind: string) => Policy;
-  readonly S3: new (options: object, host: object) => object;
+  /** `credentials` gives id, secret, session token and expiry in ms, or nothing for unsigned requests. */
+  readonly S3: new (
+    credentials: () => Promise<readonly unknown[] | undefined>,
+    bucket: string,
+    endpoint: string | undefined,
+    region: string | undefined,
+    prefix: string | undefined,
+    hasBucketInHost: boolean | undefined,
+    concurrency: number | undefined,
+    timeout: number | undefined,
+    attempts: number | undefined,
+    fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined,
+  ) => RawS3;
   readonly Storage: {
     open(
       settings: readonly unknown[],
@@ -61,6 +73,19 @@ export interface RawStorage {
 }
 
 type Abort = Promise<never> | undefined;
+
+/** An S3 tier. What is rejected is a `RawError`. */
+export interface RawS3 {
+  read(key: string, unless: string | undefined): Promise<[body: Uint8Array, line: string] | null | true>;
+  head(key: string): Promise<string | null>;
+  write(key: string, body: Uint8Array, line: string): Promise<string | undefined>;
+  patch(key: string, line: string): Promise<string | undefined | null>;
+  remove(keys: readonly string[]): Promise<void>;
+  removeVersion(key: string, line: string): Promise<boolean>;
+  list(prefix: string, after: string | undefined, limit: number): Promise<[keys: string[], next: string | undefined]>;
+  usage(): Promise<[bytes: number, items: number]>;
+  clear(): Promise<void>;
+}
 
 /** An order of eviction over slots (dense small integers). Unknown slots are passed over. */
 export interface Policy {

@@ -294,7 +294,7 @@ fn check_bucket(bucket: &str, is_strict: bool) -> Result<(), Error> {
             && bytes.iter().all(is_allowed)
             && is_end(bytes.first())
             && is_end(bytes.last())
-            && !bucket.contains("..")
+            && bucket.split('.').all(|label| !label.is_empty())
     } else {
         let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
         (1..=255).contains(&bytes.len()) && bytes.iter().all(is_allowed) && is_end(bytes.first())
@@ -333,7 +333,7 @@ fn check_prefix(mut prefix: String) -> Result<String, Error> {
         "has a segment `.` or `..`, which URLs cannot carry; leave it out"
     } else if !prefix.chars().all(is_xml_safe) {
         "has a control character; leave it out"
-    } else if format!("/{prefix}").contains(&format!("/{AREA}")) {
+    } else if prefix.split('/').any(|segment| AREA.strip_suffix('/') == Some(segment)) {
         "has the segment that this library keeps for itself; choose another"
     } else {
         return Ok(prefix);
@@ -349,7 +349,8 @@ fn check_endpoint(url: &str) -> Result<Site, Error> {
             without_user_info(url)
         ))
     };
-    let (scheme, rest) = url.split_once("://").ok_or_else(bad)?;
+    let (scheme, rest) = url.split_once(':').ok_or_else(bad)?;
+    let rest = rest.strip_prefix("//").ok_or_else(bad)?;
     let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
         "http" => ("http", ":80"),
         "https" => ("https", ":443"),
@@ -366,7 +367,8 @@ fn check_endpoint(url: &str) -> Result<Site, Error> {
     };
     let is_ipv6 = |name: &str| {
         let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-        inner.is_some_and(|inner| inner.parse::<core::net::Ipv6Addr>().is_ok())
+        let is_allowed = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
+        inner.is_some_and(|inner| inner.contains(':') && inner.bytes().all(is_allowed))
     };
     if !(is_name(name) || is_ipv6(name)) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
         return Err(bad());
@@ -382,7 +384,8 @@ fn without_user_info(url: &str) -> &str {
 
 fn is_ip_address(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    host.starts_with('[') || name.parse::<core::net::Ipv4Addr>().is_ok()
+    let is_byte = |part: &str| part.parse::<u8>().is_ok();
+    host.starts_with('[') || (name.split('.').count() == 4 && name.split('.').all(is_byte))
 }
 
 fn invalid(message: String) -> Error {

@@ -163,7 +163,8 @@ impl Failure {
     pub(super) fn is_unsupported(&self) -> bool {
         matches!(self.code(), "NotImplemented" | "MethodNotAllowed" | "MissingContentMD5")
             || matches!(self.status(), 405 | 501)
-            || (self.status() == 400 && self.fault.message.contains("Content-MD5"))
+            || (self.status() == 400
+                && self.fault.message.split([' ', ':', ',', '.']).any(|word| word == "Content-MD5"))
     }
 
     /// Whether the signature was refused because of its date.

@@ -4,7 +4,8 @@
 //! meanwhile, and [`Listing::next`] outlives the process. With a prefix there are two runs: the names that are
 //! keys, and the area of those that are not (see `keys`), which a prefix cannot narrow.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use core::{future::poll_fn, pin::Pin, task::Poll};
+
 use tiered_storage_core::{Error, ErrorKind, Key};
 
 use super::{
@@ -159,17 +160,18 @@ impl Inner {
 
     /// The keys of objects, those that start with `prefix`; hashed names are asked for theirs.
     async fn keys_of(&self, names: Vec<String>, prefix: &str) -> Result<Vec<Key>, Error> {
-        let keys = names.into_iter().map(|name| async move {
-            match self.names.listed(&name) {
+        let mut keys = Vec::new();
+        for names in names.chunks(ASKED_AT_ONCE) {
+            let asked = names.iter().map(async |name| match self.names.listed(name) {
                 Listed::Key(key) => Ok(Some(key)),
-                Listed::Hashed => self.hashed_key(&name).await,
-                Listed::Foreign => Ok::<_, Error>(None),
+                Listed::Hashed => self.hashed_key(name).await,
+                Listed::Foreign => Ok(None),
+            });
+            for key in together(asked).await {
+                keys.extend(key?.filter(|key| key.starts_with(prefix)));
             }
-        });
-        let keys = stream::iter(keys).buffered(ASKED_AT_ONCE);
-        let keys = keys.try_filter_map(|key| async move { Ok(key) });
-        let keys: Vec<Key> = keys.try_collect().await?;
-        Ok(keys.into_iter().filter(|key| key.starts_with(prefix)).collect())
+        }
+        Ok(keys)
     }
 
     /// The key that the object of a hashed name starts with; none if it is not an entry, or is gone.
@@ -182,6 +184,28 @@ impl Inner {
             Err(failure) => Err(self.error(&failure)),
         }
     }
+}
+
+/// Waits for a few futures, which run at once.
+pub(super) async fn together<F: Future>(
+    futures: impl IntoIterator<Item = F>,
+) -> impl Iterator<Item = F::Output> {
+    let futures = futures.into_iter().map(|future| (Box::pin(future), None));
+    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.collect();
+    poll_fn(|context| {
+        for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
+            if let Poll::Ready(done) = future.as_mut().poll(context) {
+                *output = Some(done);
+            }
+        }
+        if running.iter().all(|(_, output)| output.is_some()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    running.into_iter().filter_map(|(_, output)| output)
 }
 
 fn unusable(does: &str) -> Error {

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use futures_util::{StreamExt, stream};
 use tiered_storage_core::{Error, Key, Metadata};
 
 use super::{
     Inner,
     failure::{Cause, Failure},
     keys::Listed,
+    list::together,
     request::Call,
     response::{self, Fault, NotDeleted},
 };
@@ -103,11 +103,10 @@ impl Inner {
 
     /// Tries them all; the first error is the one that is told.
     async fn remove_singly(&self, names: &[&str]) -> Result<(), Error> {
-        let removals: Vec<_> = names.iter().map(|name| self.remove_one(name)).collect();
-        let mut removals = stream::iter(removals).buffer_unordered(SINGLES_AT_ONCE);
         let mut outcome = Ok(());
-        while let Some(removal) = removals.next().await {
-            outcome = outcome.and(removal);
+        for names in names.chunks(SINGLES_AT_ONCE) {
+            let removals = names.iter().map(|name| self.remove_one(name));
+            outcome = together(removals).await.fold(outcome, Result::and);
         }
         outcome
     }

@@ -56,7 +56,8 @@ fn authorization(request: &Request, scope: &Scope<'_>, service: &str) -> Option<
 
 /// The names of the signed headers, and the request as both sides write it down to hash it.
 fn canonical(request: &Request, payload_sha256: &str) -> Option<(String, String)> {
-    let (_scheme, rest) = request.url.split_once("://")?;
+    let (_scheme, rest) = request.url.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
     let (host, target) = rest.split_at(rest.find('/')?);
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
 

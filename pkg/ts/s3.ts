@@ -1,0 +1,318 @@
+/** S3, and what speaks its protocol, as a tier: over `fetch`, in every runtime. */
+
+import { StorageError, invalid } from './errors.js';
+import { check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
+import { PORT, type Port, type PortListing, type PortUsage, type StoredEntry } from './port.js';
+import { PortTier, checkPrefix, utf8Length } from './tier.js';
+import { wasm, type RawS3 } from './wasm.js';
+
+/** An access key and its secret, for as long as they are good. */
+export interface S3Credentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+  /** Of a temporary session. */
+  sessionToken?: string | undefined;
+  /** When they stop being good. Default: never. */
+  expiration?: Date | undefined;
+}
+
+/** Where an `S3StorageTier` keeps its entries, and how it gets there. */
+export interface S3Options {
+  bucket: string;
+  /** The region that requests are signed for. Default `us-east-1`. If the store names another one, that is used. */
+  region?: string | undefined;
+  /** Where the store is, such as `https://s3.example.org`. Default: Amazon's, in the region. */
+  endpoint?: string | undefined;
+  /** What the names of all objects start with, at most 512 bytes; a slash is put at its end. Default: nothing. */
+  prefix?: string | undefined;
+  /**
+   * Default, and `'anonymous'`: requests go unsigned, for public buckets. A function is asked when credentials are first
+   * needed, five minutes before they expire, and when the store refuses them as expired; never twice at once.
+   */
+  credentials?: S3Credentials | (() => S3Credentials | Promise<S3Credentials>) | 'anonymous' | undefined;
+  /** How URLs name the bucket. Default: in the host for Amazon, in the path for other endpoints. */
+  addressing?: 'path' | 'virtual-host' | undefined;
+  /** The same in the words of Amazon's SDK: `true` is `'path'`, `false` is `'virtual-host'`. */
+  forcePathStyle?: boolean | undefined;
+  /** How many requests run at once; others wait. Default 32. */
+  concurrency?: number | undefined;
+  /** How long one attempt at a request may take, in ms, and how long credentials may. Default 30,000. */
+  timeout?: number | undefined;
+  /** How often a request is tried. Default 4. */
+  attempts?: number | undefined;
+  /** Sends requests in place of the runtime's `fetch`. */
+  fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
+}
+
+/** One rule of `PutBucketCors`. */
+export interface CorsRule {
+  AllowedOrigins: string[];
+  AllowedMethods: string[];
+  AllowedHeaders: string[];
+  ExposeHeaders: string[];
+  MaxAgeSeconds: number;
+}
+
+const NUMBER: Rule = [(value) => isCount(value) && value !== 0, 'a whole number, 1 or more'];
+const RULES: Rules = {
+  bucket: [isText, 'the name of a bucket'],
+  region: [(value) => isText(value) && /^[\w-]{1,64}$/.test(value as string), "a region, such as 'eu-central-1' or 'auto'"],
+  endpoint: [isEndpoint, "a URL such as 'https://s3.example.org': scheme, host and port alone"],
+  prefix: [isText, 'a string'],
+  credentials: [
+    (value) => value === 'anonymous' || isFunction(value) || (typeof value === 'object' && value !== null),
+    "an object with `accessKeyId` and `secretAccessKey`, a function that gives one, or 'anonymous'",
+  ],
+  addressing: [(value) => value === 'path' || value === 'virtual-host', "'path' or 'virtual-host'"],
+  forcePathStyle: [(value) => typeof value === 'boolean', 'true or false'],
+  concurrency: NUMBER,
+  timeout: NUMBER,
+  attempts: NUMBER,
+  fetch: [isFunction, 'a function'],
+};
+
+/**
+ * A tier that keeps its entries in a bucket: one object for each, body and metadata in one request. Objects that other
+ * programs wrote are entries too.
+ *
+ * In a page, the bucket's CORS rules must let it in and show it headers: see `corsRules`. Where they hide headers, calls
+ * fail as `invalid` and name them.
+ *
+ * ```ts
+ * const cold = new S3StorageTier({
+ *   bucket: 'assets',
+ *   region: 'eu-central-1',
+ *   credentials: async () => (await fetch('/credentials')).json().then(({ expiration, ...keys }) => ({ ...keys, expiration: new Date(expiration) })),
+ * });
+ * ```
+ */
+export class S3StorageTier extends PortTier {
+  readonly #options: S3Options;
+  readonly #credentials: () => Promise<RawCredentials | undefined>;
+  #port: Promise<Port> | undefined;
+
+  /** Fails as `invalid` for options that cannot be right. Nothing is sent yet. */
+  constructor(options: S3Options) {
+    super();
+    this.#options = checkOptions(options);
+    this.#credentials = toSource(this.#options);
+  }
+
+  [PORT](): Promise<Port> {
+    return this.port();
+  }
+
+  protected async port(): Promise<Port> {
+    this.#port ??= this.#open();
+    try {
+      return await this.#port;
+    } catch (error) {
+      this.#port = undefined;
+      throw error;
+    }
+  }
+
+  /** Nobody else has the bytes of an answer. */
+  protected override handOut(body: Uint8Array): Uint8Array {
+    return body;
+  }
+
+  async #open(): Promise<Port> {
+    const { S3 } = await wasm();
+    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, fetch } = this.#options;
+    const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
+    return new S3Port(
+      new S3(this.#credentials, bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, fetch),
+    );
+  }
+}
+
+/** The class of the wasm module, with objects in place of its arrays. */
+class S3Port implements Port {
+  readonly traits = {};
+  readonly #raw: RawS3;
+
+  constructor(raw: RawS3) {
+    this.#raw = raw;
+  }
+
+  async read(key: string, unless: string | undefined): Promise<StoredEntry | null | true> {
+    const found = await told(this.#raw.read(key, unless));
+    return found && found !== true ? { body: found[0], line: found[1] } : found;
+  }
+
+  head(key: string): Promise<string | null> {
+    return told(this.#raw.head(key));
+  }
+
+  write(key: string, { body, line }: StoredEntry): Promise<string | undefined> {
+    return told(this.#raw.write(key, body, line));
+  }
+
+  patch(key: string, line: string): Promise<string | undefined | null> {
+    return told(this.#raw.patch(key, line));
+  }
+
+  remove(keys: readonly string[]): Promise<void> {
+    return told(this.#raw.remove(keys));
+  }
+
+  removeVersion(key: string, line: string): Promise<boolean> {
+    return told(this.#raw.removeVersion(key, line));
+  }
+
+  async list(prefix: string, after: string | undefined, limit: number): Promise<PortListing> {
+    const [keys, next] = await told(this.#raw.list(prefix, after, limit));
+    return { keys, next };
+  }
+
+  async usage(): Promise<PortUsage> {
+    const [bytes, items] = await told(this.#raw.usage());
+    return { bytes, items };
+  }
+
+  clear(): Promise<void> {
+    return told(this.#raw.clear());
+  }
+
+  announce(): void {}
+
+  accesses(): (string | number)[] {
+    return [];
+  }
+
+  close(): void {}
+}
+
+/**
+ * The rules that let pages of `origin` use the bucket, as `CORSConfiguration` of `PutBucketCors`. An origin is such as
+ * `https://app.example.org`; `*` is every one.
+ */
+export function corsRules(origin: string | readonly string[]): { CORSRules: CorsRule[] } {
+  const origins = typeof origin === 'string' ? [origin] : origin;
+  const isOrigin = (origin: unknown): boolean => isText(origin) && /^(\*|[a-z][\w+.-]*:\/\/[^/\s]+)$/i.test(origin as string);
+  if (!Array.isArray(origins) || !origins.length || !origins.every(isOrigin)) {
+    throw invalid("an origin is such as 'https://app.example.org', without a path");
+  }
+  const rule = {
+    AllowedOrigins: [...(origins as string[])],
+    AllowedMethods: ['GET', 'PUT', 'HEAD', 'DELETE', 'POST'],
+    AllowedHeaders: ['*'],
+    ExposeHeaders: [
+      'ETag',
+      'Date',
+      'Content-Encoding',
+      'Retry-After',
+      'x-amz-bucket-region',
+      'x-amz-checksum-sha256',
+      'x-amz-meta-tiered-storage',
+      'x-amz-request-id',
+    ],
+    MaxAgeSeconds: 3600,
+  };
+  return { CORSRules: [rule] };
+}
+
+/** As the wasm module takes them: the time in ms since 1970. */
+type RawCredentials = [id: string, secret: string, token: string | undefined, expiry: number | undefined];
+
+/** What the core rejected with, as an error. */
+function told<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => {
+    throw StorageError.from(error, 'S3 failed');
+  });
+}
+
+function isEndpoint(value: unknown): boolean {
+  return isText(value) && /^https?:\/\/(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?\/?$/i.test(value as string);
+}
+
+function checkOptions(given: unknown): S3Options {
+  const options = check<S3Options>(given, RULES, 'the options of an S3StorageTier', 'options with `bucket` are needed');
+  const { bucket, endpoint, addressing, forcePathStyle, prefix, credentials } = options;
+  const isInHost = addressing ? addressing === 'virtual-host' : forcePathStyle === false;
+  if (isInHost && endpoint && /^https?:\/\/(\[|\d+(\.\d+){3}([:/]|$))/i.test(endpoint)) {
+    throw invalid("an address cannot have a bucket in front; use `addressing: 'path'`");
+  }
+  const isStrict = isInHost || !endpoint;
+  const names = isStrict ? /^(?!.*\.\.)[a-z\d][a-z\d.-]{1,61}[a-z\d]$/ : /^[a-z\d][\w.-]{0,254}$/i;
+  if (!bucket || !names.test(bucket)) {
+    throw invalid('`bucket` must be the name of a bucket: 3 to 63 lowercase letters, digits, dots and hyphens');
+  }
+  if (prefix) checkBucketPrefix(prefix.endsWith('/') ? prefix : `${prefix}/`);
+  if (typeof credentials !== 'object') return options;
+  return { ...options, credentials: copied(credentials) };
+}
+
+/** What happens to the caller's object later does not matter then. */
+function copied(credentials: S3Credentials): S3Credentials {
+  try {
+    const [accessKeyId, secretAccessKey, sessionToken, expiry] = toRaw(credentials);
+    const expiration = expiry === undefined ? undefined : new Date(expiry);
+    return { accessKeyId, secretAccessKey, sessionToken, expiration };
+  } catch (error) {
+    if (error instanceof StorageError) throw error;
+    throw new StorageError('invalid', '`credentials` cannot be read', { cause: error });
+  }
+}
+
+function checkBucketPrefix(prefix: string): void {
+  checkPrefix(prefix);
+  const segments = prefix.split('/');
+  const problem =
+    utf8Length(prefix) > 512
+      ? 'is longer than 512 bytes'
+      : !segments[0]
+        ? 'starts with a slash, which names of objects do not'
+        : segments.some((segment) => segment === '.' || segment === '..')
+          ? 'has a segment `.` or `..`, which URLs cannot carry'
+          : /[\0-\x1f\x7f\ufffe\uffff]/.test(prefix)
+            ? 'has a control character'
+            : segments.includes('~tiered-storage')
+              ? 'has the segment that this package keeps for itself'
+              : undefined;
+  if (problem) throw invalid(`\`prefix\` ${problem}; choose another`);
+}
+
+/** What the core asks for credentials. */
+function toSource({ credentials, timeout = 30_000 }: S3Options): () => Promise<RawCredentials | undefined> {
+  if (typeof credentials !== 'function') {
+    const raw = typeof credentials === 'object' ? toRaw(credentials) : undefined;
+    return () => Promise.resolve(raw);
+  }
+  return () => within(timeout, async () => toRaw(await credentials()));
+}
+
+/** Nothing of the values is told: they are secret. */
+function toRaw(credentials: unknown): RawCredentials {
+  const { accessKeyId, secretAccessKey, sessionToken, expiration } = (credentials ?? {}) as Partial<S3Credentials>;
+  const isHeader = (value: unknown): boolean => isText(value) && /^[!-~]+$/.test(value as string);
+  const bad = !isHeader(accessKeyId)
+    ? 'accessKeyId'
+    : !isText(secretAccessKey) || !secretAccessKey
+      ? 'secretAccessKey'
+      : sessionToken != null && !isHeader(sessionToken)
+        ? 'sessionToken'
+        : expiration != null && !(expiration instanceof Date && Number.isFinite(expiration.getTime()))
+          ? 'expiration'
+          : undefined;
+  if (bad) throw invalid(`\`credentials.${bad}\` must be ${bad === 'expiration' ? 'a valid Date' : 'a string of printable characters'}`);
+  return [accessKeyId as string, secretAccessKey as string, sessionToken ?? undefined, expiration?.getTime()];
+}
+
+/** Asks a function of the user's, for at most `ms`. */
+async function within<T>(ms: number, ask: () => T | Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, fail) => {
+    const message = `the function for credentials did not answer within ${ms} ms`;
+    timer = setTimeout(() => fail(new StorageError('unavailable', message, { isTimeout: true })), ms);
+  });
+  try {
+    return await Promise.race([ask(), late]);
+  } catch (error) {
+    if (error instanceof StorageError) throw error;
+    throw new StorageError('unavailable', 'the function for credentials failed', { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
