@@ -6,5 +6,6 @@ export { StorageError } from './errors.js';
 export { TieredStorage } from './storage.js';
 export { MemoryStorageTier } from './memory.js';
 export { IndexedDBStorageTier } from './indexed-db.js';
+export type { CorsRule, S3Credentials, S3Options } from './s3.js';
 export { S3StorageTier, corsRules } from './s3.js';
 export { CacheApiStorageTier } from './cache-api.js';
