@@ -10,7 +10,6 @@ mod drive;
 mod perform;
 
 use std::{
-    collections::HashMap,
     future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
@@ -34,6 +33,13 @@ use crate::{
     host::{Host, Task},
     tier::{Payload, Peeked, Properties, StorageTier, Stored},
 };
+
+/// What operations have; its order is of no account.
+#[cfg(not(target_arch = "wasm32"))]
+type Table<K, V> = std::collections::HashMap<K, V>;
+/// What operations have; its order is of no account.
+#[cfg(target_arch = "wasm32")]
+type Table<K, V> = tiered_storage_core::map::Map<K, V>;
 
 /// How many keys a page of a listing has at most.
 pub(crate) const PAGE_KEYS: usize = 1_000;
@@ -66,8 +72,8 @@ pub(crate) struct Inner {
 #[derive(Debug)]
 struct State {
     engine: Engine,
-    bodies: HashMap<SlotId, Body>,
-    wakers: HashMap<OpId, Waker>,
+    bodies: Table<SlotId, Body>,
+    wakers: Table<OpId, Waker>,
     /// Tasks in the background, and who waits for their end.
     tasks: usize,
     settlers: Vec<Waker>,
@@ -108,8 +114,8 @@ impl Inner {
         });
         let state = State {
             engine: Engine::new(config.clone()),
-            bodies: HashMap::new(),
-            wakers: HashMap::new(),
+            bodies: Table::new(),
+            wakers: Table::new(),
             tasks: 0,
             settlers: Vec::new(),
             stranded: Vec::new(),

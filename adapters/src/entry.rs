@@ -1,8 +1,8 @@
 //! What goes into a write, and what comes out of a write and a read.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use tiered_storage_core::{Content, Key, Metadata, Tier, TierSet};
+use tiered_storage_core::{Content, Key, Metadata, Tier, TierSet, map::Map};
 
 use crate::tier::Payload;
 
@@ -13,7 +13,7 @@ pub struct SetOptions {
     /// For how long the entry is live, in whole milliseconds; the storage's default if `None`.
     pub ttl: Option<Duration>,
     /// The user's own fields; with all else that is stored beside the body, at most 1.9 KiB encoded.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Map<String, String>,
     /// The MIME type; guessed from the key's extension if `None`.
     pub mime_type: Option<String>,
     /// What the body is, for whoever reads it.

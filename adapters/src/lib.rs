@@ -61,12 +61,16 @@ pub use native::disk::{DiskOptions, DiskTier, Durability};
 #[cfg(feature = "s3")]
 pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};
 pub use store::TieredStorage;
+#[cfg(target_arch = "wasm32")]
+pub use tiered_storage_core::map;
+#[cfg(not(target_arch = "wasm32"))]
+pub use tiered_storage_core::snapshot;
 pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
     config::{ExpiredCold, Promotion},
     evict, format, placement,
     seal::Compression,
-    snapshot, stats,
+    stats,
 };
 
 /// The examples of the README are compiled with the tests.

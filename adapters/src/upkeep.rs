@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::BinaryHeap,
     sync::{Arc, Weak},
 };
 
@@ -11,6 +11,7 @@ use tiered_storage_core::{
     Error, Key, Metadata, Tier, Timestamp,
     engine::{Call, Change, Reply},
     format::{Audience, encode},
+    map::Map,
 };
 
 use crate::{
@@ -35,7 +36,7 @@ impl Inner {
         self.write_accesses(pending).await;
     }
 
-    async fn write_accesses(self: &Arc<Self>, pending: BTreeMap<Key, (u64, Timestamp)>) {
+    async fn write_accesses(self: &Arc<Self>, pending: Map<Key, (u64, Timestamp)>) {
         let written = stream::iter(pending).map(|(key, (count, last))| {
             let call = Call::Amend(key, Change::Accessed(count, last));
             // What a tier refuses here is a statistic; the driver has reported it.

@@ -9,11 +9,7 @@
 
 mod lifecycle;
 
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
 pub use crate::op::{Action, Call, Change, Outcome, Reply};
 use crate::{
@@ -21,6 +17,7 @@ use crate::{
     error::{Error, ErrorKind},
     key::Key,
     lane::Lanes,
+    map::Map,
     metadata::Metadata,
     op::{Access, Amend, Effects, Head, Invalidate, Load, Machine, Next, Promote, Remove, Set},
     tier::{Tier, TierSet},
@@ -70,10 +67,10 @@ const REPAIRS_MAX: usize = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Engine {
     config: Arc<Config>,
-    ops: BTreeMap<OpId, Op>,
+    ops: Map<OpId, Op>,
     lanes: Lanes,
-    slots: BTreeMap<SlotId, usize>,
-    recent: (BTreeMap<Key, Timestamp>, VecDeque<Key>),
+    slots: Map<SlotId, usize>,
+    recent: (Map<Key, Timestamp>, VecDeque<Key>),
     promotions: usize,
     woken: VecDeque<OpId>,
     orphans: VecDeque<OpId>,
@@ -100,9 +97,9 @@ impl Engine {
     pub fn new(config: Config) -> Self {
         Self {
             config: Arc::new(config),
-            ops: BTreeMap::new(),
+            ops: Map::new(),
             lanes: Lanes::default(),
-            slots: BTreeMap::new(),
+            slots: Map::new(),
             recent: Default::default(),
             promotions: 0,
             woken: VecDeque::new(),

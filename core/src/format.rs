@@ -22,7 +22,6 @@
 //! string is shorter, it stands instead behind a `~`. A reader passes over letters it does not know.
 
 use alloc::{
-    collections::BTreeMap,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -33,6 +32,7 @@ use crate::{
     base64,
     error::{Error, ErrorKind},
     key::Key,
+    map::Map,
     metadata::{Checksum, Content, ETag, Metadata, WriteId},
     time::Timestamp,
 };
@@ -143,7 +143,7 @@ fn parse(key: &Key, fields: &str) -> Option<Metadata> {
     let ("s", size) = fields.next()?? else { return None };
     let ("c", created_at) = fields.next()?? else { return None };
     let mut metadata = Metadata::new(key.clone(), size.parse().ok()?, time(created_at)?);
-    let mut custom = BTreeMap::new();
+    let mut custom = Map::new();
     for field in fields {
         let (name, value) = field?;
         match name {

@@ -4,17 +4,14 @@
 //! so that a copy made from a read can tell whether a change came between. The tiers whose last write or removal of
 //! this key has an unknown end are distrusted: they are not read until one has succeeded there.
 
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    string::String,
-    vec::Vec,
-};
+use alloc::{collections::VecDeque, string::String, vec::Vec};
 use core::ops::Bound;
 
 use crate::{
     config::Config,
     engine::OpId,
     key::Key,
+    map::Map,
     tier::{Tier, TierSet},
 };
 
@@ -46,7 +43,7 @@ struct Barrier {
 /// All lanes and barriers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Lanes {
-    lanes: BTreeMap<Key, Lane>,
+    lanes: Map<Key, Lane>,
     /// In the order in which they were raised.
     barriers: Vec<Barrier>,
     /// Tiers that are not read for any key.

@@ -16,11 +16,13 @@ pub mod evict;
 pub mod format;
 pub mod key;
 mod lane;
+pub mod map;
 pub mod metadata;
 mod mutant;
 mod op;
 pub mod placement;
 pub mod seal;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod snapshot;
 pub mod stats;
 pub mod tier;

@@ -1,13 +1,12 @@
 //! What is stored beside a body.
 
 use alloc::{
-    collections::BTreeMap,
     string::{String, ToString},
     sync::Arc,
 };
 use core::fmt;
 
-use crate::{key::Key, time::Timestamp};
+use crate::{key::Key, map::Map, time::Timestamp};
 
 /// The SHA-256 of an entry's uncompressed bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -117,7 +116,7 @@ struct Written {
     content: Content,
     mime_type: Option<String>,
     encoding: Option<String>,
-    custom: BTreeMap<String, String>,
+    custom: Map<String, String>,
     write_id: Option<WriteId>,
 }
 
@@ -135,7 +134,7 @@ impl Metadata {
                 content: Content::Bytes,
                 mime_type: None,
                 encoding: None,
-                custom: BTreeMap::new(),
+                custom: Map::new(),
                 write_id: None,
             }),
             expires_at: None,
@@ -178,7 +177,7 @@ impl Metadata {
 
     /// With the user's own fields.
     #[must_use]
-    pub fn with_custom(self, custom: BTreeMap<String, String>) -> Self {
+    pub fn with_custom(self, custom: Map<String, String>) -> Self {
         self.edit(|written| written.custom = custom)
     }
 
@@ -234,7 +233,7 @@ impl Metadata {
     }
 
     /// The user's own fields.
-    pub fn custom(&self) -> &BTreeMap<String, String> {
+    pub fn custom(&self) -> &Map<String, String> {
         &self.written.custom
     }
 

@@ -1,6 +1,6 @@
 //! From a caller's bytes to what tiers store, and back.
 
-use alloc::{borrow::Cow, collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use crate::{
     codec,
@@ -8,6 +8,7 @@ use crate::{
     error::{Error, ErrorKind},
     format::check_size,
     key::Key,
+    map::Map,
     metadata::{Checksum, Content, Metadata, WriteId, mime_type_of},
     time::Timestamp,
 };
@@ -40,7 +41,7 @@ pub struct Draft {
     /// The MIME type; guessed from the key's extension if `None`.
     pub mime_type: Option<String>,
     /// The user's own fields.
-    pub custom: BTreeMap<String, String>,
+    pub custom: Map<String, String>,
     /// Whether the body is to be compressed.
     pub compression: Compression,
 }
@@ -55,7 +56,7 @@ impl Draft {
             ttl_ms: None,
             content: Content::default(),
             mime_type: None,
-            custom: BTreeMap::new(),
+            custom: Map::new(),
             compression: Compression::default(),
         }
     }

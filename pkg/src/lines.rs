@@ -4,11 +4,10 @@
 //! MIME type, encoding, and the user's own fields, names and values by turns. Times are in ms since 1970; what there is
 //! not is `undefined`.
 
-use std::collections::BTreeMap;
-
 use js_sys::Array;
 use tiered_storage::{
     Checksum, Error, ErrorKind, Key, Metadata, Timestamp, format,
+    map::Map,
     web::{error::to_js, port::facts},
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -125,7 +124,7 @@ impl Fields<'_> {
         self.0.get(at).as_string()
     }
 
-    fn custom(&self) -> BTreeMap<String, String> {
+    fn custom(&self) -> Map<String, String> {
         let custom: Array = self.0.get(9).unchecked_into();
         let text = |at: u32| custom.get(at).as_string().unwrap_or_default();
         (0..custom.length()).step_by(2).map(|at| (text(at), text(at + 1))).collect()

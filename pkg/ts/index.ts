@@ -1,11 +1,16 @@
 /** What every entry of the package exports. */
 
+export type {} from './dom.js';
 export type * from './contract.js';
 export type { ErrorDetails, ErrorKind } from './errors.js';
 export { StorageError } from './errors.js';
+export type { CallOptions, ReadOptions } from './storage.js';
 export { TieredStorage } from './storage.js';
+export type { EvictionPolicy, MemoryOptions } from './memory.js';
 export { MemoryStorageTier } from './memory.js';
+export type { IndexedDBOptions } from './indexed-db.js';
 export { IndexedDBStorageTier } from './indexed-db.js';
 export type { CorsRule, S3Credentials, S3Options } from './s3.js';
 export { S3StorageTier, corsRules } from './s3.js';
+export type { CacheApiOptions } from './cache-api.js';
 export { CacheApiStorageTier } from './cache-api.js';

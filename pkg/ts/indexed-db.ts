@@ -69,8 +69,12 @@ export class IndexedDBStorageTier extends PortTier {
     return this.#port;
   }
 
-  protected override takeIn(_port: Port, key: string, entry: StoredEntry, facts: Facts): MaybePromise<unknown> {
-    return this.#port.write(key, entry, facts, true);
+  protected override get takesAtOnce(): boolean {
+    return true;
+  }
+
+  protected override takeIn(_: Port, key: string, entry: StoredEntry, facts: Facts, isBorrowed: boolean): MaybePromise<unknown> {
+    return this.#port.write(key, entry, facts, isBorrowed);
   }
 
   /** What a database gives is the caller's own. */

@@ -83,24 +83,12 @@ export function toMetadata(loaded: Wasm, key: string, line: string): StorageMeta
 export function toLine(loaded: Wasm, key: string, given: unknown, toMs: (date: unknown) => number = msOfDate): Inscribed {
   if (typeof given !== 'object' || given === null) throw invalid('the metadata must be an object', key);
   const metadata = given as StorageMetadata;
-  const count = (name: 'size' | 'accessCount'): number => {
-    const value = metadata[name];
-    if (!(Number.isSafeInteger(value) && value >= 0)) throw invalid(`\`metadata.${name}\` must be a whole number`, key);
-    return value;
-  };
-  const time = (name: 'createdAt' | 'lastAccessed' | 'ttl'): number => {
-    const ms = toMs(metadata[name]);
-    if (!Number.isFinite(ms)) throw invalid(`\`metadata.${name}\` must be a valid Date`, key);
-    return ms;
-  };
   const raw: RawMetadata = {
     ...metadata,
     key,
-    size: count('size'),
-    accessCount: count('accessCount'),
-    createdAt: time('createdAt'),
-    lastAccessed: time('lastAccessed'),
-    ttl: metadata.ttl == null ? undefined : time('ttl'),
+    createdAt: toMs(metadata.createdAt),
+    lastAccessed: toMs(metadata.lastAccessed),
+    ttl: metadata.ttl == null ? undefined : toMs(metadata.ttl),
   };
   try {
     return loaded.inscribe(key, raw);
@@ -130,7 +118,7 @@ export abstract class PortTier implements StorageTier, Ported {
   get(key: string): Promise<Uint8Array | null> {
     const handOut = (found: StoredEntry | null | true): Uint8Array | null =>
       found && found !== true ? this.handOut(found.body) : null;
-    return this.#run(key, (port) => port.read(key, undefined), handOut);
+    return this.#keyed(key, (port) => port.read(key, undefined), handOut);
   }
 
   /**
@@ -140,20 +128,23 @@ export abstract class PortTier implements StorageTier, Ported {
    * Fails as `full` where there is no room, and as `invalid` for metadata of more than 1.9 KiB.
    */
   set(key: string, data: Uint8Array, metadata: StorageMetadata): Promise<void> {
-    return this.#inscribed(key, metadata, (made) => {
-      if (!isBytes(data)) throw invalid('the data must be a Uint8Array', key);
-      return this.#run(key, (port) => this.takeIn(port, key, { body: data, line: made.line }, made), nothing);
-    });
+    if (!isBytes(data)) return Promise.reject(invalid('the data must be a Uint8Array'));
+    // The caller may change its bytes as soon as this returns.
+    const isBorrowed = this.takesAtOnce && this.#wasm !== undefined;
+    const body = isBorrowed ? data : data.slice();
+    return this.#inscribed(key, metadata, (made) =>
+      this.#keyed(key, (port) => this.takeIn(port, key, { body, line: made.line }, made, isBorrowed), nothing),
+    );
   }
 
   /** Removes the entry. That it is not there is no error. */
   delete(key: string): Promise<void> {
-    return this.#run(key, (port) => port.remove([key]), nothing);
+    return this.#keyed(key, (port) => port.remove([key]), nothing);
   }
 
   /** Whether the key is there. */
   exists(key: string): Promise<boolean> {
-    return this.#run(key, (port) => port.head(key), (line) => line !== null);
+    return this.#keyed(key, (port) => port.head(key), (line) => line !== null);
   }
 
   /** The keys that start with `prefix`, in the tier's order, in pages of 1,000. */
@@ -167,13 +158,13 @@ export abstract class PortTier implements StorageTier, Ported {
     if (!Array.isArray(keys)) throw invalid('`deleteMany` takes a list of keys');
     keys.forEach(checkKey);
     for (let at = 0; at < keys.length; at += KEYS_MAX) {
-      await this.#run(undefined, (port) => port.remove(keys.slice(at, at + KEYS_MAX)), nothing);
+      await this.#run((port) => port.remove(keys.slice(at, at + KEYS_MAX)), nothing);
     }
   }
 
   /** The metadata, or `null`. */
   async getMetadata(key: string): Promise<StorageMetadata | null> {
-    const line = await this.#run(key, (port) => port.head(key), same);
+    const line = await this.#keyed(key, (port) => port.head(key), same);
     return line === null ? null : toMetadata(this.#wasm ?? (await this.#load()), key, line);
   }
 
@@ -194,7 +185,7 @@ export abstract class PortTier implements StorageTier, Ported {
           if (found && found !== true) await port.write(key, { body: found.body, line: plain.line }, plain);
         }
       };
-      return this.#run(key, replace, nothing);
+      return this.#keyed(key, replace, nothing);
     });
   }
 
@@ -202,17 +193,22 @@ export abstract class PortTier implements StorageTier, Ported {
   getStats(): Promise<TierStats> {
     const toStats = ({ bytes, items, evictions }: PortUsage): TierStats =>
       evictions === undefined ? { bytes, items } : { bytes, items, evictions };
-    return this.#run(undefined, (port) => port.usage(), toStats);
+    return this.#run((port) => port.usage(), toStats);
   }
 
   /** Removes every entry. */
   clear(): Promise<void> {
-    return this.#run(undefined, (port) => port.clear(), nothing);
+    return this.#run((port) => port.clear(), nothing);
   }
 
-  /** Stores bytes that are the caller's: a copy of them. */
-  protected takeIn(port: Port, key: string, entry: StoredEntry, facts: Facts): MaybePromise<unknown> {
-    return port.write(key, { body: entry.body.slice(), line: entry.line }, facts);
+  /** Whether `takeIn` has copied borrowed bytes when it returns. */
+  protected get takesAtOnce(): boolean {
+    return false;
+  }
+
+  /** Stores bytes; they are the caller's where they are borrowed. */
+  protected takeIn(port: Port, key: string, entry: StoredEntry, facts: Facts, _isBorrowed: boolean): MaybePromise<unknown> {
+    return port.write(key, entry, facts);
   }
 
   /** Gives bytes away: the tier may still hold them, so a copy. */
@@ -224,7 +220,7 @@ export abstract class PortTier implements StorageTier, Ported {
     let after: string | undefined;
     do {
       const start = after;
-      const page = await this.#run(undefined, (port) => port.list(prefix, start, KEYS_MAX), same);
+      const page = await this.#run((port) => port.list(prefix, start, KEYS_MAX), same);
       yield* page.keys;
       after = page.next;
     } while (after !== undefined);
@@ -241,13 +237,21 @@ export abstract class PortTier implements StorageTier, Ported {
     return work(toLine(loaded, key, metadata), loaded);
   }
 
+  #keyed<T, R>(key: string, work: (port: Port) => MaybePromise<T>, then: (answer: T) => R): Promise<R> {
+    try {
+      checkKey(key);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    return this.#run(work, then, key);
+  }
+
   /** Does `work` at once where the port is there, by few promises: each costs as much as a lookup. */
-  #run<T, R>(key: string | undefined, work: (port: Port) => MaybePromise<T>, then: (answer: T) => R): Promise<R> {
+  #run<T, R>(work: (port: Port) => MaybePromise<T>, then: (answer: T) => R, key?: string): Promise<R> {
     const failed = (error: unknown): never => {
       throw StorageError.from(error, 'the tier failed', key);
     };
     try {
-      if (key !== undefined) checkKey(key);
       const port = this.port();
       const answer = port instanceof Promise ? port.then(work) : work(port);
       return answer instanceof Promise ? answer.then(then, failed) : Promise.resolve(then(answer));

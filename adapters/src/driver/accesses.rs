@@ -1,8 +1,6 @@
 //! Counting reads until they are written to a tier.
 
-use std::collections::BTreeMap;
-
-use tiered_storage_core::{Key, Tier, Timestamp};
+use tiered_storage_core::{Key, Tier, Timestamp, map::Map};
 
 use super::Inner;
 use crate::tier::Access;
@@ -10,7 +8,7 @@ use crate::tier::Access;
 /// Reads that no tier counts itself.
 #[derive(Debug, Default)]
 pub(crate) struct Accesses {
-    pub(crate) pending: BTreeMap<Key, (u64, Timestamp)>,
+    pub(crate) pending: Map<Key, (u64, Timestamp)>,
     pub(crate) dropped: u64,
 }
 

@@ -1,9 +1,7 @@
 //! Requests to S3 as values, before they are signed.
 
 use sha2::{Digest, Sha256};
-use tiered_storage_core::{ETag, Metadata, format};
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use tiered_storage_core::{ETag, Metadata, base64, format};
 
 use super::{
     Addressing, Method, Request,
@@ -167,7 +165,7 @@ impl Call {
         call.query.push(("delete", String::new()));
         let sha256: [u8; 32] = Sha256::digest(&xml).into();
         call.headers.push(("content-type", "application/xml".to_owned()));
-        call.headers.push(("x-amz-checksum-sha256", STANDARD.encode(sha256)));
+        call.headers.push(("x-amz-checksum-sha256", base64::standard(&sha256)));
         call.with_body(Payload::from(xml.into_bytes()), sha256)
     }
 

@@ -1,10 +1,9 @@
 //! What responses of S3 say.
 
-use std::collections::BTreeMap;
-
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode_str;
-use tiered_storage_core::{Checksum, ETag, Error, ErrorKind, Key, Metadata, Timestamp, format};
+use tiered_storage_core::{
+    Checksum, ETag, Error, ErrorKind, Key, Metadata, Timestamp, base64, format, map::Map,
+};
 
 use super::{Response, request::METADATA_HEADER, xml};
 
@@ -189,7 +188,7 @@ fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
     if let Some(checksum) = response.header("x-amz-checksum-sha256").and_then(checksum) {
         metadata = metadata.with_checksum(checksum);
     }
-    let mut custom = BTreeMap::new();
+    let mut custom = Map::new();
     for (name, value) in &response.headers {
         if let Some(name) = name.strip_prefix(USER_METADATA) {
             custom.insert(name.to_owned(), value.clone());
@@ -200,7 +199,7 @@ fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
 
 /// Reads the checksum of a whole object; that of an object stored in parts, `...-3`, is of something else.
 fn checksum(text: &str) -> Option<Checksum> {
-    STANDARD.decode(text).ok()?.try_into().ok().map(Checksum)
+    base64::parse_standard(text)?.try_into().ok().map(Checksum)
 }
 
 /// Reads a date such as `Fri, 24 May 2013 00:00:00 GMT`.

@@ -4,9 +4,11 @@ use futures_util::{StreamExt, TryStreamExt, future::try_join3, stream};
 use tiered_storage_core::{
     Error, Metadata, Tier, TierSet, Timestamp,
     engine::{Call, Change},
-    snapshot::Snapshot,
     stats::{Stats, TierStats},
 };
+
+#[cfg(not(target_arch = "wasm32"))]
+use tiered_storage_core::snapshot::Snapshot;
 
 use crate::{store::TieredStorage, upkeep::CONCURRENCY};
 
@@ -54,6 +56,7 @@ impl TieredStorage {
     /// # Errors
     ///
     /// What a tier said that failed.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn export(&self) -> Result<Snapshot, Error> {
         let (now, entries, stats) = self.entries().await?;
         Ok(Snapshot::new(now, &entries, stats))
@@ -73,6 +76,7 @@ impl TieredStorage {
     /// # Errors
     ///
     /// `Invalid` for another version or malformed entries, before anything is changed; what cold said, if it failed.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn import(&self, snapshot: &Snapshot) -> Result<(), Error> {
         self.adopt(snapshot.entries()?).await
     }

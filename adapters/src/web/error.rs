@@ -4,10 +4,9 @@
 //! such an array or any object; one with a `kind` that is known says what to do, any other is `Unavailable`.
 
 use core::{cell::RefCell, fmt};
-use std::collections::HashMap;
 
 use js_sys::{Array, Reflect};
-use tiered_storage_core::{Error, ErrorKind, Key};
+use tiered_storage_core::{Error, ErrorKind, Key, map::Map};
 use wasm_bindgen::{JsCast, JsValue};
 
 const KINDS: [ErrorKind; 8] = [
@@ -29,7 +28,7 @@ thread_local! {
 #[derive(Default)]
 struct Causes {
     last: u32,
-    values: HashMap<u32, JsValue>,
+    values: Map<u32, JsValue>,
 }
 
 /// What JavaScript threw.

@@ -1,6 +1,6 @@
 /** What `wasm-bindgen` generates. */
 declare module '#glue' {
-  type Source = WebAssembly.Module | BufferSource | Response | Request | URL | string;
+  type Source = WebAssembly.Module | ArrayBuffer | ArrayBufferView | Response | Request | URL | string;
   type Wasm = import('../wasm.js').Wasm;
   type Lines = import('../lines.js').RawLines;
   /** Compiles and starts the module, once. */

@@ -6,4 +6,5 @@ import { unpacked } from './text.js';
 startFrom(unpacked);
 
 export * from '../index.js';
+export type { DiskOptions } from '../disk.js';
 export { DiskStorageTier } from '../disk.js';

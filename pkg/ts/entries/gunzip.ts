@@ -1,6 +1,6 @@
 /**
  * Gunzip for the browsers that run the module but have no `DecompressionStream` (Safari before 16.4, Firefox before
- * 113). It trusts its input, which is part of this package; it checks neither lengths nor checksums.
+ * 113). Its input is part of this package, so that it checks neither lengths nor checksums; it only ends where that ends.
  */
 
 /** For each symbol of a length: the shortest such length, and how many bits follow that add to it. */
@@ -27,7 +27,7 @@ export function gunzip(packed: Uint8Array): Uint8Array<ArrayBuffer> {
 
   const bits = (count: number): number => {
     let value = 0;
-    for (let bit = 0; bit < count; bit += 1, at += 1) value |= (((packed[at >> 3] ?? 0) >> (at & 7)) & 1) << bit;
+    for (let bit = 0; bit < count; bit += 1, at += 1) value |= (((packed[at >> 3] ?? damaged()) >> (at & 7)) & 1) << bit;
     return value;
   };
   const symbol = ({ counts, symbols }: Huffman): number => {
@@ -42,7 +42,7 @@ export function gunzip(packed: Uint8Array): Uint8Array<ArrayBuffer> {
       first = (first + count) << 1;
       code <<= 1;
     }
-    throw new RangeError('the text of the module is damaged');
+    return damaged();
   };
   const stored = (): void => {
     at = (at + 7) & ~7;
@@ -118,4 +118,8 @@ function fixed(): [Huffman, Huffman] {
 
 function repeat(lengths: number[], length: number, count: number): void {
   for (let added = 0; added < count; added += 1) lengths.push(length);
+}
+
+function damaged(): never {
+  throw new RangeError('the text of the module is damaged');
 }

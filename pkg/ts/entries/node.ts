@@ -13,4 +13,5 @@ startFrom(async () => {
 });
 
 export * from '../index.js';
+export type { DiskOptions } from '../disk.js';
 export { DiskStorageTier } from '../disk.js';

@@ -6,7 +6,7 @@ import { linesOf } from '../lines.js';
 import { useLoader } from '../wasm.js';
 
 /** The module: compiled, as bytes, as a response that carries it, or the URL of one. */
-export type ModuleSource = WebAssembly.Module | BufferSource | Response | URL;
+export type ModuleSource = WebAssembly.Module | ArrayBuffer | ArrayBufferView | Response | URL;
 
 /** Has the module started from what `find` gives, when it is first needed. What failed is tried again by the next caller. */
 export function startFrom(find: () => ModuleSource | Promise<ModuleSource>): void {

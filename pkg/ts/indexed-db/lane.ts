@@ -37,8 +37,6 @@ export interface Operation<T> {
   readonly empties?: boolean;
   /** Issues requests. It may be run again, in another transaction, where the first one came to nothing. */
   run(stores: Stores, outcome: Outcome<T>): void;
-  /** It cannot be run at once: bytes that are not its own must be copied. */
-  defer?(): void;
 }
 
 export interface Outcome<T> {
@@ -149,7 +147,6 @@ export class Lane {
           return this.#start(db, [task]);
         }
       }
-      operation.defer?.();
       this.#waiting.push(task);
       this.#pump();
     });
@@ -190,11 +187,7 @@ export class Lane {
     transaction.onabort = () => this.#end(batch, batch.cause ?? transaction.error ?? new Error('it was aborted'));
     this.#timer ??= setTimeout(this.#watch, TRANSACTION_MS / 2);
     const rest = tasks.findIndex((task) => !this.#take(batch, task));
-    if (rest >= 0) {
-      const late = tasks.slice(rest);
-      late.forEach(({ operation }) => operation.defer?.());
-      this.#waiting.unshift(...late);
-    }
+    if (rest >= 0) this.#waiting.unshift(...tasks.slice(rest));
     let turns = TURNS;
     const turn = (): void => {
       if (--turns) queueMicrotask(turn);
@@ -303,7 +296,6 @@ export class Lane {
   #again(tasks: readonly Task[], error: unknown, areAlone = false): void {
     const again = tasks.filter((task) => {
       if (task.isRetried) task.reject(StorageError.from(error, 'the database failed'));
-      else task.operation.defer?.();
       task.isAlone ||= areAlone;
       return !task.isRetried && (task.isRetried = true);
     });

@@ -3,14 +3,14 @@
 import { toRecord, type StoredRecord } from './records.js';
 
 /** Who wants to know of a record. */
-interface Wanted {
+export interface Wanted {
   readonly name: string;
-  /** Whether it is enough to know that there is one; then `true` stands for it. */
-  readonly isKeyEnough: boolean;
   readonly found: (record: StoredRecord | undefined) => void;
   readonly failed: (error: unknown) => void;
   /** Issues what must come after the request for the record. */
-  readonly next: (() => void) | undefined;
+  readonly next?: () => void;
+  /** Whether it is enough to know that there is one; then `SOME` stands for it. */
+  readonly isKeyEnough?: boolean;
 }
 
 /** From this many on, it is worth asking which of the keys between the first and the last there are. */
@@ -21,9 +21,9 @@ export const SOME: StoredRecord = ['', '', 0, 0, 0];
 export class Lookup {
   #wanted: Wanted[] = [];
 
-  /** Looks for a record; `next` is called as soon as the request was issued. */
-  find(name: string, found: Wanted['found'], failed: Wanted['failed'], next?: () => void, isKeyEnough = false): void {
-    this.#wanted.push({ name, isKeyEnough, found, failed, next });
+  /** Looks for a record with the next `flush`. */
+  find(wanted: Wanted): void {
+    this.#wanted.push(wanted);
   }
 
   /** Issues the requests. Says whether these were all. */
@@ -45,7 +45,8 @@ export class Lookup {
   }
 }
 
-function single(entries: IDBObjectStore, one: Wanted): void {
+/** Looks for one record at once. */
+export function single(entries: IDBObjectStore, one: Wanted): void {
   const request: IDBRequest = one.isKeyEnough ? entries.getKey(one.name) : entries.get(one.name);
   one.next?.();
   request.onerror = () => one.failed(request.error);

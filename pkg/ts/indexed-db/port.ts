@@ -5,7 +5,7 @@ import type { Facts, Port, PortListing, PortTraits, PortUsage, StoredEntry } fro
 import { ordered, unordered, utf8Length } from '../tier.js';
 import { Connection } from './connection.js';
 import { Lane, type Outcome, type Stores } from './lane.js';
-import { Lookup } from './lookup.js';
+import { Lookup, single } from './lookup.js';
 import { SMALL_BYTES_MAX, addTo, type StoredRecord } from './records.js';
 import { Room, type RoomOptions } from './room.js';
 
@@ -75,7 +75,7 @@ export class DatabasePort implements Port {
     const name = ordered(key);
     return this.#read((_, outcome) => {
       const found = (record: StoredRecord | undefined): void => outcome.done(record?.[0] ?? null);
-      this.#readLookup.find(name, found, (error) => outcome.failed(error));
+      this.#readLookup.find({ name, found, failed: (error) => outcome.failed(error) });
     });
   }
 
@@ -86,10 +86,6 @@ export class DatabasePort implements Port {
     const size = body.length;
     const weight = this.#weigh(key, size, line);
     const isSmall = size <= SMALL_BYTES_MAX;
-    const defer = (): void => {
-      if (isBorrowed) body = body.slice();
-      isBorrowed = false;
-    };
     const run = ({ entries, bodies }: Stores, outcome: Outcome<undefined>): void => {
       const record: StoredRecord = [line, facts.version, this.#room.tick(), size, weight];
       const put = (): void => {
@@ -104,12 +100,15 @@ export class DatabasePort implements Port {
         this.#noteSize(name, isSmall);
         outcome.done(undefined);
       };
-      if (isSmall) defer();
-      this.#writeLookup.find(name, found, (error) => outcome.failed(error), put);
-      // Large bytes are not copied, so they are handed over at once.
-      if (!isSmall) this.#writeLookup.flush(entries);
+      const wanted = { name, found, failed: (error: unknown): void => outcome.failed(error), next: put };
+      // Large bytes are handed over at once, before they are copied.
+      if (isSmall) this.#writeLookup.find(wanted);
+      else single(entries, wanted);
     };
-    return this.#writes.add({ keys: [name], bytes: weight, isBlind: true, run, defer });
+    const written = this.#writes.add({ keys: [name], bytes: weight, isBlind: true, run });
+    // From here on the caller may change its bytes. By now the database mostly has them, and works meanwhile.
+    if (isBorrowed) body = body.slice();
+    return written;
   }
 
   patch(key: string, line: string, facts: Facts): Promise<undefined | null> {
@@ -140,10 +139,11 @@ export class DatabasePort implements Port {
           if (--open === 0) outcome.done();
         };
         const failed = (error: unknown): void => outcome.failed(error);
-        this.#writeLookup.find(name, found, failed, () => {
+        const next = (): void => {
           entries.delete(name);
           bodies.delete(name);
-        });
+        };
+        this.#writeLookup.find({ name, found, failed, next });
       }
     };
     return this.#writes.add({ keys: names, bytes: 0, isBlind: true, run });
@@ -198,7 +198,7 @@ export class DatabasePort implements Port {
     // Mostly there is nothing, and to find that out costs less than to remove it.
     const isThere = await this.#read<boolean>((_, outcome) => {
       const found = (record: unknown): void => outcome.done(record !== undefined);
-      this.#readLookup.find(name, found, (error) => outcome.failed(error), undefined, true);
+      this.#readLookup.find({ name, found, failed: (error) => outcome.failed(error), isKeyEnough: true });
     });
     if (isThere) await this.remove([key]);
   }
@@ -227,7 +227,7 @@ export class DatabasePort implements Port {
         request.onerror = () => failed(request.error);
         request.onsuccess = () => this.#tell(key, name, record, request.result, outcome);
       };
-      this.#readLookup.find(name, found, failed);
+      this.#readLookup.find({ name, found, failed });
     });
   }
 
@@ -265,7 +265,8 @@ export class DatabasePort implements Port {
     change: (stores: Stores, old: StoredRecord | undefined, outcome: Outcome<T>) => void,
   ): Promise<T> {
     const run = (stores: Stores, outcome: Outcome<T>): void => {
-      this.#writeLookup.find(name, (old) => change(stores, old, outcome), (error) => outcome.failed(error));
+      const failed = (error: unknown): void => outcome.failed(error);
+      this.#writeLookup.find({ name, found: (old) => change(stores, old, outcome), failed });
     };
     return this.#writes.add({ keys: [name], bytes, isBlind: false, run });
   }

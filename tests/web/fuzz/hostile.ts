@@ -55,7 +55,7 @@ const OBJECTS: Maker[] = [
   () => () => undefined,
   () => strike,
   () => async () => strike(),
-  () => Object.assign(() => 1, { length: 'x' }),
+  () => Object.defineProperty(() => 1, 'length', { value: 'x' }),
   () => new Array(1_000_000),
   (random) => Array.from({ length: 3 }, () => hostile(random, 1)),
   (random) => ({ [text(random)]: hostile(random, 1), key: hostile(random, 1), length: hostile(random, 1) }),

@@ -7,7 +7,7 @@
  */
 
 import { rmSync } from 'node:fs';
-import { inspect } from 'node:util';
+import { inspect, types } from 'node:util';
 import { MemoryStorageTier, StorageError, TieredStorage } from 'tiered-storage';
 import { Hostile, Reason } from './hostile.js';
 import { argumentsOf, ENTRIES, entryArguments, FOLDER, target } from './plausible.js';
@@ -15,12 +15,17 @@ import { Random } from './random.js';
 
 /** No call takes this long: tiers that do not answer are given up after 40 ms. */
 const LONGEST_MS = 10_000;
-const TRAPS = /unreachable|recursive use|RuntimeError|memory access|null pointer|table index|borrow/i;
+const TRAPS = /unreachable|recursive use|RuntimeError|memory access|null pointer|table index|already (mutably )?borrowed|BorrowMut/i;
 
 const counts = { calls: 0, values: 0, errors: 0, reasons: 0 };
+/** One of each sort, by what it is. */
+const findings = new Map<string, string>();
+const FINDINGS_MAX = 20;
 /** What happened beside the calls. */
 const strays: unknown[] = [];
 let doing = '';
+/** By which numbers it can be done again. */
+let current = '';
 
 async function main(): Promise<number> {
   const seed = Number(process.argv[2] ?? Date.now() % 2 ** 31);
@@ -35,24 +40,30 @@ async function main(): Promise<number> {
   let round = Number(only ?? 0);
   try {
     do {
+      current = `seed ${seed}, round ${round}`;
       await play(new Random(seed + Math.imul(round, 0x9e3779b1)));
       await works(beside, round);
       round += 1;
-    } while (only === undefined && performance.now() < end);
+    } while (only === undefined && performance.now() < end && findings.size < FINDINGS_MAX);
   } catch (error) {
-    if (!(error instanceof Finding)) throw error;
-    console.error(`seed ${seed}, round ${round}: ${error.message}`);
-    return 1;
+    if (!(error instanceof Ending)) throw error;
   } finally {
     rmSync(FOLDER, { recursive: true, force: true });
   }
   const { calls, values, errors, reasons } = counts;
   console.log(`${round} rounds, ${calls} calls: ${values} values, ${errors} errors, ${reasons} reasons of signals`);
-  return 0;
+  for (const finding of findings.values()) console.error(`\n${finding}`);
+  console.log(`${findings.size} findings`);
+  return findings.size > 0 ? 1 : 0;
 }
 
-/** What must not be. */
-class Finding extends Error {}
+/** After this there is no going on. */
+class Ending extends Error {}
+
+/** Notes what must not be. */
+function find(sort: string, message: () => string): void {
+  if (!findings.has(sort)) findings.set(sort, `${current}: ${message()}`);
+}
 
 /** One object, and what can be done with it. */
 async function play(random: Random): Promise<void> {
@@ -110,18 +121,20 @@ async function attempt(title: string, words: unknown[], call: () => unknown): Pr
   counts.calls += 1;
   doing = title;
   const said = (): string => `${title}(${words.map(show).join(', ')})`;
+  const ending = new Ending();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, fail) => {
-    timer = setTimeout(() => fail(new Finding(`${said()} does not end`)), LONGEST_MS);
+    timer = setTimeout(() => fail(ending), LONGEST_MS);
   });
   try {
     const value = await Promise.race([(async () => call())(), late]);
     counts.values += 1;
     return value;
   } catch (error) {
-    if (error instanceof Finding) throw error;
+    if (error === ending) find(`${title} hangs`, () => `${said()} does not end`);
+    if (error instanceof Ending) throw error;
     const wrong = judged(error);
-    if (wrong !== undefined) throw new Finding(`${said()} ${wrong}: ${tell(error)}`);
+    if (wrong !== undefined) find(`${title} ${wrong} ${String(error).slice(0, 40)}`, () => `${said()} ${wrong}: ${tell(error)}`);
     return undefined;
   } finally {
     clearTimeout(timer);
@@ -148,17 +161,19 @@ function isTrap(error: StorageError): boolean {
 
 /** Whether all is well beside what was called. */
 async function works(storage: TieredStorage<unknown>, round: number): Promise<void> {
+  const after = doing;
   // What nobody heard of is told at the end of a turn.
   await new Promise((resolve) => setImmediate(resolve));
-  if (strays.length > 0) throw new Finding(`something went wrong beside ${doing}: ${tell(strays[0])}`);
-  try {
-    await storage.set('k', { round });
-    const found = (await storage.get('k')) as { round: number } | null;
-    if (found?.round === round) return;
-    throw new Finding(`another storage gives ${show(found)} in place of ${round} after ${doing}`);
-  } catch (error) {
-    throw error instanceof Finding ? error : new Finding(`another storage fails after ${doing}: ${tell(error)}`);
+  for (const stray of strays.splice(0)) {
+    find(`beside ${show(stray).slice(0, 60)}`, () => `something went wrong beside ${after}: ${tell(stray)}`);
   }
+  const found = await attempt('another storage', [], async () => {
+    await storage.set('k', { round });
+    return storage.get('k');
+  });
+  if ((found as { round?: number } | null)?.round === round) return;
+  find('another storage', () => `after ${after}, another storage gives ${tell(found)}`);
+  throw new Ending();
 }
 
 function tell(error: unknown): string {
@@ -167,11 +182,19 @@ function tell(error: unknown): string {
 }
 
 function show(value: unknown): string {
+  if (types.isProxy(value)) return 'a proxy';
   try {
-    return inspect(value, { depth: 2, maxArrayLength: 5, maxStringLength: 80, showProxy: true }).slice(0, 600);
+    return inspect(value, { depth: 2, maxArrayLength: 5, maxStringLength: 80, compact: 10, breakLength: 200 }).slice(0, 400);
   } catch {
     return `something that cannot be shown (${typeof value})`;
   }
 }
 
-process.exitCode = await main();
+// A run that ends by itself, as when nothing is left to wait for, did not end well.
+process.exitCode = 2;
+main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => console.error(`${current}: the run itself is wrong:`, error),
+);

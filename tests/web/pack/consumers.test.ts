@@ -29,7 +29,7 @@ after(uninstall);
 const node = { module: 'nodenext', types: ['node'], typeRoots: [join(PACKAGES, '@types')] };
 const web = { module: 'esnext', moduleResolution: 'bundler', types: [] };
 
-test('Node', () => compile(EVERYWHERE + DISK, { ...node, lib: ['es2022', 'esnext.disposable'] }));
+test('Node', () => compile(EVERYWHERE + DISK + SLIM, { ...node, lib: ['es2022', 'esnext.disposable'] }));
 
 test('a page', () => compile(EVERYWHERE + NO_DISK + SLIM, { ...web, lib: ['es2022', 'dom', 'esnext.disposable'] }));
 

@@ -1,11 +1,12 @@
 /** Lines of metadata: what a tier stores beside a body, written and read by the core itself. */
 
 import { StorageError } from 'tiered-storage';
-import start, * as glue from '#glue';
+import start, { describe as rawDescribe, factsOf as rawFactsOf, inscribe as rawInscribe } from '#glue';
+import { linesOf } from '../../../pkg/ts/lines.js';
 import type { Facts } from '../../../pkg/ts/port.js';
-import type { RawError, RawMetadata, Wasm } from '../../../pkg/ts/wasm.js';
+import type { RawError, RawMetadata } from '../../../pkg/ts/wasm.js';
 
-const core = glue as unknown as Wasm;
+const core = linesOf({ describe: rawDescribe, factsOf: rawFactsOf, inscribe: rawInscribe });
 
 /** Loads a core beside the one of the package. These three functions keep nothing. */
 export async function loadLines(module: BufferSource | string): Promise<void> {

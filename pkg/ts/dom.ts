@@ -1,0 +1,16 @@
+/** Names of the DOM that the types of this package mention, for programs that are compiled without its types. */
+
+export {};
+
+declare global {
+  interface Cache {}
+  interface IDBDatabase {}
+  interface IDBFactory {}
+  interface IDBObjectStore {}
+  // The names of its parameters must be those of the DOM.
+  interface IDBRequest<T = any> {}
+  interface IDBTransaction {}
+  namespace WebAssembly {
+    interface Module {}
+  }
+}
