@@ -56,7 +56,7 @@ function find(name) {
  */
 async function bundle(files) {
   if (!existsSync(join(WEB, 'node_modules'))) {
-    console.error('the packages of the tests are not installed: run `npm ci --prefix tests/web` first');
+    console.error('the packages of the tests are not installed: run `npm install --no-save --prefix tests/web` first');
     return undefined;
   }
   const { bundleForNode } = await import('./lib/bundle.mjs');
