@@ -86,7 +86,8 @@ export function toFields(
     return checked(name, value, value === undefined || typeof value === 'string', 'a string');
   };
   const { compressed, checksum } = given;
-  const custom = Object.entries(given.customMetadata ?? {}).flat();
+  const fields = given.customMetadata ?? {};
+  const custom = typeof fields === 'object' && !Array.isArray(fields) ? Object.entries(fields).flat() : [0];
   return [
     count('size'),
     time('createdAt'),

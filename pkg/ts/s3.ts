@@ -2,7 +2,7 @@
 
 import { StorageError, invalid } from './errors.js';
 import { check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
-import { PORT, type Port, type PortListing, type PortUsage, type StoredEntry } from './port.js';
+import { PORT, type MaybePromise, type Port, type PortListing, type PortUsage, type StoredEntry } from './port.js';
 import { PortTier, checkPrefix, utf8Length } from './tier.js';
 import { wasm, type RawS3 } from './wasm.js';
 
@@ -89,7 +89,7 @@ const RULES: Rules = {
 export class S3StorageTier extends PortTier {
   readonly #options: S3Options;
   readonly #credentials: () => Promise<RawCredentials | undefined>;
-  #port: Promise<Port> | undefined;
+  #port: Port | undefined;
 
   /** Fails as `invalid` for options that cannot be right. Nothing is sent yet. */
   constructor(options: S3Options) {
@@ -98,18 +98,12 @@ export class S3StorageTier extends PortTier {
     this.#credentials = toSource(this.#options);
   }
 
-  [PORT](): Promise<Port> {
+  [PORT](): MaybePromise<Port> {
     return this.port();
   }
 
-  protected async port(): Promise<Port> {
-    this.#port ??= this.#open();
-    try {
-      return await this.#port;
-    } catch (error) {
-      this.#port = undefined;
-      throw error;
-    }
+  protected port(): MaybePromise<Port> {
+    return this.#port ?? this.#open();
   }
 
   /** Nobody else has the bytes of an answer. */
@@ -119,11 +113,11 @@ export class S3StorageTier extends PortTier {
 
   async #open(): Promise<Port> {
     const { S3 } = await wasm();
+    if (this.#port) return this.#port;
     const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, fetch } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
-    return new S3Port(
-      new S3(this.#credentials, bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, fetch),
-    );
+    const raw = new S3(this.#credentials, bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, fetch);
+    return (this.#port = new S3Port(raw));
   }
 }
 

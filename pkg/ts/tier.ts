@@ -83,24 +83,12 @@ export function toMetadata(loaded: Wasm, key: string, line: string): StorageMeta
 export function toLine(loaded: Wasm, key: string, given: unknown, toMs: (date: unknown) => number = msOfDate): Inscribed {
   if (typeof given !== 'object' || given === null) throw invalid('the metadata must be an object', key);
   const metadata = given as StorageMetadata;
-  const count = (name: 'size' | 'accessCount'): number => {
-    const value = metadata[name];
-    if (!(Number.isSafeInteger(value) && value >= 0)) throw invalid(`\`metadata.${name}\` must be a whole number`, key);
-    return value;
-  };
-  const time = (name: 'createdAt' | 'lastAccessed' | 'ttl'): number => {
-    const ms = toMs(metadata[name]);
-    if (!Number.isFinite(ms)) throw invalid(`\`metadata.${name}\` must be a valid Date`, key);
-    return ms;
-  };
   const raw: RawMetadata = {
     ...metadata,
     key,
-    size: count('size'),
-    accessCount: count('accessCount'),
-    createdAt: time('createdAt'),
-    lastAccessed: time('lastAccessed'),
-    ttl: metadata.ttl == null ? undefined : time('ttl'),
+    createdAt: toMs(metadata.createdAt),
+    lastAccessed: toMs(metadata.lastAccessed),
+    ttl: metadata.ttl == null ? undefined : toMs(metadata.ttl),
   };
   try {
     return loaded.inscribe(key, raw);

@@ -11,7 +11,7 @@ use tiered_storage_tests::{
 };
 
 const USAGE: &str = "usage: s3-server [--port PORT] [--bucket NAME]... [--access-key ID] \
-[--secret-key KEY] [--cors-origin ORIGIN]... [--damage-on-demand]";
+[--secret-key KEY] [--session-token TOKEN] [--region REGION] [--cors-origin ORIGIN]... [--damage-on-demand]";
 
 /// What the flags say.
 #[derive(Default)]
@@ -62,6 +62,8 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Flags, String> {
             "--bucket" => buckets.push(value()?),
             "--access-key" => options.access_key = value()?,
             "--secret-key" => options.secret_key = value()?,
+            "--session-token" => options.session_token = Some(value()?),
+            "--region" => options.region = value()?,
             "--cors-origin" => options.cors_origins.push(value()?),
             "--damage-on-demand" => is_obedient = true,
             _ => return Err(format!("{flag} is not a flag")),

@@ -66,7 +66,9 @@ export async function openModule(context: BrowserContext, file: string, also?: A
   const page = await context.newPage();
   page.on('pageerror', (error) => console.error(`in the page: ${error.stack ?? error}`));
   page.on('console', (message) => {
-    if (message.type() === 'error') console.error(`in the page: ${message.text()}`);
+    // An answer of 404 is no error of the page.
+    const isOfNetwork = message.text().startsWith('Failed to load resource');
+    if (message.type() === 'error' && !isOfNetwork) console.error(`in the page: ${message.text()}`);
   });
   await page.goto(`${site.origin}/`);
   const call = <R>(name: string, ...words: unknown[]): Promise<R> =>

@@ -139,7 +139,8 @@ export class Seat {
       list: (prefix, after, limit) => run('list', () => port.list(prefix, after, limit)),
       usage: () => port.usage(),
       clear: () => run('remove', () => port.clear()),
-      announce: (key) => port.announce(key),
+      // It may remove the entry, and while changes are to fail or to stop, nothing is to be removed.
+      announce: (key) => (this.isArmed('write') || this.isArmed('remove') ? undefined : port.announce(key)),
       accesses: (limit) => port.accesses(limit),
       close: () => (this.#isShared ? undefined : port.close()),
     };

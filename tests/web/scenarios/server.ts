@@ -22,10 +22,10 @@ export interface RunningServer {
 }
 
 /** Starts a server with these buckets, and with CORS for `origin`. */
-export async function startServer(buckets: string[], origin: string): Promise<RunningServer> {
+export async function startServer(buckets: string[], origin: string, more: string[] = []): Promise<RunningServer> {
   const keys = { accessKeyId: 'access-key', secretAccessKey: 'secret-key' };
   const flags = ['--access-key', keys.accessKeyId, '--secret-key', keys.secretAccessKey, '--cors-origin', origin];
-  const words = [...flags, ...buckets.flatMap((bucket) => ['--bucket', bucket]), '--damage-on-demand'];
+  const words = [...flags, ...buckets.flatMap((bucket) => ['--bucket', bucket]), '--damage-on-demand', ...more];
   const child = spawn(await build(), words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => {

@@ -1,0 +1,82 @@
+/** What stands between a client and an S3 server: it counts, and answers in the server's place when it is told to. */
+
+import { createServer, request as ask, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Passing {
+  readonly method: string;
+  /** As it came, with its query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** In the server's place; without a status the connection is cut, and without an end the answer never comes. */
+export interface Reply {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: string;
+  never?: true;
+}
+
+export class Proxy implements AsyncDisposable {
+  readonly passed: Passing[] = [];
+  /** What is said instead of passing a request on. */
+  answer: (passing: Passing) => Reply | undefined = () => undefined;
+  /** What becomes of the headers of the server's answers. */
+  headers: (headers: IncomingHttpHeaders) => IncomingHttpHeaders = (headers) => headers;
+  readonly #server = createServer((request, response) => void this.#pass(request, response));
+  readonly #target: URL;
+
+  private constructor(target: string) {
+    this.#target = new URL(target);
+  }
+
+  static async start(target: string): Promise<Proxy> {
+    const proxy = new Proxy(target);
+    await new Promise<void>((done) => proxy.#server.listen(0, '127.0.0.1', done));
+    return proxy;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Answers the first `times` requests that `matches` takes. */
+  once(reply: Reply, matches: (passing: Passing) => boolean = () => true, times = 1): void {
+    let left = times;
+    this.answer = (passing) => (left > 0 && matches(passing) && left-- > 0 ? reply : undefined);
+  }
+
+  /** What was asked for since last asked, such as `GET /bucket/key`. */
+  take(): string[] {
+    return this.passed.splice(0).map(({ method, path }) => `${method} ${path}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((done) => this.#server.close(() => done()));
+  }
+
+  async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { method = '', url: path = '', headers } = request;
+    const passing = { method, path, headers };
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    if (method !== 'OPTIONS') this.passed.push(passing);
+    const reply = method === 'OPTIONS' ? undefined : this.answer(passing);
+    if (reply?.never) return;
+    if (reply && reply.status === undefined) return void request.socket.destroy();
+    if (reply) {
+      response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
+      return;
+    }
+    const { hostname, port } = this.#target;
+    // The host that the client wrote stays, since the signature covers it.
+    const passed = ask({ hostname, port, method, path, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, this.headers(answer.headers));
+      answer.pipe(response);
+    });
+    passed.on('error', () => request.socket.destroy());
+    passed.end(Buffer.concat(chunks));
+  }
+}
