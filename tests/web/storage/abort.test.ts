@@ -171,10 +171,11 @@ suite('a signal that is aborted while the tier is at it', () => {
     assert.equal(await two, 'v');
   });
 
-  test('a signal may say `undefined`, or throw a fit', async () => {
+  test('a signal without a reason is an AbortError', async () => {
     const { storage } = await openMemory();
     const odd = { aborted: true, reason: undefined, addEventListener() {}, removeEventListener() {}, throwIfAborted() {} };
-    await storage.get('k', { signal: odd as unknown as AbortSignal });
+    const error = await caught(() => storage.get('k', { signal: odd as unknown as AbortSignal }));
+    assert.equal((error as Error).name, 'AbortError');
   });
 });
 
