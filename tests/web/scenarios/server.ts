@@ -26,7 +26,7 @@ export async function startServer(buckets: string[], origin: string, more: strin
   const keys = { accessKeyId: 'access-key', secretAccessKey: 'secret-key' };
   const flags = ['--access-key', keys.accessKeyId, '--secret-key', keys.secretAccessKey, '--cors-origin', origin];
   const words = [...flags, ...buckets.flatMap((bucket) => ['--bucket', bucket]), '--damage-on-demand', ...more];
-  const child = spawn(await build(), words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(await builtProgram('s3-server'), words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => {
     const { value, done } = await lines.next();
@@ -51,9 +51,9 @@ async function started(child: ChildProcess): Promise<void> {
   await once(child, 'spawn');
 }
 
-/** Where the server's program is, built if need be. */
-async function build(): Promise<string> {
-  const words = ['build', '--quiet', '--package', 'tiered-storage-tests', '--bin', 's3-server'];
+/** Where a program of the tests is, built if need be. */
+export async function builtProgram(name: string): Promise<string> {
+  const words = ['build', '--quiet', '--package', 'tiered-storage-tests', '--bin', name];
   const format = '--message-format=json-render-diagnostics';
   const { stdout } = await promisify(execFile)('cargo', [...words, format], { cwd: ROOT, maxBuffer: 2 ** 26 });
   for (const line of stdout.split('\n').reverse()) {
@@ -61,5 +61,5 @@ async function build(): Promise<string> {
     const { executable } = JSON.parse(line) as { executable?: string | null };
     if (typeof executable === 'string') return executable;
   }
-  throw new Error('cargo does not say where the S3 server is');
+  throw new Error(`cargo does not say where ${name} is`);
 }
