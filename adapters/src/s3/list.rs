@@ -186,25 +186,29 @@ impl Inner {
     }
 }
 
+/// A future that runs beside others, and what it gave once it was done.
+type Running<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
+
 /// Waits for a few futures, which run at once.
 pub(super) async fn together<F: Future>(
     futures: impl IntoIterator<Item = F>,
 ) -> impl Iterator<Item = F::Output> {
-    let mut running: Vec<Pin<Box<F>>> = futures.into_iter().map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
+    let futures = futures.into_iter().map(|future| (Box::pin(future), None));
+    let mut running: Vec<Running<F>> = futures.collect();
     poll_fn(|context| {
-        let waiting = outputs.iter_mut().zip(&mut running).filter(|(output, _)| output.is_none());
-        let mut is_ready = true;
-        for (output, future) in waiting {
-            match future.as_mut().poll(context) {
-                Poll::Ready(done) => *output = Some(done),
-                Poll::Pending => is_ready = false,
+        for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
+            if let Poll::Ready(done) = future.as_mut().poll(context) {
+                *output = Some(done);
             }
         }
-        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+        if running.iter().all(|(_, output)| output.is_some()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
-    outputs.into_iter().flatten()
+    running.into_iter().filter_map(|(_, output)| output)
 }
 
 fn unusable(does: &str) -> Error {
