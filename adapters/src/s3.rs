@@ -92,13 +92,6 @@ impl S3Tier {
         S3TierBuilder::new(bucket.into())
     }
 
-    #[cfg_attr(
-        target_arch = "wasm32",
-        expect(
-            clippy::arc_with_non_send_sync,
-            reason = "there is one thread; natively it is both"
-        )
-    )]
     fn new(client: Client, names: Names) -> Self {
         Self(Arc::new(Inner {
             client,
