@@ -173,7 +173,7 @@ export function check<T extends object>(given: unknown, rules: Rules, what: stri
         throw invalid(`${what} has no option \`${name}\`; there are ${Object.keys(rules).join(', ')}`);
       }
       if (value === undefined) continue;
-      if (!rule[0](value)) throw invalid(`\`${name}\` must be ${rule[1]}`);
+      if (!rule[0](value)) throw invalid(`\`${name}\` in ${what} must be ${rule[1]}`);
       checked[name] = value;
     }
   } catch (error) {

@@ -29,7 +29,7 @@ pub(crate) fn lints(host: &Host) -> Outcome {
         Err(why) => Outcome::Failed(why),
         Ok(toolchain) => match toolchain.clippy(
             host,
-            "--package tiered-storage-wasm",
+            "--package tiered-storage-wasm --profile wasm",
             "std,panic_abort",
             "target/wasm",
         ) {
