@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import { chromium, type Browser, type BrowserContext, type LaunchOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, LaunchOptions, Page } from 'playwright-core';
 import { WEB, bundleForPage } from './bundle.mjs';
 import { serve, type Answer, type Site } from './serve.js';
 
@@ -37,12 +37,14 @@ function options(): LaunchOptions {
 }
 
 /** Starts Chromium with an empty profile. */
-export function launchChromium(): Promise<Browser> {
+export async function launchChromium(): Promise<Browser> {
+  const { chromium } = await import('playwright-core');
   return chromium.launch(options());
 }
 
 /** Starts Chromium with a profile that is kept in a folder, so that a test can restart it. */
-export function launchProfile(profile: string): Promise<BrowserContext> {
+export async function launchProfile(profile: string): Promise<BrowserContext> {
+  const { chromium } = await import('playwright-core');
   return chromium.launchPersistentContext(profile, options());
 }
 
