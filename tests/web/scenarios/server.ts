@@ -18,7 +18,8 @@ export interface RunningServer {
   readonly place: Place;
   /** Changes a stored body and leaves its ETag and its headers as they were. `false` if there is no such object. */
   damage(bucket: string, key: string, how: string): Promise<boolean>;
-  close(): void;
+  /** Resolves when nobody listens any more. */
+  close(): Promise<void>;
 }
 
 /** Starts a server with these buckets, and with CORS for `origin`. */
@@ -26,7 +27,7 @@ export async function startServer(buckets: string[], origin: string, more: strin
   const keys = { accessKeyId: 'access-key', secretAccessKey: 'secret-key' };
   const flags = ['--access-key', keys.accessKeyId, '--secret-key', keys.secretAccessKey, '--cors-origin', origin];
   const words = [...flags, ...buckets.flatMap((bucket) => ['--bucket', bucket]), '--damage-on-demand', ...more];
-  const child = spawn(await build(), words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(await (built ??= build()), words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => {
     const { value, done } = await lines.next();
@@ -43,13 +44,20 @@ export async function startServer(buckets: string[], origin: string, more: strin
       if (typeof answer === 'boolean') return answer;
       throw new Error(answer.error);
     },
-    close: () => void child.kill(),
+    async close() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      child.kill();
+      await ended;
+    },
   };
 }
 
 async function started(child: ChildProcess): Promise<void> {
   await once(child, 'spawn');
 }
+
+let built: Promise<string> | undefined;
 
 /** Where the server's program is, built if need be. */
 async function build(): Promise<string> {
