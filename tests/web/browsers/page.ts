@@ -110,11 +110,23 @@ export async function get(key: string): Promise<Said<[value: unknown, source: Ti
   });
 }
 
-export async function remove(key: string): Promise<Said<true>> {
+export async function remove(key: string): Promise<Said<void>> {
+  return said(() => storage().delete(key));
+}
+
+export async function touch(key: string, ttl: number): Promise<Said<boolean>> {
   return said(async () => {
-    await storage().delete(key);
-    return true;
+    await storage().touch(key, ttl);
+    return (await storage().getMetadata(key))?.ttl !== undefined;
   });
+}
+
+export async function invalidate(prefix: string): Promise<Said<number>> {
+  return said(() => storage().invalidate(prefix));
+}
+
+export async function dropUpper(): Promise<void> {
+  await storage().invalidateUpperCaches('');
 }
 
 export async function keys(): Promise<Said<string[]>> {
@@ -144,8 +156,9 @@ export async function letGo(): Promise<void> {
 export async function takeOver(how: 'remove' | 'raise', ms: number, database = DATABASE): Promise<'done' | 'late'> {
   const request = how === 'remove' ? indexedDB.deleteDatabase(database) : indexedDB.open(database, 1000);
   const late = new Promise<'late'>((resolve) => setTimeout(resolve, ms, 'late'));
-  const done = answered<unknown>(request).then((found) => {
-    if (how === 'raise') held = found as IDBDatabase;
+  const done = answered(request).then((found) => {
+    // There is none after a removal.
+    held = found;
     return 'done' as const;
   });
   return Promise.race([done, late]);

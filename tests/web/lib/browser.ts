@@ -54,13 +54,17 @@ export function launchFirefoxProfile(profile: string, firefoxUserPrefs: Record<s
   return firefox.launchPersistentContext(profile, { executablePath, channel: 'moz-firefox', headless: true, firefoxUserPrefs });
 }
 
+/** What browsers say of answers that are no success, and of what could not be reached: no errors of the page. */
+const OF_NETWORK = /^(Failed to load resource|Cross-Origin Request Blocked|Access to fetch at)/;
+
 /** Has what goes wrong in a page told here. */
 export function watch(page: Page): void {
-  page.on('pageerror', (error) => console.error(`in the page: ${error.stack ?? error}`));
+  const tell = (text: string): void => {
+    if (!OF_NETWORK.test(text)) console.error(`in the page: ${text}`);
+  };
+  page.on('pageerror', (error) => tell(error.stack ?? error.message));
   page.on('console', (message) => {
-    // An answer of 404 is no error of the page.
-    const isOfNetwork = message.text().startsWith('Failed to load resource');
-    if (message.type() === 'error' && !isOfNetwork) console.error(`in the page: ${message.text()}`);
+    if (message.type() === 'error') tell(message.text());
   });
 }
 
