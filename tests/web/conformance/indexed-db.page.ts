@@ -226,10 +226,11 @@ export const scenarios: Record<string, () => Promise<void>> = {
 
   'operations that arrive together share a transaction': async () => {
     const { tier } = watched();
-    const cursors = [IDBObjectStore.prototype.openCursor, IDBObjectStore.prototype.openKeyCursor];
-    IDBObjectStore.prototype.openCursor = IDBObjectStore.prototype.openKeyCursor = () => {
+    const { openCursor, openKeyCursor } = IDBObjectStore.prototype;
+    const refuse = (): never => {
       throw new Error('a cursor was opened');
     };
+    Object.assign(IDBObjectStore.prototype, { openCursor: refuse, openKeyCursor: refuse });
     await put(tier, 'first');
     const keys = Array.from({ length: 100 }, (_, at) => `k${at}`);
     const writes = await counted(() => Promise.all(keys.map((key, at) => put(tier, key, 100 + at, at))));
@@ -239,7 +240,7 @@ export const scenarios: Record<string, () => Promise<void>> = {
     await tier.deleteMany(keys.slice(50));
     await gathered(tier.listKeys('k'));
     same((await tier.getStats()).items, 51, 'the entries left');
-    [IDBObjectStore.prototype.openCursor, IDBObjectStore.prototype.openKeyCursor] = cursors as never;
+    Object.assign(IDBObjectStore.prototype, { openCursor, openKeyCursor });
   },
 
   'bodies are stored as bytes, and large ones apart from their metadata': async () => {
