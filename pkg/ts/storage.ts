@@ -15,7 +15,7 @@ import type {
   TierName,
 } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
-import { EVENTS, toEvent, type RawEvent } from './events.js';
+import { EVENTS, report, toEvent, type RawEvent } from './events.js';
 import { foreignPort } from './foreign.js';
 import { MemoryStorageTier, type MemoryRecord } from './memory.js';
 import {
@@ -386,16 +386,5 @@ async function portOf(
     return await ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
   } catch (error) {
     throw StorageError.from(error, `the ${name} tier cannot be used`);
-  }
-}
-
-/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
-function report(listener: (event: StorageEvent) => void, event: StorageEvent): void {
-  try {
-    listener(event);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }

@@ -292,13 +292,16 @@ export class Lane {
     this.#start(db, [task]);
   }
 
-  /** Runs operations once more, each by itself if need be, and fails those that were run twice. */
+  /** Runs operations once more, and fails those that were run twice. By itself, each has another two turns. */
   #again(tasks: readonly Task[], error: unknown, areAlone = false): void {
     const again = tasks.filter((task) => {
       if (task.isRetried) task.reject(StorageError.from(error, 'the database failed'));
-      task.isAlone ||= areAlone;
-      return !task.isRetried && (task.isRetried = true);
+      return !task.isRetried;
     });
+    for (const task of again) {
+      task.isRetried = !areAlone || tasks.length === 1;
+      task.isAlone ||= areAlone;
+    }
     this.#waiting.unshift(...again);
     this.#pump();
   }

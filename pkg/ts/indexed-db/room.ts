@@ -46,10 +46,11 @@ export class Room implements LaneHooks {
   readonly #options: RoomOptions;
   /** Starts a transaction that only settles. */
   readonly #settle: () => void;
-  /** Whom all the following concerns. */
+  /** The connection over which it was counted last, and over which it is being counted. */
   #db: IDBDatabase | undefined;
-  /** By what the database knows that this connection owes something. */
-  #name = '';
+  #counting: IDBDatabase | undefined;
+  /** By what the database knows that something is owed from here. */
+  readonly #name = `${Date.now()}-${Math.random()}`;
   #isMarked = false;
   #owed: Totals = [0, 0, 0];
   /** What the database said last, and what the running transaction tells it. */
@@ -93,15 +94,8 @@ export class Room implements LaneHooks {
   }
 
   seal(stores: Stores, operations: readonly Operation<unknown>[], answered: () => Promise<void>): Promise<void> | undefined {
-    const { db } = stores.transaction;
-    if (db !== this.#db) {
-      // What was owed over an older connection is found by its mark.
-      this.#db = db;
-      this.#name = `${Date.now()}-${Math.random()}`;
-      this.#owed = [0, 0, 0];
-      this.#known = undefined;
-      this.#isMarked = false;
-    }
+    // What was owed before may concern a database that was deleted since, so that must be looked at.
+    if (stores.transaction.db !== this.#db) return this.#count(stores, operations, answered);
     const bytes = operations.reduce((total, operation) => total + operation.bytes, 0);
     const isBounded = Math.min(this.#options.bytesMax, this.#options.itemsMax) < Infinity;
     if (operations.some(({ keys }) => keys === 'all')) return this.#count(stores, operations, answered);
@@ -113,6 +107,7 @@ export class Room implements LaneHooks {
 
   ended(isDone: boolean): void {
     if (isDone && this.#next) {
+      this.#db = this.#counting;
       this.#known = this.#next;
       this.#owed = [0, 0, 0];
       this.#isMarked = false;
@@ -151,6 +146,8 @@ export class Room implements LaneHooks {
     const { totals, entries, bodies } = stores;
     const [names, values] = await Promise.all([answer(totals.getAllKeys()), answer(totals.getAll())]);
     await answered();
+    this.#counting = stores.transaction.db;
+    if (this.#isMarked && !names.includes(this.#name)) this.#owed = [0, 0, 0];
     const isGone = (name: IDBValidKey, at: number): boolean => name !== SUM && name !== this.#name && values[at] < Date.now() - GONE_MS;
     const gone = names.filter(isGone);
     let next = sum(names[0] === SUM ? (values[0] as Totals) : [0, 0, 0], sum(this.#owed, this.added));

@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { MemoryStorageTier, S3StorageTier, StorageError, TieredStorage, type S3Credentials, type S3Options } from 'tiered-storage';
 import { type RunningServer, startServer } from '../scenarios/server.js';
 import { bytes, fails, text } from '../storage/open.js';
-import { Proxy } from './proxy.js';
+import { Proxy as Between } from './proxy.js';
 
 const ODD_KEYS = [
   'a',
@@ -29,11 +29,11 @@ const ODD_KEYS = [
 ];
 
 let server: RunningServer;
-let proxy: Proxy;
+let proxy: Between;
 
 before(async () => {
   server = await startServer(['bucket', 'other'], '*');
-  proxy = await Proxy.start(server.place.endpoint);
+  proxy = await Between.start(server.place.endpoint);
 });
 
 after(async () => {
@@ -321,11 +321,20 @@ suite('failures', () => {
   });
 
   test('a function in place of fetch that misbehaves is an error of the tier', async () => {
+    const throwing = (): never => {
+      throw new Error('hands off');
+    };
+    const traps = { get: throwing, has: throwing, getPrototypeOf: throwing, ownKeys: throwing };
+    const hostile = new Proxy({}, traps);
     const answers: (() => unknown)[] = [
       () => undefined,
       () => 'text',
       () => ({}),
       () => ({ status: 200, headers: 7 }),
+      () => ({ status: 200, headers: hostile, arrayBuffer: () => new ArrayBuffer(0) }),
+      () => ({ status: 200, headers: new Headers(), arrayBuffer: () => hostile }),
+      () => ({ status: 200, headers: [hostile, 'x', 7], arrayBuffer: () => new ArrayBuffer(0) }),
+      () => hostile,
       () => ({ status: 200, headers: new Headers(), arrayBuffer: () => 'text' }),
       () => ({ status: 'ok' }),
       () => Response.error(),

@@ -18,7 +18,8 @@ export interface RunningServer {
   readonly place: Place;
   /** Changes a stored body and leaves its ETag and its headers as they were. `false` if there is no such object. */
   damage(bucket: string, key: string, how: string): Promise<boolean>;
-  close(): void;
+  /** Resolves when nobody listens any more. */
+  close(): Promise<void>;
 }
 
 /** Starts a server with these buckets, and with CORS for `origin`. */
@@ -43,7 +44,12 @@ export async function startServer(buckets: string[], origin: string, more: strin
       if (typeof answer === 'boolean') return answer;
       throw new Error(answer.error);
     },
-    close: () => void child.kill(),
+    async close() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'exit');
+      child.kill();
+      await ended;
+    },
   };
 }
 
@@ -51,9 +57,18 @@ async function started(child: ChildProcess): Promise<void> {
   await once(child, 'spawn');
 }
 
+const built = new Map<string, Promise<string>>();
+
 /** Where a program of the tests is, built if need be. */
-export async function builtProgram(name: string): Promise<string> {
-  const words = ['build', '--quiet', '--package', 'tiered-storage-tests', '--bin', name];
+export function builtProgram(name: string): Promise<string> {
+  const path = built.get(name) ?? build(name);
+  built.set(name, path);
+  return path;
+}
+
+async function build(name: string): Promise<string> {
+  // With the features that all of the workspace has: with others, cargo would build its dependencies once more.
+  const words = ['build', '--quiet', '--workspace', '--all-features', '--bin', name];
   const format = '--message-format=json-render-diagnostics';
   const { stdout } = await promisify(execFile)('cargo', [...words, format], { cwd: ROOT, maxBuffer: 2 ** 26 });
   for (const line of stdout.split('\n').reverse()) {
