@@ -28,6 +28,13 @@
 //! | `s3` | yes | [`S3Tier`], with reqwest and rustls |
 //! | `conformance` | no | the suite that every tier passes, and a wrapper that fails on demand |
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    target_arch = "wasm32",
+    expect(
+        clippy::arc_with_non_send_sync,
+        reason = "one source for all hosts; this one has one thread"
+    )
+)]
 
 mod builder;
 #[cfg(any(feature = "conformance", test))]

@@ -231,7 +231,10 @@ impl Storage {
 
     pub fn settled(&self, abort: Option<Promise>) -> Promise {
         let storage = self.0.clone();
-        promise(abort, async move { Ok(nothing(storage.settled().await)) })
+        promise(abort, async move {
+            storage.settled().await;
+            Ok(nothing(()))
+        })
     }
 
     pub fn close(&self) -> Promise {

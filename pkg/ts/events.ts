@@ -14,6 +14,16 @@ export type RawEvent = [
   count: number | undefined,
 ];
 
+/** Every type of event that there is. */
+export const EVENTS: readonly StorageEvent['type'][] = [
+  'tierFailed',
+  'copyCorrupt',
+  'promoted',
+  'expiredRemoved',
+  'accessesDropped',
+  'fallback',
+];
+
 export function toEvent([type, tier, key, action, error, count]: RawEvent): StorageEvent {
   const event: Record<string, unknown> = { type };
   const facts = { tier, key, action, error: error && StorageError.fromRaw(error), count };

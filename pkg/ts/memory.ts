@@ -1,9 +1,10 @@
 /** Entries on the JavaScript heap. */
 
-import { StorageError, invalid } from './errors.js';
+import { StorageError } from './errors.js';
+import { LIMIT, check, isOneOf, type Rules } from './options.js';
 import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
 import { SortedKeys } from './sorted.js';
-import { PortTier, checkLimit, utf8Length } from './tier.js';
+import { PortTier, utf8Length } from './tier.js';
 import { wasm, type Policy, type Wasm } from './wasm.js';
 
 /** Which entry is given up first: see `MemoryOptions`. */
@@ -56,6 +57,13 @@ export class MemoryRecord {
   }
 }
 
+const RULES: Rules = {
+  maxSizeBytes: LIMIT,
+  maxItems: LIMIT,
+  evictionPolicy: [isOneOf('s3fifo', 'lru', 'fifo', 'size'), "'s3fifo', 'lru', 'fifo' or 'size'"],
+  durable: [(value) => typeof value === 'boolean', 'true or false'],
+};
+
 /** How many hits are noted before the policy is told of them. */
 const TOUCHES_MAX = 1024;
 /** How many keys may have reads that were not told yet; reads of others are not counted. */
@@ -74,12 +82,7 @@ export class MemoryStorageTier extends PortTier {
 
   constructor(options: MemoryOptions = {}) {
     super();
-    checkLimit(options.maxSizeBytes, 'maxSizeBytes');
-    checkLimit(options.maxItems, 'maxItems');
-    if (!['s3fifo', 'lru', 'fifo', 'size', undefined].includes(options.evictionPolicy)) {
-      throw invalid("`evictionPolicy` must be 's3fifo', 'lru', 'fifo' or 'size'");
-    }
-    this.#options = { ...options };
+    this.#options = check(options, RULES, 'the options of a MemoryStorageTier');
   }
 
   [PORT](): MaybePromise<MemoryPort> {

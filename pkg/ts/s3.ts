@@ -1,6 +1,6 @@
 /** S3, and what speaks its protocol, as a tier: over `fetch`, in every runtime. */
 
-import { StorageError, invalid } from './errors.js';
+import { StorageError, attempt, invalid } from './errors.js';
 import { check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
 import { PORT, type MaybePromise, type Port, type PortListing, type PortUsage, type StoredEntry } from './port.js';
 import { PortTier, checkPrefix, utf8Length } from './tier.js';
@@ -183,13 +183,12 @@ class S3Port implements Port {
  * `https://app.example.org`; `*` is every one.
  */
 export function corsRules(origin: string | readonly string[]): { CORSRules: CorsRule[] } {
-  const origins = typeof origin === 'string' ? [origin] : origin;
+  const sentence = "an origin is such as 'https://app.example.org', without a path";
   const isOrigin = (origin: unknown): boolean => isText(origin) && /^(\*|[a-z][\w+.-]*:\/\/[^/\s]+)$/i.test(origin as string);
-  if (!Array.isArray(origins) || !origins.length || !origins.every(isOrigin)) {
-    throw invalid("an origin is such as 'https://app.example.org', without a path");
-  }
+  const origins = attempt(() => (typeof origin === 'string' ? [origin] : [...origin]), sentence);
+  if (!origins.length || !origins.every(isOrigin)) throw invalid(sentence);
   const rule = {
-    AllowedOrigins: [...(origins as string[])],
+    AllowedOrigins: origins,
     AllowedMethods: ['GET', 'PUT', 'HEAD', 'DELETE', 'POST'],
     AllowedHeaders: ['*'],
     ExposeHeaders: [

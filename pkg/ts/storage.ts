@@ -14,8 +14,8 @@ import type {
   TieredStorageConfig,
   TierName,
 } from './contract.js';
-import { StorageError, invalid } from './errors.js';
-import { toEvent, type RawEvent } from './events.js';
+import { StorageError, attempt, invalid } from './errors.js';
+import { EVENTS, toEvent, type RawEvent } from './events.js';
 import { foreignPort } from './foreign.js';
 import { MemoryStorageTier, type MemoryRecord } from './memory.js';
 import {
@@ -52,6 +52,9 @@ export interface ReadOptions extends CallOptions {
 
 type Config = TieredStorageConfig<PromotionStrategy>;
 
+/** What `open` has opened and not given to a storage yet. */
+const opened = new WeakSet<object>();
+
 /**
  * Three tiers as one: writes go down to cold before they are acknowledged, reads come from the highest tier that has a
  * live, sound copy. When a write, removal or invalidation returns, no older value can appear any more.
@@ -82,6 +85,7 @@ export class TieredStorage<T = unknown> {
   #hits = 0;
 
   private constructor(wasm: Wasm, core: RawStorage, config: Config, listeners: Set<(event: StorageEvent) => void>) {
+    if (!opened.delete(core)) throw invalid('a storage is made by `await TieredStorage.open(config)`');
     const { tiers, clock, revalidateAfter } = config;
     this.#wasm = wasm;
     this.#core = core;
@@ -113,27 +117,29 @@ export class TieredStorage<T = unknown> {
     const bridges = ports.map((port) => port && new Bridge(port));
     const onRaw = (raw: RawEvent): void => tell(toEvent(raw));
     const core = await guarded(() => loaded.Storage.open(toSettings(checked), bridges, checked.clock, onRaw));
+    opened.add(core);
     return new TieredStorage<T>(loaded, core, checked, listeners);
   }
 
   /** The value, or `null` if there is none. Bytes are a copy of the caller's own unless it borrows. */
   get(key: string, options?: ReadOptions): Promise<T | null> {
     try {
-      const record = this.#hit(key);
-      if (record && (options === undefined || isPlain(options))) {
+      const record = options === undefined || isPlain(options) ? this.#hit(key) : undefined;
+      if (record) {
         const value = this.#value(key, record.body, record.content, options?.borrow === true);
         return value instanceof Promise ? (value as Promise<T>) : Promise.resolve(value as T);
       }
     } catch (error) {
-      return Promise.reject(StorageError.from(error, 'the read failed', undefined, 'internal'));
+      return Promise.reject(StorageError.from(error, 'the read failed', undefined, 'invalid'));
     }
     return this.#read(key, options).then((result) => result && result.data);
   }
 
   /** The value with its metadata and the tier that it came from, or `null`. A stored `null` is told apart by this. */
   async getWithMetadata(key: string, options?: ReadOptions): Promise<StorageResult<T> | null> {
-    const record = this.#hit(key);
-    if (!record || (options && !isPlain(options))) return this.#read(key, options);
+    const isHere = options === undefined || attempt(() => isPlain(options), 'the options cannot be read');
+    const record = isHere ? this.#hit(key) : undefined;
+    if (!record) return this.#read(key, options);
     const data = (await this.#value(key, record.body, record.content, options?.borrow === true)) as T;
     const metadata = this.#metadata(key, record.line);
     metadata.accessCount += record.count;
@@ -146,9 +152,10 @@ export class TieredStorage<T = unknown> {
    * For code that cannot wait. Values of a serializer of yours are never given at once.
    */
   peek(key: string, options?: { borrow?: boolean | undefined }): T | undefined {
+    const isBorrowed = options !== undefined && attempt(() => options.borrow === true, 'the options cannot be read');
     const record = this.#hit(key);
     if (!record || record.content === 2) return undefined;
-    return this.#value(key, record.body, record.content, options?.borrow === true) as T;
+    return this.#value(key, record.body, record.content, isBorrowed) as T;
   }
 
   /**
@@ -160,7 +167,9 @@ export class TieredStorage<T = unknown> {
   async set(key: string, value: T, options?: SetOptions): Promise<SetResult> {
     checkKey(key);
     const { ttl, metadata, skipTiers, onlyTiers, mimeType, signal } = checkSetOptions(options);
-    const [body, content] = await toBytes(value, this.#config.serialization);
+    const made = toBytes(value, this.#config.serialization);
+    // Without a wait where there need be none: a storage that is closed right after it has begun the write.
+    const [body, content] = made instanceof Promise ? await made : made;
     const custom = metadata && Object.entries(metadata).flat();
     const skip = bitsOf(skipTiers ?? []);
     const only = onlyTiers && bitsOf(onlyTiers);
@@ -278,7 +287,8 @@ export class TieredStorage<T = unknown> {
 
   /** Has `listener` told of every event of one type, until the function that this returns is called. */
   on<K extends StorageEvent['type']>(type: K, listener: (event: Extract<StorageEvent, { type: K }>) => void): () => void {
-    if (typeof type !== 'string' || typeof listener !== 'function') throw invalid('`on` takes a type of event and a function');
+    if (!EVENTS.includes(type)) throw invalid(`a type of event is ${EVENTS.join(', ')}`);
+    if (typeof listener !== 'function') throw invalid('`on` takes a type of event and a function');
     const one = (event: StorageEvent): void => {
       if (event.type === type) listener(event as Extract<StorageEvent, { type: K }>);
     };
@@ -325,19 +335,22 @@ export class TieredStorage<T = unknown> {
   /** Calls the core; `signal` rejects the call with its reason. */
   async #call<R>(signal: AbortSignal | undefined, work: (abort?: Promise<never>) => Promise<R>): Promise<R> {
     if (!signal) return guarded(work);
-    signal.throwIfAborted();
+    const reason = (): unknown => signal.reason ?? new DOMException('the call was given up', 'AbortError');
+    if (signal.aborted) throw reason();
+    let given: { reason: unknown } | undefined;
     let onAbort = (): void => undefined;
     const abort = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', onAbort);
+      onAbort = () => reject((given = { reason: reason() }).reason as Error);
     });
     abort.catch(() => undefined);
+    attempt(() => signal.addEventListener('abort', onAbort), '`signal` cannot be listened to');
     try {
       return await work(abort);
     } catch (error) {
-      throw signal.aborted && error === signal.reason ? error : StorageError.from(error, 'the call failed', undefined, 'internal');
+      if (given && error === given.reason) throw error;
+      throw StorageError.from(error, 'the call failed', undefined, 'internal');
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      attempt(() => signal.removeEventListener('abort', onAbort), '`signal` cannot be left');
     }
   }
 }
@@ -362,9 +375,13 @@ async function portOf(
   timeoutMs: number,
   tell: (event: StorageEvent) => void,
 ): Promise<Port> {
-  const ported = tier as Partial<Ported>;
-  if (typeof ported[PORT] !== 'function') return foreignPort(tier, { name, timeoutMs });
-  return ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
+  try {
+    const ported = tier as Partial<Ported>;
+    if (typeof ported[PORT] !== 'function') return await foreignPort(tier, { name, timeoutMs });
+    return await ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
+  } catch (error) {
+    throw StorageError.from(error, `the ${name} tier cannot be used`);
+  }
 }
 
 /** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */

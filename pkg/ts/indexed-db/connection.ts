@@ -21,6 +21,7 @@ export class Connection {
   readonly #name: string;
   readonly #openMs: number;
   #db: IDBDatabase | undefined;
+  /** What is asked of the browser, until it answers. From the time limit on, this is rejected. */
   #opening: Promise<IDBDatabase> | undefined;
   #hasOpened = false;
 
@@ -35,10 +36,13 @@ export class Connection {
     return this.#db;
   }
 
-  /** Opens it. Fails as `Refused` where it never was open and cannot be, else as a `StorageError`. */
+  /**
+   * Opens it. Fails as `Refused` where it never was open and cannot be, else as a `StorageError`. Once the browser took
+   * too long, everyone fails at once until it answers: the database may still be there then.
+   */
   open(): Promise<IDBDatabase> {
     if (this.#db) return Promise.resolve(this.#db);
-    this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
+    this.#opening ??= this.#open();
     return this.#opening;
   }
 
@@ -51,14 +55,16 @@ export class Connection {
   #open(): Promise<IDBDatabase> {
     return new Promise((resolve, reject) => {
       if (!this.#factory || typeof IDBKeyRange !== 'function') throw new Refused('this host has no IndexedDB');
-      let isLate = false;
       const timer = setTimeout(() => {
-        isLate = true;
         const message = `the database ${this.#name} did not open within ${this.#openMs} ms; another tab may hold it`;
         reject(new StorageError('unavailable', message, { isTimeout: true }));
       }, this.#openMs);
-      const fail = (error: DOMException | null): void => {
+      const ended = (): void => {
         clearTimeout(timer);
+        this.#opening = undefined;
+      };
+      const fail = (error: DOMException | null): void => {
+        ended();
         const isOurs = this.#hasOpened || error?.name === 'VersionError';
         const message = `the database ${this.#name} cannot be opened: ${error?.message}`;
         reject(isOurs ? new StorageError('unavailable', message, { cause: error }) : new Refused(message, { cause: error }));
@@ -67,16 +73,15 @@ export class Connection {
       try {
         request = this.#factory.open(this.#name, VERSION);
       } catch (error) {
-        return fail(error as DOMException);
+        return queueMicrotask(() => fail(error as DOMException));
       }
       request.onupgradeneeded = () => {
         for (const store of [ENTRIES, BODIES, TOTALS]) request.result.createObjectStore(store);
       };
       request.onerror = () => fail(request.error);
       request.onsuccess = () => {
-        clearTimeout(timer);
+        ended();
         const db = request.result;
-        if (isLate) return db.close();
         // Who wants to upgrade or delete the database waits until this is closed.
         db.onversionchange = db.onclose = () => this.drop(db);
         this.#hasOpened = true;

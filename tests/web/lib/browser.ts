@@ -1,11 +1,12 @@
-/** Chromium for the tests, as it is installed on this machine. */
+/** Browsers for the tests, as they are installed on this machine. */
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import { chromium, type Browser, type BrowserContext, type LaunchOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, LaunchOptions, Page } from 'playwright-core';
 import { WEB, bundleForPage } from './bundle.mjs';
 import { serve, type Answer, type Site } from './serve.js';
 
+const FIREFOXES = ['firefox-esr', 'firefox'];
 const CHROMIUMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const FLAGS = [
   '--no-sandbox',
@@ -37,13 +38,52 @@ function options(): LaunchOptions {
 }
 
 /** Starts Chromium with an empty profile. */
-export function launchChromium(): Promise<Browser> {
+export async function launchChromium(): Promise<Browser> {
+  const { chromium } = await import('playwright-core');
   return chromium.launch(options());
 }
 
 /** Starts Chromium with a profile that is kept in a folder, so that a test can restart it. */
-export function launchProfile(profile: string): Promise<BrowserContext> {
+export async function launchProfile(profile: string): Promise<BrowserContext> {
+  const { chromium } = await import('playwright-core');
   return chromium.launchPersistentContext(profile, options());
+}
+
+/** Starts Firefox with a profile that is kept in a folder. It is driven by WebDriver BiDi, which needs no other program. */
+export async function launchFirefoxProfile(
+  profile: string,
+  firefoxUserPrefs: Record<string, boolean | number> = {},
+): Promise<BrowserContext> {
+  const { firefox } = await import('playwright-core');
+  const executablePath = findProgram(...FIREFOXES);
+  if (!executablePath) throw new Error('Firefox is not installed: on a Debian, apt-get install firefox-esr');
+  return firefox.launchPersistentContext(profile, { executablePath, channel: 'moz-firefox', headless: true, firefoxUserPrefs });
+}
+
+/** What browsers say of answers that are no success, and of what could not be reached: no errors of the page. */
+const OF_NETWORK = /^(Failed to load resource|Cross-Origin Request Blocked|Access to fetch at)/;
+
+/** Has what goes wrong in a page told here. */
+export function watch(page: Page): void {
+  const tell = (text: string): void => {
+    if (!OF_NETWORK.test(text)) console.error(`in the page: ${text}`);
+  };
+  page.on('pageerror', (error) => tell(error.stack ?? error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error') tell(message.text());
+  });
+}
+
+/** Calls a function that `/module.js` of the page exports; arguments and result travel as JSON. */
+export function callIn<R>(page: Page, name: string, words: unknown[]): Promise<R> {
+  return page.evaluate(
+    async ([name, words]) => {
+      const path = '/module.js';
+      const module = (await import(path)) as Record<string, (...words: unknown[]) => unknown>;
+      return (await module[name]?.(...words)) as never;
+    },
+    [name, words] as const,
+  );
 }
 
 /** A page that runs one module of the tests. */
@@ -64,22 +104,9 @@ export async function openModule(context: BrowserContext, file: string, also?: A
     return path === '/module.js' ? text : also?.(path, request);
   }, port);
   const page = await context.newPage();
-  page.on('pageerror', (error) => console.error(`in the page: ${error.stack ?? error}`));
-  page.on('console', (message) => {
-    // An answer of 404 is no error of the page.
-    const isOfNetwork = message.text().startsWith('Failed to load resource');
-    if (message.type() === 'error' && !isOfNetwork) console.error(`in the page: ${message.text()}`);
-  });
+  watch(page);
   await page.goto(`${site.origin}/`);
-  const call = <R>(name: string, ...words: unknown[]): Promise<R> =>
-    page.evaluate(
-      async ([name, words]) => {
-        const path = '/module.js';
-        const module = (await import(path)) as Record<string, (...words: unknown[]) => unknown>;
-        return (await module[name]?.(...words)) as never;
-      },
-      [name, words] as const,
-    );
+  const call = <R>(name: string, ...words: unknown[]): Promise<R> => callIn(page, name, words);
   const close = async (): Promise<void> => {
     await page.close();
     await site.close();

@@ -14,7 +14,7 @@ export interface Passing {
 export interface Reply {
   status?: number;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Uint8Array;
   never?: true;
 }
 
@@ -22,8 +22,10 @@ export class Proxy implements AsyncDisposable {
   readonly passed: Passing[] = [];
   /** What is said instead of passing a request on. */
   answer: (passing: Passing) => Reply | undefined = () => undefined;
+  /** What a browser that asks whether it may send a request is told instead of what the server would say. */
+  preflight: (passing: Passing) => Reply | undefined = () => undefined;
   /** What becomes of the headers of the server's answers. */
-  headers: (headers: IncomingHttpHeaders) => IncomingHttpHeaders = (headers) => headers;
+  headers: (headers: IncomingHttpHeaders, passing: Passing) => IncomingHttpHeaders = (headers) => headers;
   readonly #server = createServer((request, response) => void this.#pass(request, response));
   readonly #target: URL;
 
@@ -63,7 +65,7 @@ export class Proxy implements AsyncDisposable {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     if (method !== 'OPTIONS') this.passed.push(passing);
-    const reply = method === 'OPTIONS' ? undefined : this.answer(passing);
+    const reply = method === 'OPTIONS' ? this.preflight(passing) : this.answer(passing);
     if (reply?.never) return;
     if (reply && reply.status === undefined) return void request.socket.destroy();
     if (reply) {
@@ -73,7 +75,7 @@ export class Proxy implements AsyncDisposable {
     const { hostname, port } = this.#target;
     // The host that the client wrote stays, since the signature covers it.
     const passed = ask({ hostname, port, method, path, headers }, (answer) => {
-      response.writeHead(answer.statusCode ?? 500, this.headers(answer.headers));
+      response.writeHead(answer.statusCode ?? 500, this.headers(answer.headers, passing));
       answer.pipe(response);
     });
     passed.on('error', () => request.socket.destroy());

@@ -1,0 +1,27 @@
+/** The package in browsers: Debian's Chromium and Firefox, with real databases, servers and restarts. */
+
+import { after, suite } from 'node:test';
+import { cors } from './cors.js';
+import { Engine, type EngineName } from './engine.js';
+import { persistence } from './persistence.js';
+import { quota } from './quota.js';
+import { stopServers } from './s3.js';
+import { tabs } from './tabs.js';
+
+const NAMES: EngineName[] = ['Chromium', 'Firefox'];
+const engines = await Promise.all(NAMES.map((name) => Engine.start(name)));
+after(async () => {
+  await Promise.all(engines.map((engine) => engine.close()));
+  await stopServers();
+});
+
+suite('browsers', { concurrency: true }, () => {
+  for (const engine of engines) {
+    suite(engine.name, { concurrency: false }, () => {
+      persistence(engine);
+      tabs(engine);
+      cors(engine);
+      quota(engine);
+    });
+  }
+});

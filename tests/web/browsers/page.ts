@@ -1,0 +1,195 @@
+/** What the tests do in a page. What it answers with travels as JSON. */
+
+import {
+  IndexedDBStorageTier,
+  MemoryStorageTier,
+  S3StorageTier,
+  StorageError,
+  TieredStorage,
+  type StorageEvent,
+  type TierName,
+} from 'tiered-storage';
+import type { Place } from '../scenarios/server.js';
+
+/** A storage to open: without `cold`, its cold tier is in memory. */
+export interface Setup {
+  cold?: Place & { bucket: string; prefix: string };
+  database?: string;
+  hasHot?: boolean;
+  /** In place of the global `indexedDB`: one that throws, or one that lets `closeUnder` work. */
+  factory?: 'throwing' | 'closable';
+}
+
+export interface Failure {
+  kind: string;
+  tier: string | undefined;
+  isTimeout: boolean;
+  message: string;
+}
+
+/** What an event says. */
+export interface Told {
+  type: string;
+  tier: string | undefined;
+  kind: string | undefined;
+  isTimeout: boolean | undefined;
+  message: string | undefined;
+}
+
+export type Said<T> = { value: T; ms: number } | { error: Failure; ms: number };
+
+const DATABASE = 'tiered-storage';
+const events: Told[] = [];
+const connections: IDBDatabase[] = [];
+let opened: TieredStorage | undefined;
+let held: IDBDatabase | undefined;
+
+/** Opens the storage of this page. */
+export async function open(setup: Setup): Promise<void> {
+  await opened?.close();
+  events.length = 0;
+  opened = await TieredStorage.open({ tiers: tiersOf(setup), onEvent: note });
+}
+
+export async function close(): Promise<void> {
+  await opened?.close();
+  opened = undefined;
+}
+
+function tiersOf({ cold, database = DATABASE, hasHot = false, factory }: Setup) {
+  const indexedDB = factory === 'throwing' ? THROWING : factory === 'closable' ? closable() : undefined;
+  const warm = new IndexedDBStorageTier({ name: database, indexedDB });
+  return { ...(hasHot && { hot: new MemoryStorageTier() }), warm, cold: coldOf(cold) };
+}
+
+function coldOf(cold: Setup['cold']): S3StorageTier | MemoryStorageTier {
+  if (!cold) return new MemoryStorageTier({ durable: true });
+  const { bucket, prefix, endpoint, region, accessKeyId, secretAccessKey } = cold;
+  const credentials = { accessKeyId, secretAccessKey };
+  return new S3StorageTier({ bucket, prefix, endpoint, region, credentials, attempts: 2, timeout: 5_000 });
+}
+
+const THROWING = {
+  open() {
+    throw new DOMException('the user wants no databases', 'SecurityError');
+  },
+} as unknown as IDBFactory;
+
+/** A factory that remembers its connections. */
+function closable(): IDBFactory {
+  const open = (name: string, version?: number): IDBOpenDBRequest => {
+    const request = indexedDB.open(name, version);
+    request.addEventListener('success', () => connections.push(request.result));
+    return request;
+  };
+  return { open } as unknown as IDBFactory;
+}
+
+/** Closes the connections of a closable factory; nobody is told. */
+export async function closeUnder(): Promise<number> {
+  connections.forEach((connection) => connection.close());
+  return connections.splice(0).length;
+}
+
+export async function set(key: string, value: unknown): Promise<Said<TierName[]>> {
+  return said(async () => (await storage().set(key, value)).tiersWritten);
+}
+
+/** Stores bytes that cannot be packed. */
+export async function fill(key: string, size: number): Promise<Said<TierName[]>> {
+  const bytes = new Uint8Array(size);
+  for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  return set(key, bytes);
+}
+
+/** The value and its source, or `null`. Of bytes, how many there are. */
+export async function get(key: string): Promise<Said<[value: unknown, source: TierName] | null>> {
+  return said(async () => {
+    const found = await storage().getWithMetadata(key);
+    return found && [found.data instanceof Uint8Array ? found.data.length : found.data, found.source];
+  });
+}
+
+export async function remove(key: string): Promise<Said<void>> {
+  return said(() => storage().delete(key));
+}
+
+export async function touch(key: string, ttl: number): Promise<Said<boolean>> {
+  return said(async () => {
+    await storage().touch(key, ttl);
+    return (await storage().getMetadata(key))?.ttl !== undefined;
+  });
+}
+
+export async function invalidate(prefix: string): Promise<Said<number>> {
+  return said(() => storage().invalidate(prefix));
+}
+
+export async function dropUpper(): Promise<void> {
+  await storage().invalidateUpperCaches('');
+}
+
+export async function keys(): Promise<Said<string[]>> {
+  return said(async () => {
+    const found: string[] = [];
+    for await (const key of storage().listKeys()) found.push(key);
+    return found;
+  });
+}
+
+/** Waits for what runs in the background, and gives the events so far. */
+export async function told(): Promise<Told[]> {
+  await storage().settled();
+  return events.splice(0);
+}
+
+/** Opens the database as another program would that never lets go of it. */
+export async function hold(database = DATABASE): Promise<void> {
+  held = await answered(indexedDB.open(database));
+}
+
+export async function letGo(): Promise<void> {
+  held?.close();
+}
+
+/** Removes the database, or raises its version; says whether that was done within `ms`. */
+export async function takeOver(how: 'remove' | 'raise', ms: number, database = DATABASE): Promise<'done' | 'late'> {
+  const request = how === 'remove' ? indexedDB.deleteDatabase(database) : indexedDB.open(database, 1000);
+  const late = new Promise<'late'>((resolve) => setTimeout(resolve, ms, 'late'));
+  const done = answered(request).then((found) => {
+    // There is none after a removal.
+    held = found;
+    return 'done' as const;
+  });
+  return Promise.race([done, late]);
+}
+
+function answered<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error as DOMException);
+  });
+}
+
+function storage(): TieredStorage {
+  if (!opened) throw new Error('no storage is open');
+  return opened;
+}
+
+function note(event: StorageEvent): void {
+  const { type, tier, error } = event as { type: string; tier?: string; error?: Error };
+  const { kind, isTimeout } = error instanceof StorageError ? error : { kind: undefined, isTimeout: undefined };
+  events.push({ type, tier, kind, isTimeout, message: error?.message });
+}
+
+async function said<T>(work: () => Promise<T>): Promise<Said<T>> {
+  const start = performance.now();
+  const ms = (): number => performance.now() - start;
+  try {
+    return { value: await work(), ms: ms() };
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    const { kind, tier, isTimeout, message } = error;
+    return { error: { kind, tier, isTimeout, message }, ms: ms() };
+  }
+}
