@@ -28,6 +28,13 @@
 //! | `s3` | yes | [`S3Tier`], with reqwest and rustls |
 //! | `conformance` | no | the suite that every tier passes, and a wrapper that fails on demand |
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    target_arch = "wasm32",
+    expect(
+        clippy::arc_with_non_send_sync,
+        reason = "one source for all hosts; this one has one thread"
+    )
+)]
 
 mod builder;
 #[cfg(any(feature = "conformance", test))]
@@ -37,7 +44,9 @@ mod driver;
 mod entry;
 mod events;
 mod gate;
+mod gather;
 pub mod host;
+mod lock;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
@@ -47,6 +56,7 @@ mod payload;
 pub mod s3;
 mod store;
 pub mod tier;
+mod trace;
 mod upkeep;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

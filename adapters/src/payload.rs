@@ -32,7 +32,6 @@ mod native {
 
     /// The SHA-256 of the bytes.
     #[cfg(feature = "s3")]
-    #[expect(clippy::unused_async, reason = "another host has to wait here")]
     pub(crate) async fn sha256(payload: &Payload) -> [u8; 32] {
         tiered_storage_core::digest::checksum(payload).0
     }

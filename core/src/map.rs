@@ -6,6 +6,10 @@
 pub use alloc::collections::BTreeMap as Map;
 
 #[cfg(any(test, target_arch = "wasm32"))]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(unnameable_types, reason = "only tests see it here")
+)]
 mod flat;
 #[cfg(target_arch = "wasm32")]
 pub use flat::{Entry, Map};

@@ -1,6 +1,7 @@
 /** Entries in the Cache API: for browsers and service workers, Deno, and Cloudflare's workerd. */
 
-import { StorageError, invalid } from './errors.js';
+import { StorageError } from './errors.js';
+import { NAME, check, isFunction, type Rules } from './options.js';
 import { PORT, type Facts, type Port, type PortListing, type PortUsage, type StoredEntry } from './port.js';
 import { SortedKeys } from './sorted.js';
 import { PortTier } from './tier.js';
@@ -13,6 +14,11 @@ export interface CacheApiOptions {
   /** A cache that is open already, such as `caches.default` of workerd. */
   cache?: Cache | undefined;
 }
+
+const RULES: Rules = {
+  name: NAME,
+  cache: [(value) => isFunction((value as Cache | null)?.match), 'a Cache'],
+};
 
 const LINE = 'x-tiered-storage';
 /** Entries have URLs of a host that cannot exist. */
@@ -31,9 +37,7 @@ export class CacheApiStorageTier extends PortTier {
 
   constructor(options: CacheApiOptions = {}) {
     super();
-    const { name = 'tiered-storage', cache } = options;
-    if (typeof name !== 'string' || !name) throw invalid('`name` must be a string, and not empty');
-    this.#options = { name, cache };
+    this.#options = { name: 'tiered-storage', ...check<CacheApiOptions>(options, RULES, 'the options of a CacheApiStorageTier') };
   }
 
   [PORT](): Promise<Port> {

@@ -2,8 +2,9 @@
 
 import { DiskPort } from './disk/port.js';
 import { invalid } from './errors.js';
+import { LIMIT, NAME, check, isOneOf, type Rules } from './options.js';
 import { PORT, type Port } from './port.js';
-import { PortTier, checkLimit } from './tier.js';
+import { PortTier } from './tier.js';
 import { wasm } from './wasm.js';
 
 /** Where a `DiskStorageTier` keeps its entries, and how large it may get. */
@@ -24,6 +25,14 @@ export interface DiskOptions {
   durability?: 'full' | 'cache' | undefined;
 }
 
+const RULES: Rules = {
+  directory: NAME,
+  maxSizeBytes: LIMIT,
+  maxItems: LIMIT,
+  evictionPolicy: [isOneOf('lru', 'fifo'), "'lru' or 'fifo'"],
+  durability: [isOneOf('full', 'cache'), "'full' or 'cache'"],
+};
+
 /**
  * A tier in a folder: one file for each entry, body and metadata together, put in place by a rename, so that a reader sees
  * an older entry or the new one, whole. Names are made of the key's SHA-256, so that any key has one.
@@ -36,13 +45,10 @@ export class DiskStorageTier extends PortTier {
 
   constructor(options: DiskOptions) {
     super();
-    const { directory, maxSizeBytes, maxItems, evictionPolicy = 'lru', durability = 'full' } = options ?? {};
-    if (typeof directory !== 'string' || !directory) throw invalid('`directory` must be the path of a folder');
-    checkLimit(maxSizeBytes, 'maxSizeBytes');
-    checkLimit(maxItems, 'maxItems');
-    if (!['lru', 'fifo'].includes(evictionPolicy)) throw invalid("`evictionPolicy` must be 'lru' or 'fifo'");
-    if (!['full', 'cache'].includes(durability)) throw invalid("`durability` must be 'full' or 'cache'");
-    this.#options = { directory, maxSizeBytes, maxItems, evictionPolicy, durability };
+    const missing = '`directory` must be the path of a folder';
+    const checked: DiskOptions = check(options, RULES, 'the options of a DiskStorageTier', missing);
+    if (!checked.directory) throw invalid(missing);
+    this.#options = { evictionPolicy: 'lru', durability: 'full', ...checked };
   }
 
   [PORT](): Promise<Port> {

@@ -59,9 +59,24 @@ export class StorageError extends Error {
    * of `kind`.
    */
   static from(error: unknown, message: string, key?: string, kind: ErrorKind = 'unavailable'): StorageError {
-    if (error instanceof StorageError) return error;
-    if (Array.isArray(error) && error.length === 6) return StorageError.fromRaw(error as RawError);
-    return new StorageError(kind, error instanceof Error ? `${message}: ${error.message}` : message, { key, cause: error });
+    let said = '';
+    try {
+      if (error instanceof StorageError) return error;
+      if (Array.isArray(error) && error.length === 6) return StorageError.fromRaw(error as RawError);
+      if (error instanceof Error) said = `: ${error.message}`;
+    } catch {
+      // What was thrown does not even let itself be looked at.
+    }
+    return new StorageError(kind, message + said, { key, cause: error });
+  }
+}
+
+/** What `work` gives; what it throws is about a call that must be fixed. */
+export function attempt<T>(work: () => T, message: string, key?: string): T {
+  try {
+    return work();
+  } catch (error) {
+    throw StorageError.from(error, message, key, 'invalid');
   }
 }
 

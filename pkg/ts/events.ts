@@ -14,9 +14,30 @@ export type RawEvent = [
   count: number | undefined,
 ];
 
+/** Every type of event that there is. */
+export const EVENTS: readonly StorageEvent['type'][] = [
+  'tierFailed',
+  'copyCorrupt',
+  'promoted',
+  'expiredRemoved',
+  'accessesDropped',
+  'fallback',
+];
+
 export function toEvent([type, tier, key, action, error, count]: RawEvent): StorageEvent {
   const event: Record<string, unknown> = { type };
   const facts = { tier, key, action, error: error && StorageError.fromRaw(error), count };
   for (const [name, value] of Object.entries(facts)) if (value !== undefined) event[name] = value;
   return event as StorageEvent;
+}
+
+/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
+export function report<E>(listener: (event: E) => void, event: E): void {
+  try {
+    listener(event);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }

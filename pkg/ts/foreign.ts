@@ -159,7 +159,10 @@ class ForeignPort implements Port {
 
   #begin(prefix: string): AsyncIterator<string> {
     try {
-      return this.#tier.listKeys(prefix)[Symbol.asyncIterator]();
+      const keys: unknown = this.#tier.listKeys(prefix);
+      // It may be a promise by mistake, and rejected: nobody else would hear of that.
+      Promise.resolve(keys).catch(() => undefined);
+      return (keys as AsyncIterable<string>)[Symbol.asyncIterator]();
     } catch (error) {
       throw StorageError.from(error, `\`listKeys\` of ${this.#name()} failed`);
     }

@@ -1,12 +1,13 @@
 /** Entries in IndexedDB: the usual warm tier of a browser. */
 
-import { invalid } from './errors.js';
+import { report } from './events.js';
 import { FallbackPort } from './indexed-db/fallback.js';
 import { DatabasePort } from './indexed-db/port.js';
 import type { RoomPolicy } from './indexed-db/room.js';
 import { MemoryStorageTier } from './memory.js';
+import { LIMIT, NAME, check, isFunction, isOneOf, type Rules } from './options.js';
 import { PORT, type Facts, type MaybePromise, type Port, type PortNotices, type StoredEntry } from './port.js';
-import { PortTier, checkLimit } from './tier.js';
+import { PortTier } from './tier.js';
 
 /** Where an `IndexedDBStorageTier` keeps its entries, and how large it may get. */
 export interface IndexedDBOptions {
@@ -28,6 +29,15 @@ export interface IndexedDBOptions {
   indexedDB?: IDBFactory | undefined;
 }
 
+const RULES: Rules = {
+  name: NAME,
+  maxSizeBytes: LIMIT,
+  maxItems: LIMIT,
+  evictionPolicy: [isOneOf('lru', 'fifo', 'size', 'none'), "'lru', 'fifo', 'size' or 'none'"],
+  onFallback: [isFunction, 'a function'],
+  indexedDB: [(value) => isFunction((value as IDBFactory | null)?.open), 'an IDBFactory'],
+};
+
 /**
  * A tier in IndexedDB. Entries outlive the tab; the browser may remove all of them at once when space gets short.
  *
@@ -40,14 +50,9 @@ export class IndexedDBStorageTier extends PortTier {
 
   constructor(options: IndexedDBOptions = {}) {
     super();
-    const { name = 'tiered-storage', maxSizeBytes, maxItems, evictionPolicy = 'lru', onFallback } = options;
-    if (typeof name !== 'string' || !name) throw invalid('`name` must be a string, and not empty');
-    checkLimit(maxSizeBytes, 'maxSizeBytes');
-    checkLimit(maxItems, 'maxItems');
-    if (!['lru', 'fifo', 'size', 'none'].includes(evictionPolicy)) {
-      throw invalid("`evictionPolicy` must be 'lru', 'fifo', 'size' or 'none'");
-    }
-    const factory = options.indexedDB ?? globalThis.indexedDB;
+    const checked: IndexedDBOptions = check(options, RULES, 'the options of an IndexedDBStorageTier');
+    const { name = 'tiered-storage', maxSizeBytes, maxItems, evictionPolicy = 'lru', onFallback } = checked;
+    const factory = checked.indexedDB ?? globalThis.indexedDB;
     const limits = { bytesMax: maxSizeBytes ?? Infinity, itemsMax: maxItems ?? Infinity, policy: evictionPolicy };
     const memory = new MemoryStorageTier({
       maxSizeBytes,
@@ -56,7 +61,7 @@ export class IndexedDBStorageTier extends PortTier {
       durable: true,
     });
     this.#port = new FallbackPort(new DatabasePort(factory, name, limits), memory);
-    if (onFallback) this.#port.listen({ onFallback });
+    if (onFallback) this.#port.listen({ onFallback: (error) => report(onFallback, error) });
   }
 
   [PORT](notices: PortNotices): Port {

@@ -1,7 +1,7 @@
 /** Checks of what callers give. Wrong options are told by name, before anything is touched. */
 
-import type { PromotionStrategy, SetOptions, TieredStorageConfig, TierName } from './contract.js';
-import { StorageError, invalid } from './errors.js';
+import type { PlacementRule, PromotionStrategy, SetOptions, TieredStorageConfig, TierName } from './contract.js';
+import { StorageError, attempt, invalid } from './errors.js';
 
 type Check = (value: unknown) => boolean;
 
@@ -11,7 +11,7 @@ export const isFunction: Check = (value) => typeof value === 'function';
 export const isText: Check = (value) => typeof value === 'string';
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-const isOneOf =
+export const isOneOf =
   (...names: string[]): Check =>
   (value) =>
     names.includes(value as string);
@@ -29,6 +29,9 @@ const METHODS = ['get', 'set', 'delete', 'exists', 'listKeys', 'deleteMany', 'ge
 export type Rule = readonly [check: Check, words: string];
 export type Rules = Readonly<Record<string, Rule>>;
 
+export const NAME: Rule = [(value) => isText(value) && value !== '', 'a string, and not empty'];
+/** How large a tier may get. */
+export const LIMIT: Rule = [isPositive, 'a whole number, 1 or more'];
 const MS: Rule = [isCount, 'a whole number of milliseconds'];
 const MS_POSITIVE: Rule = [isPositive, 'a whole number of milliseconds, 1 or more'];
 
@@ -41,10 +44,7 @@ const CONFIG: Rules = {
     (value) => isObject(value) && isFunction(value['serialize']) && isFunction(value['deserialize']),
     'an object with the functions `serialize` and `deserialize`',
   ],
-  placementRules: [
-    isListOf((rule) => isObject(rule) && isText(rule['pattern']) && isListOf(isTierName)(rule['tiers'])),
-    'a list of rules such as { pattern: "img/**", tiers: ["warm", "cold"] }',
-  ],
+  placementRules: [Array.isArray, 'a list of rules such as { pattern: "img/**", tiers: ["warm", "cold"] }'],
   hotPromotionMaxBytes: [isCount, 'a whole number of bytes'],
   verify: [isOneOf('always', 'never'), "'always' or 'never'"],
   expiredCold: [isOneOf('remove', 'keep'), "'remove' or 'keep'"],
@@ -59,10 +59,19 @@ const CONFIG: Rules = {
   onEvent: [isFunction, 'a function'],
 };
 
+const PLACEMENT: Rules = {
+  pattern: [isText, 'a glob, as text'],
+  tiers: [isListOf(isTierName), "a list of 'hot', 'warm' and 'cold'"],
+};
+
 const STATISTICS: Rules = { flushInterval: MS_POSITIVE };
 
 const SIGNAL: Rule = [
-  (value) => isObject(value) && isFunction(value['addEventListener']) && 'aborted' in value,
+  (value) =>
+    isObject(value) &&
+    isFunction(value['addEventListener']) &&
+    isFunction(value['removeEventListener']) &&
+    typeof value['aborted'] === 'boolean',
   'an AbortSignal',
 ];
 
@@ -91,7 +100,18 @@ export function checkConfig(config: unknown): Checked {
   const tiers = check<Checked>(checked['tiers'] ?? {}, TIER_RULES, '`tiers`');
   if (!tiers['cold']) throw invalid('there is no cold tier; give `tiers.cold`, the source of truth');
   const statistics = check<Checked>(checked['statistics'] ?? {}, STATISTICS, '`statistics`');
-  return { ...checked, ...statistics, tiers };
+  const placementRules = checkPlacement(checked['placementRules'] as unknown[] | undefined);
+  return { ...checked, ...statistics, placementRules, tiers };
+}
+
+/** Rules of our own, which nobody changes. */
+function checkPlacement(rules: unknown[] = []): PlacementRule[] {
+  const one = (rule: unknown): PlacementRule => {
+    const { pattern, tiers } = check<Partial<PlacementRule>>(rule, PLACEMENT, 'a rule of `placementRules`');
+    if (pattern === undefined || !tiers) throw invalid('a rule of `placementRules` has a `pattern` and `tiers`');
+    return { pattern, tiers: [...tiers] };
+  };
+  return attempt(() => rules.map(one), '`placementRules` cannot be read');
 }
 
 /** What the core needs of a checked configuration, in the order of `configure` in `pkg/src/config.rs`. */
@@ -153,7 +173,7 @@ export function check<T extends object>(given: unknown, rules: Rules, what: stri
         throw invalid(`${what} has no option \`${name}\`; there are ${Object.keys(rules).join(', ')}`);
       }
       if (value === undefined) continue;
-      if (!rule[0](value)) throw invalid(`\`${name}\` must be ${rule[1]}`);
+      if (!rule[0](value)) throw invalid(`\`${name}\` in ${what} must be ${rule[1]}`);
       checked[name] = value;
     }
   } catch (error) {

@@ -2,6 +2,8 @@
 
 import type { TieredStorageConfig } from './contract.js';
 import { StorageError, invalid } from './errors.js';
+import type { MaybePromise } from './port.js';
+import { isBytes } from './tier.js';
 
 type Serialization = TieredStorageConfig['serialization'];
 
@@ -12,25 +14,36 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * The bytes of a value, which nobody else has. Typed arrays, `ArrayBuffer`, `Blob` and streams of bytes are stored as they
- * are; everything else goes through the serializer.
+ * The bytes of a value, which nobody else has; at once, where that can be. Typed arrays, `ArrayBuffer`, `Blob` and streams
+ * of bytes are stored as they are; everything else goes through the serializer.
  */
-export async function toBytes(value: unknown, custom: Serialization): Promise<[Uint8Array, Content]> {
-  const bytes = copyOf(value);
-  if (bytes) return [bytes, 0];
-  if (typeof Blob === 'function' && value instanceof Blob) {
-    return [new Uint8Array(await value.arrayBuffer()), 0];
+export function toBytes(value: unknown, custom: Serialization): MaybePromise<[Uint8Array, Content]> {
+  try {
+    const bytes = copyOf(value);
+    if (bytes) return [bytes, 0];
+    const isBlob = typeof Blob === 'function' && value instanceof Blob;
+    const isStream = typeof ReadableStream === 'function' && value instanceof ReadableStream;
+    if (value === undefined) throw invalid('`undefined` cannot be stored; store `null`, or delete the key');
+    if (!custom && !isBlob && !isStream) return [encoder.encode(toJson(value)), 1];
+    const later: Promise<[Uint8Array, Content]> = isBlob
+      ? value.arrayBuffer().then((buffer) => [new Uint8Array(buffer), 0])
+      : isStream
+        ? drain(value as ReadableStream<unknown>).then((bytes) => [bytes, 0])
+        : serialized(value, custom).then((bytes) => [bytes, 2]);
+    return later.catch(unreadable);
+  } catch (error) {
+    return unreadable(error);
   }
-  if (typeof ReadableStream === 'function' && value instanceof ReadableStream) {
-    return [await drain(value as ReadableStream<unknown>), 0];
-  }
-  if (value === undefined) throw invalid('`undefined` cannot be stored; store `null`, or delete the key');
-  if (custom) {
-    const made: unknown = await custom.serialize(value);
-    if (!(made instanceof Uint8Array)) throw invalid('`serialize` did not give a Uint8Array');
-    return [made.slice(), 2];
-  }
-  return [encoder.encode(toJson(value)), 1];
+}
+
+function unreadable(error: unknown): never {
+  throw StorageError.from(error, 'the value cannot be stored', undefined, 'invalid');
+}
+
+async function serialized(value: unknown, custom: Serialization): Promise<Uint8Array> {
+  const made: unknown = await custom?.serialize(value);
+  if (!isBytes(made)) throw invalid('`serialize` did not give a Uint8Array');
+  return new Uint8Array(made);
 }
 
 /** The value of JSON. */
@@ -47,7 +60,11 @@ export async function fromCustom(bytes: Uint8Array, key: string, custom: Seriali
   if (!custom) {
     throw invalid('the entry was written with a serializer; open the storage with `serialization`', key);
   }
-  return custom.deserialize(bytes);
+  try {
+    return await custom.deserialize(bytes);
+  } catch (error) {
+    throw StorageError.from(error, '`deserialize` cannot read the entry', key, 'corrupt');
+  }
 }
 
 function copyOf(value: unknown): Uint8Array | undefined {

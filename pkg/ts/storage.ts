@@ -14,8 +14,8 @@ import type {
   TieredStorageConfig,
   TierName,
 } from './contract.js';
-import { StorageError, invalid } from './errors.js';
-import { toEvent, type RawEvent } from './events.js';
+import { StorageError, attempt, invalid } from './errors.js';
+import { EVENTS, report, toEvent, type RawEvent } from './events.js';
 import { foreignPort } from './foreign.js';
 import { MemoryStorageTier, type MemoryRecord } from './memory.js';
 import {
@@ -33,7 +33,7 @@ import { PORT, type MaybePromise, type Port, type Ported } from './port.js';
 import { fromCustom, fromJson, toBytes, type Content } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
 import { checkKey, checkPrefix, toMetadata } from './tier.js';
-import { wasm, type RawStorage, type Wasm } from './wasm.js';
+import { STORAGE_CALLS, wasm, type RawStorage, type StorageCalls, type Wasm } from './wasm.js';
 
 /** Options of a call. */
 export interface CallOptions {
@@ -51,6 +51,9 @@ export interface ReadOptions extends CallOptions {
 }
 
 type Config = TieredStorageConfig<PromotionStrategy>;
+
+/** What `open` has opened and not given to a storage yet. */
+const opened = new WeakSet<object>();
 
 /**
  * Three tiers as one: writes go down to cold before they are acknowledged, reads come from the highest tier that has a
@@ -82,6 +85,7 @@ export class TieredStorage<T = unknown> {
   #hits = 0;
 
   private constructor(wasm: Wasm, core: RawStorage, config: Config, listeners: Set<(event: StorageEvent) => void>) {
+    if (!opened.delete(core)) throw invalid('a storage is made by `await TieredStorage.open(config)`');
     const { tiers, clock, revalidateAfter } = config;
     this.#wasm = wasm;
     this.#core = core;
@@ -113,27 +117,29 @@ export class TieredStorage<T = unknown> {
     const bridges = ports.map((port) => port && new Bridge(port));
     const onRaw = (raw: RawEvent): void => tell(toEvent(raw));
     const core = await guarded(() => loaded.Storage.open(toSettings(checked), bridges, checked.clock, onRaw));
+    opened.add(core);
     return new TieredStorage<T>(loaded, core, checked, listeners);
   }
 
   /** The value, or `null` if there is none. Bytes are a copy of the caller's own unless it borrows. */
   get(key: string, options?: ReadOptions): Promise<T | null> {
     try {
-      const record = this.#hit(key);
-      if (record && (options === undefined || isPlain(options))) {
+      const record = options === undefined || isPlain(options) ? this.#hit(key) : undefined;
+      if (record) {
         const value = this.#value(key, record.body, record.content, options?.borrow === true);
         return value instanceof Promise ? (value as Promise<T>) : Promise.resolve(value as T);
       }
     } catch (error) {
-      return Promise.reject(StorageError.from(error, 'the read failed', undefined, 'internal'));
+      return Promise.reject(StorageError.from(error, 'the read failed', undefined, 'invalid'));
     }
     return this.#read(key, options).then((result) => result && result.data);
   }
 
   /** The value with its metadata and the tier that it came from, or `null`. A stored `null` is told apart by this. */
   async getWithMetadata(key: string, options?: ReadOptions): Promise<StorageResult<T> | null> {
-    const record = this.#hit(key);
-    if (!record || (options && !isPlain(options))) return this.#read(key, options);
+    const isHere = options === undefined || attempt(() => isPlain(options), 'the options cannot be read');
+    const record = isHere ? this.#hit(key) : undefined;
+    if (!record) return this.#read(key, options);
     const data = (await this.#value(key, record.body, record.content, options?.borrow === true)) as T;
     const metadata = this.#metadata(key, record.line);
     metadata.accessCount += record.count;
@@ -146,9 +152,10 @@ export class TieredStorage<T = unknown> {
    * For code that cannot wait. Values of a serializer of yours are never given at once.
    */
   peek(key: string, options?: { borrow?: boolean | undefined }): T | undefined {
+    const isBorrowed = options !== undefined && attempt(() => options.borrow === true, 'the options cannot be read');
     const record = this.#hit(key);
     if (!record || record.content === 2) return undefined;
-    return this.#value(key, record.body, record.content, options?.borrow === true) as T;
+    return this.#value(key, record.body, record.content, isBorrowed) as T;
   }
 
   /**
@@ -160,20 +167,21 @@ export class TieredStorage<T = unknown> {
   async set(key: string, value: T, options?: SetOptions): Promise<SetResult> {
     checkKey(key);
     const { ttl, metadata, skipTiers, onlyTiers, mimeType, signal } = checkSetOptions(options);
-    const [body, content] = await toBytes(value, this.#config.serialization);
-    const custom = metadata && Object.entries(metadata).flat();
+    const made = toBytes(value, this.#config.serialization);
+    // Without a wait where there need be none: a storage that is closed right after it has begun the write.
+    const [body, content] = made instanceof Promise ? await made : made;
+    const custom = Object.entries(metadata ?? {}).flat();
     const skip = bitsOf(skipTiers ?? []);
     const only = onlyTiers && bitsOf(onlyTiers);
-    const [line, tiersWritten] = await this.#call(signal, (abort) =>
-      this.#core.set(key, body, content, ttl, mimeType, custom, skip, only, abort),
-    );
+    const args = [key, body, content, ttl, mimeType, custom, skip, only] as const;
+    const [line, tiersWritten] = await this.#call(signal, 'set', args);
     return { key, metadata: this.#metadata(key, line), tiersWritten };
   }
 
   /** Removes an entry from every tier. That it is not there is no error. */
   async delete(key: string, options?: CallOptions): Promise<void> {
     checkKey(key);
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.delete(key, abort));
+    await this.#call(checkCallOptions(options).signal, 'delete', [key]);
   }
 
   /** Whether there is a live entry. Moves no body and deletes nothing. */
@@ -184,7 +192,7 @@ export class TieredStorage<T = unknown> {
   /** The metadata of the first live entry, or `null`. Moves no body and deletes nothing. */
   async getMetadata(key: string, options?: CallOptions): Promise<StorageMetadata | null> {
     checkKey(key);
-    const line = await this.#call(checkCallOptions(options).signal, (abort) => this.#core.head(key, abort));
+    const line = await this.#call(checkCallOptions(options).signal, 'head', [key]);
     return line === null ? null : this.#metadata(key, line);
   }
 
@@ -192,54 +200,54 @@ export class TieredStorage<T = unknown> {
   async touch(key: string, ttl?: number, options?: CallOptions): Promise<void> {
     checkKey(key);
     const ms = checkNumber(ttl, 'ttl');
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.touch(key, ms, abort));
+    await this.#call(checkCallOptions(options).signal, 'touch', [key, ms]);
   }
 
   /** Removes every entry whose key starts with `prefix` from every tier, and says how many keys went. `''` is all. */
   async invalidate(prefix: string, options?: CallOptions): Promise<number> {
     checkPrefix(prefix);
-    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.invalidate(prefix, abort));
+    return this.#call(checkCallOptions(options).signal, 'invalidate', [prefix, 0b111]);
   }
 
   /** Removes every copy whose key starts with `prefix` from hot and warm, and says how many keys went. */
   async invalidateUpperCaches(prefix: string, options?: CallOptions): Promise<number> {
     checkPrefix(prefix);
-    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.invalidateUpperCaches(prefix, abort));
+    return this.#call(checkCallOptions(options).signal, 'invalidate', [prefix, 0b011]);
   }
 
   /** The keys of cold that start with `prefix`, in its order, page after page. It may name entries that have expired. */
   async *listKeys(prefix = '', options?: CallOptions): AsyncIterableIterator<string> {
     checkPrefix(prefix);
     const { signal } = checkCallOptions(options);
-    const keys = this.#core.keys(prefix);
-    for (;;) {
-      const page = await this.#call(signal, (abort) => keys.next(abort));
-      if (!page) return;
-      yield* page;
-    }
+    let after: string | undefined;
+    do {
+      const [keys, next]: [string[], string | undefined] = await this.#call(signal, 'keys', [prefix, after]);
+      yield* keys;
+      after = next;
+    } while (after !== undefined);
   }
 
   /** How full the tiers are, and how reads were answered. For S3 this lists the whole prefix. */
   async getStats(options?: CallOptions): Promise<AllTierStats> {
     this.#tellHits();
-    return toStats(await this.#call(checkCallOptions(options).signal, (abort) => this.#core.stats(abort)));
+    return toStats(await this.#call(checkCallOptions(options).signal, 'stats', []));
   }
 
   /** Removes everything from every tier. */
   async clear(options?: CallOptions): Promise<void> {
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.clear(undefined, abort));
+    await this.#call(checkCallOptions(options).signal, 'clear', [0b111]);
   }
 
   /** Removes everything from one tier. Nothing happens if there is no such tier. */
   async clearTier(tier: TierName, options?: CallOptions): Promise<void> {
     const place = checkTierName(tier);
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.clear(place, abort));
+    await this.#call(checkCallOptions(options).signal, 'clear', [1 << place]);
   }
 
   /** The metadata of every live entry of cold, without bodies. */
   async export(options?: CallOptions): Promise<StorageSnapshot> {
     this.#tellHits();
-    const made = await this.#call(checkCallOptions(options).signal, (abort) => this.#core.export(abort));
+    const made = await this.#call(checkCallOptions(options).signal, 'export', []);
     return toSnapshot(made, (key, line) => this.#metadata(key, line));
   }
 
@@ -247,29 +255,29 @@ export class TieredStorage<T = unknown> {
   async import(snapshot: StorageSnapshot, options?: CallOptions): Promise<void> {
     const { signal } = checkCallOptions(options);
     const entries = fromSnapshot(snapshot);
-    await this.#call(signal, (abort) => this.#core.import(entries, abort));
+    await this.#call(signal, 'import', entries);
   }
 
   /** Copies the most valuable warm entries into hot, at most `limit` and no more than it can hold; says how many. */
   async bootstrapHot(limit?: number, options?: CallOptions): Promise<number> {
     const count = checkNumber(limit, 'limit');
-    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.bootstrapHot(count, abort));
+    return this.#call(checkCallOptions(options).signal, 'bootstrapHot', [count]);
   }
 
   /** Copies entries of cold into warm, at most `limit`, those last accessed since `sinceDate`; says how many. */
   async bootstrapWarm(options?: CallOptions & { limit?: number; sinceDate?: Date }): Promise<number> {
     const { limit, sinceDate, signal } = checkBootstrap(options);
-    return this.#call(signal, (abort) => this.#core.bootstrapWarm(limit, sinceDate?.getTime(), abort));
+    return this.#call(signal, 'bootstrapWarm', [limit, sinceDate?.getTime()]);
   }
 
   /** Resolves when the background work that has begun is done: promotions, repairs, and the writing of statistics. */
   async settled(options?: CallOptions): Promise<void> {
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.settled(abort));
+    await this.#call(checkCallOptions(options).signal, 'settled', []);
   }
 
   /** Settles, writes out what is pending and releases the tiers. Every later call fails as `closed`. */
   async close(): Promise<void> {
-    await this.#call(undefined, () => this.#core.close());
+    await this.#call(undefined, 'close', []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -278,7 +286,8 @@ export class TieredStorage<T = unknown> {
 
   /** Has `listener` told of every event of one type, until the function that this returns is called. */
   on<K extends StorageEvent['type']>(type: K, listener: (event: Extract<StorageEvent, { type: K }>) => void): () => void {
-    if (typeof type !== 'string' || typeof listener !== 'function') throw invalid('`on` takes a type of event and a function');
+    if (!EVENTS.includes(type)) throw invalid(`a type of event is ${EVENTS.join(', ')}`);
+    if (typeof listener !== 'function') throw invalid('`on` takes a type of event and a function');
     const one = (event: StorageEvent): void => {
       if (event.type === type) listener(event as Extract<StorageEvent, { type: K }>);
     };
@@ -301,7 +310,7 @@ export class TieredStorage<T = unknown> {
   async #read(key: string, options: ReadOptions | undefined): Promise<StorageResult<T> | null> {
     checkKey(key);
     const { signal, borrow } = checkReadOptions(options);
-    const found = await this.#call(signal, (abort) => this.#core.get(key, abort));
+    const found = await this.#call(signal, 'get', [key]);
     if (!found) return null;
     const [body, line, source, content] = found;
     const data = (await this.#value(key, body, content, borrow === true)) as T;
@@ -323,21 +332,30 @@ export class TieredStorage<T = unknown> {
   }
 
   /** Calls the core; `signal` rejects the call with its reason. */
-  async #call<R>(signal: AbortSignal | undefined, work: (abort?: Promise<never>) => Promise<R>): Promise<R> {
+  async #call<K extends keyof StorageCalls>(
+    signal: AbortSignal | undefined,
+    name: K,
+    args: Readonly<Parameters<StorageCalls[K]>>,
+  ): Promise<ReturnType<StorageCalls[K]>> {
+    const work = (abort?: Promise<never>) =>
+      this.#core.call(STORAGE_CALLS.indexOf(name), args, abort) as Promise<ReturnType<StorageCalls[K]>>;
     if (!signal) return guarded(work);
-    signal.throwIfAborted();
+    const reason = (): unknown => signal.reason ?? new DOMException('the call was given up', 'AbortError');
+    if (signal.aborted) throw reason();
+    let given: { reason: unknown } | undefined;
     let onAbort = (): void => undefined;
     const abort = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason as Error);
-      signal.addEventListener('abort', onAbort);
+      onAbort = () => reject((given = { reason: reason() }).reason as Error);
     });
     abort.catch(() => undefined);
+    attempt(() => signal.addEventListener('abort', onAbort), '`signal` cannot be listened to');
     try {
       return await work(abort);
     } catch (error) {
-      throw signal.aborted && error === signal.reason ? error : StorageError.from(error, 'the call failed', undefined, 'internal');
+      if (given && error === given.reason) throw error;
+      throw StorageError.from(error, 'the call failed', undefined, 'internal');
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      attempt(() => signal.removeEventListener('abort', onAbort), '`signal` cannot be left');
     }
   }
 }
@@ -362,18 +380,11 @@ async function portOf(
   timeoutMs: number,
   tell: (event: StorageEvent) => void,
 ): Promise<Port> {
-  const ported = tier as Partial<Ported>;
-  if (typeof ported[PORT] !== 'function') return foreignPort(tier, { name, timeoutMs });
-  return ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
-}
-
-/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
-function report(listener: (event: StorageEvent) => void, event: StorageEvent): void {
   try {
-    listener(event);
+    const ported = tier as Partial<Ported>;
+    if (typeof ported[PORT] !== 'function') return await foreignPort(tier, { name, timeoutMs });
+    return await ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
   } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
+    throw StorageError.from(error, `the ${name} tier cannot be used`);
   }
 }

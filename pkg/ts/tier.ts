@@ -1,7 +1,7 @@
 /** What the tiers of this package have in common: the contract's ten methods over a port. */
 
 import type { StorageMetadata, StorageTier, TierStats } from './contract.js';
-import { StorageError, invalid } from './errors.js';
+import { StorageError, attempt, invalid } from './errors.js';
 import { PORT, type Facts, type MaybePromise, type Port, type Ported, type PortNotices, type PortUsage, type StoredEntry } from './port.js';
 import { wasm, type Inscribed, type RawMetadata, type Wasm } from './wasm.js';
 
@@ -42,16 +42,12 @@ export function checkPrefix(prefix: unknown): asserts prefix is string {
   checkText(prefix, 'prefix');
 }
 
-/** Fails as `invalid` for what is no limit: a whole number from 1. */
-export function checkLimit(limit: unknown, name: string): void {
-  if (limit !== undefined && !(Number.isSafeInteger(limit) && (limit as number) > 0)) {
-    throw invalid(`\`${name}\` must be a whole number, 1 or more`);
-  }
-}
+/** The name of a typed array's type, whatever it claims to be; `undefined` for anything else. */
+const typeOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)?.get;
 
 /** Whether these are bytes, also those of another realm. */
 export function isBytes(value: unknown): value is Uint8Array {
-  return Object.prototype.toString.call(value) === '[object Uint8Array]';
+  return typeOf?.call(value) === 'Uint8Array';
 }
 
 /** `text` so that the order of its UTF-16 units is the byte order of the UTF-8 of the original. */
@@ -82,15 +78,15 @@ export function toMetadata(loaded: Wasm, key: string, line: string): StorageMeta
 /** A line and its facts for metadata that someone gave; `toMs` reads its dates and answers NaN for what is none. */
 export function toLine(loaded: Wasm, key: string, given: unknown, toMs: (date: unknown) => number = msOfDate): Inscribed {
   if (typeof given !== 'object' || given === null) throw invalid('the metadata must be an object', key);
-  const metadata = given as StorageMetadata;
-  const raw: RawMetadata = {
-    ...metadata,
-    key,
-    createdAt: toMs(metadata.createdAt),
-    lastAccessed: toMs(metadata.lastAccessed),
-    ttl: metadata.ttl == null ? undefined : toMs(metadata.ttl),
-  };
   try {
+    const metadata = { ...(given as StorageMetadata) };
+    const raw: RawMetadata = {
+      ...metadata,
+      key,
+      createdAt: toMs(metadata.createdAt),
+      lastAccessed: toMs(metadata.lastAccessed),
+      ttl: metadata.ttl == null ? undefined : toMs(metadata.ttl),
+    };
     return loaded.inscribe(key, raw);
   } catch (error) {
     throw StorageError.from(error, 'the metadata cannot be stored', key, 'invalid');
@@ -131,7 +127,12 @@ export abstract class PortTier implements StorageTier, Ported {
     if (!isBytes(data)) return Promise.reject(invalid('the data must be a Uint8Array'));
     // The caller may change its bytes as soon as this returns.
     const isBorrowed = this.takesAtOnce && this.#wasm !== undefined;
-    const body = isBorrowed ? data : data.slice();
+    let body = data;
+    try {
+      if (!isBorrowed) body = new Uint8Array(data);
+    } catch (error) {
+      return Promise.reject(StorageError.from(error, 'the data cannot be read', undefined, 'invalid'));
+    }
     return this.#inscribed(key, metadata, (made) =>
       this.#keyed(key, (port) => this.takeIn(port, key, { body, line: made.line }, made, isBorrowed), nothing),
     );
@@ -155,10 +156,14 @@ export abstract class PortTier implements StorageTier, Ported {
 
   /** Removes entries, 1,000 at once. */
   async deleteMany(keys: string[]): Promise<void> {
-    if (!Array.isArray(keys)) throw invalid('`deleteMany` takes a list of keys');
-    keys.forEach(checkKey);
-    for (let at = 0; at < keys.length; at += KEYS_MAX) {
-      await this.#run((port) => port.remove(keys.slice(at, at + KEYS_MAX)), nothing);
+    const all = attempt(() => {
+      if (!Array.isArray(keys)) throw invalid('`deleteMany` takes a list of keys');
+      const own = [...(keys as string[])];
+      own.forEach(checkKey);
+      return own;
+    }, 'the keys cannot be read');
+    for (let at = 0; at < all.length; at += KEYS_MAX) {
+      await this.#run((port) => port.remove(all.slice(at, at + KEYS_MAX)), nothing);
     }
   }
 

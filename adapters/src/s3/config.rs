@@ -81,7 +81,7 @@ impl S3TierBuilder {
         self
     }
 
-    /// Where credentials come from. Default [`EnvironmentCredentials`].
+    /// Where credentials come from. Default [`EnvironmentCredentials`](crate::s3::EnvironmentCredentials).
     #[must_use]
     pub fn credentials(mut self, provider: impl CredentialsProvider + 'static) -> Self {
         self.credentials = Arc::new(provider);

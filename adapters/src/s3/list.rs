@@ -186,12 +186,15 @@ impl Inner {
     }
 }
 
+/// A future that runs beside others, and what it gave once it was done.
+type Running<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
+
 /// Waits for a few futures, which run at once.
 pub(super) async fn together<F: Future>(
     futures: impl IntoIterator<Item = F>,
 ) -> impl Iterator<Item = F::Output> {
     let futures = futures.into_iter().map(|future| (Box::pin(future), None));
-    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.collect();
+    let mut running: Vec<Running<F>> = futures.collect();
     poll_fn(|context| {
         for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
             if let Poll::Ready(done) = future.as_mut().poll(context) {

@@ -29,6 +29,14 @@ extern "C" {
     #[wasm_bindgen(constructor, js_class = "Request", catch)]
     fn new(url: &str, init: &Object) -> Result<JsRequest, JsValue>;
 
+    // What a function of the user's gives can throw when it is looked into.
+    #[wasm_bindgen(js_namespace = Array, js_name = from, catch)]
+    fn array_from(iterable: &JsValue) -> Result<Array, JsValue>;
+    #[wasm_bindgen(extends = Uint8Array, js_name = Uint8Array)]
+    type Viewed;
+    #[wasm_bindgen(constructor, js_class = "Uint8Array", catch)]
+    fn new(buffer: &JsValue) -> Result<Viewed, JsValue>;
+
     #[wasm_bindgen(js_name = fetch, catch)]
     fn fetch(url: &str, init: &Object) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(js_name = setTimeout)]
@@ -115,10 +123,11 @@ impl Http for FetchHttp {
         if !body.is_object() {
             return Err(error(HttpErrorKind::Broken, "fetch gave a response without its bytes"));
         }
+        let body: Uint8Array = Viewed::new(&body).map_err(failed(HttpErrorKind::Broken))?.into();
         let mut response = Response {
             status: status as u16,
             headers: headers(&get(&answer, "headers")),
-            body: Payload::from(Uint8Array::new(&body)),
+            body: Payload::from(body),
             is_filtered: kind == "cors",
         };
         if method == Method::Get {
@@ -143,11 +152,9 @@ fn body(answer: &JsValue) -> Result<Promise, JsValue> {
 }
 
 fn headers(headers: &JsValue) -> Vec<(String, String)> {
-    if !headers.is_object() {
-        return Vec::new();
-    }
-    let pairs = Array::from(headers).into_iter().map(|pair| Array::from(&pair));
-    pairs.filter_map(|pair| Some((pair.get(0).as_string()?, pair.get(1).as_string()?))).collect()
+    let pairs = array_from(headers).unwrap_or_default().into_iter();
+    let text = |pair: &JsValue, at| get(pair, at).as_string();
+    pairs.filter_map(|pair| Some((text(&pair, "0")?, text(&pair, "1")?))).collect()
 }
 
 /// Takes out what is said of the encoded bytes if `fetch` has decoded them. It does so where it knows the encoding.

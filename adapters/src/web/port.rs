@@ -214,7 +214,7 @@ pub fn facts(metadata: &Metadata) -> Array {
     Array::of(&[
         format::encode(metadata, Audience::Local).into(),
         version(metadata).into(),
-        metadata.expires_at.map_or(f64::INFINITY.into(), ms),
+        metadata.expires_at.map_or_else(|| f64::INFINITY.into(), ms),
         ms(metadata.fresh_at),
         content_number(metadata.content()).into(),
         ms(metadata.last_accessed),

@@ -68,7 +68,7 @@ fn unknown_fields_are_passed_over_and_unknown_versions_refused() {
 
 #[test]
 fn too_large_is_invalid() {
-    let with = |len| full().with_custom(BTreeMap::from([("x".to_string(), "y".repeat(len))]));
+    let with = |len| full().with_custom(Map::from([("x".to_string(), "y".repeat(len))]));
     assert!(check_size(&with(1_700)).is_ok());
     assert_eq!(check_size(&with(1_945)).map_err(|error| error.kind()), Err(ErrorKind::Invalid));
 }

@@ -282,7 +282,7 @@ export class Lane {
   #failed({ db, tasks, bytes }: Batch, error: unknown): void {
     const isOver = tasks.every(({ isRetried }) => isRetried);
     if (error instanceof StorageError) {
-      if (tasks.length > 1) return this.#apart(tasks);
+      if (tasks.length > 1 && !isOver) return this.#apart(tasks);
       return tasks.forEach(({ reject }) => reject(error));
     }
     if (!isQuota(error)) {

@@ -47,14 +47,15 @@ export class Room implements LaneHooks {
   readonly #isBounded: boolean;
   /** Starts a transaction that only settles. */
   readonly #settle: () => void;
-  /** Whom all the following concerns. */
+  /** The connection over which it was counted last, and over which it is being counted. */
   #db: IDBDatabase | undefined;
-  /** By what the database knows that this connection owes something. */
-  #name = '';
+  #counting: IDBDatabase | undefined;
+  /** By what the database knows that something is owed from here. */
+  readonly #name = `${Date.now()}-${Math.random()}`;
   #isMarked = false;
   /** The running transaction makes room, and cannot tell the database so. */
   #isFreeing = false;
-  /** Nobody knows what a transaction or a connection left. Everything is counted once more where figures matter. */
+  /** Nobody knows what a transaction left. Everything is counted once more where figures matter. */
   #isLost = false;
   #isRecounted = false;
   #owed: Totals = [0, 0, 0];
@@ -100,17 +101,10 @@ export class Room implements LaneHooks {
   }
 
   seal(stores: Stores, operations: readonly Operation<unknown>[], answered: () => Promise<void>): Promise<void> | undefined {
-    const { db } = stores.transaction;
-    if (db !== this.#db) {
-      this.#isLost ||= this.isOwing;
-      this.#db = db;
-      this.#name = `${Date.now()}-${Math.random()}`;
-      this.#owed = [0, 0, 0];
-      this.#known = undefined;
-      this.#isMarked = false;
-    }
     this.#isFreeing = operations[0]?.frees ?? false;
     if (this.#isFreeing) return undefined;
+    // What was owed before may concern a database that was deleted since, so that must be looked at.
+    if (stores.transaction.db !== this.#db) return this.#count(stores, operations, answered);
     const bytes = operations.reduce((total, operation) => total + operation.bytes, 0);
     if (operations.some(({ keys }) => keys === 'all')) return this.#count(stores, operations, answered);
     const most = this.#known && sum(sum(this.#known, this.#owed), [operations.length, 0, bytes]);
@@ -121,6 +115,7 @@ export class Room implements LaneHooks {
 
   ended(how: 'done' | 'undone' | 'torn'): void {
     if (how === 'done' && this.#next) {
+      this.#db = this.#counting;
       this.#known = this.#next;
       this.#owed = [0, 0, 0];
       this.#isLost &&= !this.#isRecounted;
@@ -162,6 +157,8 @@ export class Room implements LaneHooks {
     const { totals, entries, bodies } = stores;
     const [names, values] = await Promise.all([answer(totals.getAllKeys()), answer(totals.getAll())]);
     await answered();
+    this.#counting = stores.transaction.db;
+    if (this.#isMarked && !names.includes(this.#name)) this.#owed = [0, 0, 0];
     const isGone = (name: IDBValidKey, at: number): boolean => name !== SUM && name !== this.#name && values[at] < Date.now() - GONE_MS;
     const gone = names.filter(isGone);
     const isExact = this.#isBounded || operations.some(({ empties, isExact }) => empties || isExact);
@@ -181,7 +178,8 @@ export class Room implements LaneHooks {
     }
     totals.put(next, SUM);
     // Who comes later counts once more.
-    if (!this.#isLost || this.#isRecounted) totals.delete(this.#name);
+    if (this.#isLost && !this.#isRecounted) totals.put(Date.now(), this.#name);
+    else totals.delete(this.#name);
     this.#next = next;
   }
 

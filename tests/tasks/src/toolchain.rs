@@ -14,10 +14,38 @@ const DEBIAN_CLIPPY: &str = "/usr/bin/clippy-driver";
 const DEBIAN_CLIPPY_PACKAGE: &str = "rust-web-clippy";
 const DEBIAN_WASM_LINKER: &str = "wasm-ld-19";
 
+/// A target that may not be installed.
+#[derive(Debug)]
+pub struct Target {
+    name: &'static str,
+    /// What is needed of the standard library.
+    libraries: &'static str,
+    /// Where its results are kept, apart from those for this machine.
+    folder: &'static str,
+    /// What makes them smaller, where the standard library is compiled along.
+    shrinks: bool,
+}
+
+/// JavaScript's hosts.
+pub const WASM: Target = Target {
+    name: "wasm32-unknown-unknown",
+    libraries: "std",
+    folder: "target/wasm",
+    shrinks: true,
+};
+
+/// A microcontroller, which has no std.
+pub const MICROCONTROLLER: Target = Target {
+    name: "thumbv7em-none-eabihf",
+    libraries: "core,alloc",
+    folder: "target/no-std",
+    shrinks: false,
+};
+
 /// A way to compile for a target.
 #[derive(Debug)]
 pub struct Toolchain {
-    target: &'static str,
+    target: &'static Target,
     way: Way,
 }
 
@@ -32,17 +60,18 @@ enum Way {
 impl Toolchain {
     /// The first of three ways that this machine allows: the installed target, Debian's rustc and the sources of its
     /// standard library (which root installs where they are missing), or the target from rustup.
-    pub fn find(host: &Host, target: &'static str) -> Result<Self, String> {
-        if has_target(host, target) {
+    pub fn find(host: &Host, target: &'static Target) -> Result<Self, String> {
+        let name = target.name;
+        if has_target(host, name) {
             return Ok(Self { target, way: Way::Installed });
         }
-        if has_debian_sources(host) || install_debian_sources(host, target) {
+        if has_debian_sources(host) || install_debian_sources(host, name) {
             return Ok(Self { target, way: Way::DebianSources });
         }
-        println!("the target {target} is missing: installing it with rustup");
-        match host.run(host.command("rustup").args(["target", "add", target])) {
+        println!("the target {name} is missing: installing it with rustup");
+        match host.run(host.command("rustup").args(["target", "add", name])) {
             Outcome::Failed(why) => Err(format!(
-                "there is no way to compile for {target}: {why}; install it with `rustup target add {target}`, or on \
+                "there is no way to compile for {name}: {why}; install it with `rustup target add {name}`, or on \
                  a Debian as root with `apt-get install {}`",
                 DEBIAN_PACKAGES.join(" "),
             )),
@@ -60,41 +89,43 @@ impl Toolchain {
     }
 
     /// A command that lints packages for the target; what warns, fails.
-    pub fn clippy(
-        &self,
-        host: &Host,
-        words: &str,
-        libraries: &str,
-        target_dir: &str,
-    ) -> Result<Command, String> {
+    pub fn clippy(&self, host: &Host, words: &str) -> Result<Command, String> {
         if self.way != Way::DebianSources {
-            let words = format!("clippy {words} -- -D warnings");
-            return Ok(self.cargo(host, &words, libraries, target_dir));
+            let mut clippy = self.cargo(host, &format!("clippy {words}"));
+            clippy.args(["--", "-D", "warnings"]);
+            return Ok(clippy);
         }
         if !host.succeeds(host.command(DEBIAN_CLIPPY).arg("--version"))
             && !host.install(&[DEBIAN_CLIPPY_PACKAGE])
         {
             return Err(format!("{DEBIAN_CLIPPY_PACKAGE} is not installed"));
         }
-        let mut clippy = self.cargo(host, &format!("check {words}"), libraries, target_dir);
+        let mut clippy = self.cargo(host, &format!("check {words}"));
         // As `cargo clippy` does it, with the clippy of that compiler.
         clippy.env("RUSTC_WORKSPACE_WRAPPER", DEBIAN_CLIPPY);
         clippy.env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__");
         Ok(clippy)
     }
 
-    /// A command that runs cargo with these words for the target, with its own target directory. `libraries` are those
-    /// of the standard ones that are needed, as in `core,alloc`.
-    pub fn cargo(&self, host: &Host, words: &str, libraries: &str, target_dir: &str) -> Command {
+    /// A command that runs cargo with these words for the target, with its own target directory.
+    pub fn cargo(&self, host: &Host, words: &str) -> Command {
+        let Target { name, libraries, folder, shrinks } = self.target;
         let mut cargo = host.cargo(words);
-        cargo.env("RUSTFLAGS", self.flags(host));
-        cargo.args(["--target", self.target, "--target-dir", target_dir]);
+        let mut flags = self.flags(host);
+        cargo.args(["--target", name, "--target-dir", folder]);
         if self.way == Way::DebianSources {
             // Another compiler's results must not mix with those of others; nor is its age of interest here.
             cargo.arg(format!("-Zbuild-std={libraries}")).arg("--ignore-rust-version");
             cargo.env("RUSTC", DEBIAN_RUSTC).env("RUSTC_BOOTSTRAP", "1");
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", DEBIAN_WASM_LINKER);
+            if *shrinks {
+                // A panic is a trap either way: nobody hears its message there.
+                cargo.env("CARGO_PROFILE_WASM_PANIC", "immediate-abort");
+                cargo.args(["-Zpanic-immediate-abort", "-Zbuild-std-features=optimize_for_size"]);
+                flags += " -Zlocation-detail=none";
+            }
         }
+        cargo.env("RUSTFLAGS", flags);
         cargo
     }
 

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use crate::checks::program;
-use tiered_storage_tasks::{Outcome, host::Host, npm, toolchain::Toolchain};
+use tiered_storage_tasks::{
+    Outcome,
+    host::Host,
+    npm,
+    toolchain::{Toolchain, WASM},
+};
 
 const WEB: &str = "tests/web";
 /// Folders whose tests are checks of their own.
@@ -25,17 +30,14 @@ pub(crate) fn types(host: &Host) -> Outcome {
 
 /// Lints what is compiled for WebAssembly only.
 pub(crate) fn lints(host: &Host) -> Outcome {
-    match Toolchain::find(host, "wasm32-unknown-unknown") {
+    match Toolchain::find(host, &WASM) {
         Err(why) => Outcome::Failed(why),
-        Ok(toolchain) => match toolchain.clippy(
-            host,
-            "--package tiered-storage-wasm",
-            "std,panic_abort",
-            "target/wasm",
-        ) {
-            Ok(mut clippy) => host.run(&mut clippy),
-            Err(why) => Outcome::Skipped(why),
-        },
+        Ok(toolchain) => {
+            match toolchain.clippy(host, "--package tiered-storage-wasm --profile wasm") {
+                Ok(mut clippy) => host.run(&mut clippy),
+                Err(why) => Outcome::Skipped(why),
+            }
+        }
     }
 }
 
@@ -54,6 +56,10 @@ pub(crate) fn pack(host: &Host) -> Outcome {
 
 pub(crate) fn loaders(host: &Host) -> Outcome {
     run(host, &["loaders"])
+}
+
+pub(crate) fn browsers(host: &Host) -> Outcome {
+    run(host, &["browsers"])
 }
 
 /// Runs scenarios on a host of the npm package.

@@ -16,7 +16,7 @@ export class Reason extends Error {
   }
 }
 
-function strike(): never {
+export function strike(): never {
   throw new Hostile('thrown by an argument');
 }
 

@@ -13,7 +13,7 @@ import { Hostile, Reason } from './hostile.js';
 import { argumentsOf, ENTRIES, entryArguments, FOLDER, target } from './plausible.js';
 import { Random } from './random.js';
 
-/** No call takes this long: tiers that do not answer are given up after 40 ms. */
+/** No call takes this long: tiers that do not answer are given up after 20 ms. */
 const LONGEST_MS = 10_000;
 const TRAPS = /unreachable|recursive use|RuntimeError|memory access|null pointer|table index|already (mutably )?borrowed|BorrowMut/i;
 
@@ -31,9 +31,11 @@ async function main(): Promise<number> {
   const seed = Number(process.argv[2] ?? Date.now() % 2 ** 31);
   const seconds = Number(process.argv[3] ?? 20);
   const only = process.argv[4];
-  process.on('unhandledRejection', (error) => strays.push(error));
-  // A listener that throws is told to the runtime: that is not caught on purpose.
-  process.on('uncaughtException', (error) => error instanceof Hostile || strays.push(error));
+  // A listener that throws, or rejects, is told to the runtime: that is not caught on purpose.
+  const isByReport = (error: unknown): boolean => error instanceof Hostile && /\breport\b/.test(error.stack ?? '');
+  process.on('unhandledRejection', (error) => isByReport(error) || strays.push(error));
+  const isByListener = (error: Error): boolean => error instanceof Hostile || /^Class constructor/.test(error.message);
+  process.on('uncaughtException', (error) => isByListener(error) || strays.push(error));
   console.log(`seed ${seed}`);
   const end = performance.now() + seconds * 1_000;
   const beside = await TieredStorage.open({ tiers: { hot: new MemoryStorageTier(), cold: new MemoryStorageTier() } });

@@ -4,7 +4,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as library from 'tiered-storage';
-import { hostile, hostileFunction, Reason, text } from './hostile.js';
+import { hostile, hostileFunction, Reason, strike, text } from './hostile.js';
 import type { Random } from './random.js';
 
 const { IndexedDBStorageTier, MemoryStorageTier, StorageError, TieredStorage } = library;
@@ -19,10 +19,19 @@ type Fields = Record<string, Maker>;
 function object(random: Random, fields: Fields, probability = 0.4): object {
   const given: Record<string, unknown> = {};
   for (const [name, make] of Object.entries(fields)) {
-    if (random.chance(probability)) given[name] = random.chance(0.15) ? hostile(random) : make(random);
+    if (!random.chance(probability)) continue;
+    if (random.chance(0.05)) turncoat(given, name, make(random), hostile(random));
+    else given[name] = random.chance(0.15) ? hostile(random) : make(random);
   }
-  if (random.chance(0.05)) given[text(random)] = hostile(random);
+  if (random.chance(0.05)) turncoat(given, text(random), hostile(random), hostile(random));
   return given;
+}
+
+/** A field that is one thing when it is looked at, and another one afterwards. */
+function turncoat(object: object, name: string, first: unknown, later: unknown): void {
+  let reads = 0;
+  const get = (): unknown => ((reads += 1) === 1 ? first : later);
+  Object.defineProperty(object, name, { enumerable: true, configurable: true, get });
 }
 
 const key: Maker = (random) => random.pick(['k', 'a', 'a/b', 'a/c', '__proto__', '\u{1f600}']);
@@ -127,8 +136,16 @@ const METHODS = ['get', 'set', 'delete', 'exists', 'listKeys', 'deleteMany', 'ge
 function foreignTier(random: Random): object {
   const inner = new MemoryStorageTier() as unknown as Record<string, (...words: unknown[]) => unknown>;
   const isOdd = random.chance(0.7);
-  const method = (name: string) =>
-    isOdd && random.chance(0.4) ? hostileFunction(random) : (...words: unknown[]) => inner[name]?.(...words);
+  const isSlow = random.chance(0.3);
+  const right = (name: string) => (...words: unknown[]) => inner[name]?.(...words);
+  const slow = (name: string) => async (...words: unknown[]) => {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return inner[name]?.(...words);
+  };
+  const method = (name: string) => {
+    if (isOdd && random.chance(0.4)) return hostileFunction(random);
+    return isSlow && name !== 'listKeys' ? slow(name) : right(name);
+  };
   return Object.fromEntries(METHODS.map((name) => [name, method(name)]));
 }
 
@@ -145,11 +162,17 @@ const config: Maker = (random) => ({
     revalidateAfter: ms,
     staleIfUnavailable: ms,
     statistics: (random) => object(random, { flushInterval: () => 30_000 }),
-    onEvent: hostileFunction,
+    onEvent: listener,
   }),
-  tierTimeout: 40,
+  tierTimeout: 20,
   tiers: { ...object(random, { hot: tier, warm: tier }, 0.7), cold: tier(random) },
 });
+
+/** What it throws is told to the runtime: see `uncaughtException`. */
+const listener: Maker = (random) => {
+  const value = hostile(random);
+  return random.chance(0.5) ? strike : () => value;
+};
 
 /** What a serializer gives is hostile too. */
 const serializer: Maker = (random) => ({
@@ -160,8 +183,8 @@ const serializer: Maker = (random) => ({
 /** Ways to an object of each class. */
 const MAKERS: Maker[] = [
   (random) => new MemoryStorageTier(object(random, { maxSizeBytes: count, maxItems: count, evictionPolicy: () => 'lru' })),
-  (random) => new IndexedDBStorageTier(object(random, { name: () => 'fuzz', maxSizeBytes: count, maxItems: count }, 0.8) as never),
-  (random) => new library.DiskStorageTier({ directory: join(FOLDER, `${random.below(3)}`) } as never),
+  (random) => new IndexedDBStorageTier(object(random, { name: () => 'fuzz', maxSizeBytes: count, maxItems: count, onFallback: listener }, 0.8) as never),
+  (random) => new library.DiskStorageTier({ directory: join(FOLDER, `${random.below(3)}`), durability: 'cache' }),
   (random) => new library.S3StorageTier(s3(random) as never),
   (random) => new library.CacheApiStorageTier(object(random, { name: () => 'fuzz' }) as never),
 ];
@@ -177,6 +200,8 @@ const s3 = (random: Random): object =>
         random.chance(0.7) ? object(random, { accessKeyId: () => 'id', secretAccessKey: () => 'secret' }, 0.9) : hostileFunction(random),
       fetch: answering,
       prefix: text,
+      attempts: () => 1,
+      timeout: () => 50,
     },
     0.9,
   );

@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
-import { chromium, firefox, type Browser, type BrowserContext, type LaunchOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, LaunchOptions, Page } from 'playwright-core';
 import { WEB, bundleForPage } from './bundle.mjs';
 import { serve, type Answer, type Site } from './serve.js';
 
@@ -38,17 +38,23 @@ function options(): LaunchOptions {
 }
 
 /** Starts Chromium with an empty profile. */
-export function launchChromium(): Promise<Browser> {
+export async function launchChromium(): Promise<Browser> {
+  const { chromium } = await import('playwright-core');
   return chromium.launch(options());
 }
 
 /** Starts Chromium with a profile that is kept in a folder, so that a test can restart it. */
-export function launchProfile(profile: string): Promise<BrowserContext> {
+export async function launchProfile(profile: string): Promise<BrowserContext> {
+  const { chromium } = await import('playwright-core');
   return chromium.launchPersistentContext(profile, options());
 }
 
 /** Starts Firefox with a profile that is kept in a folder. It is driven by WebDriver BiDi, which needs no other program. */
-export function launchFirefoxProfile(profile: string, firefoxUserPrefs: Record<string, boolean | number> = {}): Promise<BrowserContext> {
+export async function launchFirefoxProfile(
+  profile: string,
+  firefoxUserPrefs: Record<string, boolean | number> = {},
+): Promise<BrowserContext> {
+  const { firefox } = await import('playwright-core');
   const executablePath = findProgram(...FIREFOXES);
   if (!executablePath) throw new Error('Firefox is not installed: on a Debian, apt-get install firefox-esr');
   return firefox.launchPersistentContext(profile, { executablePath, channel: 'moz-firefox', headless: true, firefoxUserPrefs });

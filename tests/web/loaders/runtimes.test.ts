@@ -6,7 +6,8 @@ import test, { after } from 'node:test';
 import { build } from 'esbuild';
 import { WEB } from '../lib/bundle.mjs';
 import { WELL, install, run, uninstall } from '../lib/installed.js';
-import { answerOfWorkerd } from './workerd.js';
+import { startServer } from '../scenarios/server.js';
+import { ask, deploy } from './workerd.js';
 
 const BIN = join(WEB, 'node_modules');
 const DENO = join(BIN, '@deno', `${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`, 'deno');
@@ -49,10 +50,36 @@ test('Bun', async () => {
 
 test('workerd, where a module worker answers a request', async () => {
   const folder = await install();
-  assert.equal(await answerOfWorkerd(folder, 'workerd', 'tiers.wasm'), WELL);
+  await using worker = await deploy(folder, 'worker.mjs', 'workerd', 'tiers.wasm');
+  assert.equal(await ask(worker), WELL);
 });
 
 test('an edge runtime that takes modules by a suffix', async () => {
   const folder = await install();
-  assert.equal(await answerOfWorkerd(folder, 'edge-light', 'tiers.wasm?module'), WELL);
+  await using worker = await deploy(folder, 'worker.mjs', 'edge-light', 'tiers.wasm?module');
+  assert.equal(await ask(worker), WELL);
+});
+
+/** workerd ends a request that waits for what another one began, so a storage of all requests once hung. */
+test('workerd, with a storage for each request and a hot tier for all', async () => {
+  const server = await startServer(['bucket'], '*');
+  try {
+    const folder = await install();
+    await using worker = await deploy(folder, 'requests.mjs', 'workerd', 'tiers.wasm');
+    const where = `s3=${encodeURIComponent(JSON.stringify(server.place))}`;
+    assert.equal(await ask(worker, `/set?${where}`), 'set');
+    for (let turn = 0; turn < 4; turn++) {
+      const gone = new AbortController();
+      const left = fetch(`${worker.origin}/get?${where}`, { signal: gone.signal }).catch(() => undefined);
+      const asked = Array.from({ length: 12 }, () => ask(worker, `/get?${where}`));
+      gone.abort();
+      for (const answer of await Promise.all(asked)) assert.match(answer, /^\["value","(hot|cold)"\]$/);
+      await left;
+      assert.equal(await ask(worker, `/set?${where}`), 'set');
+    }
+    await ask(worker, `/get?${where}`);
+    assert.equal(await ask(worker, `/get?${where}`), '["value","hot"]');
+  } finally {
+    server.close();
+  }
 });

@@ -12,11 +12,16 @@ import { WEB } from '../lib/bundle.mjs';
 const PLATFORM = `${process.platform}-${process.arch === 'x64' ? '64' : process.arch}`;
 const WORKERD = join(WEB, 'node_modules/@cloudflare', `workerd-${PLATFORM}`, 'bin/workerd');
 
-/** Bundles `worker.mjs` with a condition, deploys it with the module under a name, and asks it once. */
-export async function answerOfWorkerd(folder: string, condition: string, module: string): Promise<string> {
+/** A worker that answers requests. */
+export interface Worker extends AsyncDisposable {
+  readonly origin: string;
+}
+
+/** Bundles a program with a condition, and deploys it with the module under a name. */
+export async function deploy(folder: string, program: string, condition: string, module: string): Promise<Worker> {
   await build({
     absWorkingDir: folder,
-    entryPoints: ['worker.mjs'],
+    entryPoints: [program],
     outfile: join(folder, 'out/worker.mjs'),
     bundle: true,
     format: 'esm',
@@ -28,15 +33,24 @@ export async function answerOfWorkerd(folder: string, condition: string, module:
   // It tells on a descriptor of its own which port it took.
   const words = ['serve', 'config.capnp', '--control-fd=3'];
   const worker = spawn(WORKERD, words, { cwd: folder, stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
-  try {
-    const port = await portOf(worker.stdio[3] as Readable);
-    const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(30_000) });
-    return await response.text();
-  } finally {
+  const end = async (): Promise<void> => {
     const ended = once(worker, 'exit');
     worker.kill();
     await ended;
+  };
+  try {
+    const port = await portOf(worker.stdio[3] as Readable);
+    return { origin: `http://127.0.0.1:${port}`, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await end();
+    throw error;
   }
+}
+
+/** What a worker answers. */
+export async function ask(worker: Worker, path = '/'): Promise<string> {
+  const response = await fetch(worker.origin + path, { signal: AbortSignal.timeout(30_000) });
+  return response.text();
 }
 
 async function portOf(control: Readable): Promise<number> {
@@ -51,7 +65,10 @@ function config(module: string): string {
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
-  services = [(name = "main", worker = .worker)],
+  services = [
+    (name = "main", worker = .worker),
+    (name = "internet", network = (allow = ["private", "public"])),
+  ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
 
@@ -61,6 +78,7 @@ const worker :Workerd.Worker = (
     (name = "${module}", wasm = embed "node_modules/tiered-storage/dist/tiers.wasm"),
   ],
   compatibilityDate = "2026-01-01",
+  globalOutbound = "internet",
 );
 `;
 }

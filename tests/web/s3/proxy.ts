@@ -14,7 +14,7 @@ export interface Passing {
 export interface Reply {
   status?: number;
   headers?: Record<string, string>;
-  body?: string;
+  body?: string | Uint8Array;
   never?: true;
 }
 

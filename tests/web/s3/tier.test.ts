@@ -2,10 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, suite, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { MemoryStorageTier, S3StorageTier, StorageError, TieredStorage, type S3Credentials, type S3Options } from 'tiered-storage';
 import { type RunningServer, startServer } from '../scenarios/server.js';
 import { bytes, fails, text } from '../storage/open.js';
-import { Proxy } from './proxy.js';
+import { Proxy as Between } from './proxy.js';
 
 const ODD_KEYS = [
   'a',
@@ -28,11 +29,11 @@ const ODD_KEYS = [
 ];
 
 let server: RunningServer;
-let proxy: Proxy;
+let proxy: Between;
 
 before(async () => {
   server = await startServer(['bucket', 'other'], '*');
-  proxy = await Proxy.start(server.place.endpoint);
+  proxy = await Between.start(server.place.endpoint);
 });
 
 after(async () => {
@@ -105,7 +106,7 @@ suite('entries', () => {
 
   test('bytes are the caller\u2019s own, before and after', async () => {
     const tier = tierOf();
-    assert.equal(await tier.get('key'), null);
+    await put(tier, 'key');
     const body = bytes('original');
     const done = tier.set('key', body, metadataOf('key', body));
     body.fill(0);
@@ -138,21 +139,28 @@ suite('entries', () => {
 });
 
 suite('objects of other programs', () => {
-  const put = (key: string, body: string, headers: Record<string, string>) => {
-    const tier = tierOf({ prefix: 'foreign', fetch: (url, init) => fetch(url, init) });
-    // The tier's own request, without its metadata: signed anew it would be an object of another program.
-    return tier.set(key, bytes(body), { ...metadataOf(key, bytes(body)), mimeType: headers['content-type'] ?? 'text/plain' });
-  };
+  /** Reads an object that the server answers with, in a storage that has cold alone. */
+  async function read(body: string | Uint8Array, headers: Record<string, string>) {
+    proxy.once({ status: 200, body, headers: { etag: '"e"', 'content-length': `${body.length}`, ...headers } }, undefined, 9);
+    const storage = await TieredStorage.open({ tiers: { cold: tierOf() } });
+    const { data, metadata } = (await storage.getWithMetadata('page')) ?? assert.fail('there is an object');
+    return { body: text(data), ...metadata };
+  }
 
   test('are read with what the server says of them', async () => {
-    await put('page', 'hello', { 'content-type': 'text/html' });
-    proxy.headers = ({ 'x-amz-meta-tiered-storage': _, ...headers }) => ({ ...headers, 'x-amz-meta-owner': 'ada' });
-    const tier = tierOf({ prefix: 'foreign' });
-    const metadata = await tier.getMetadata('page');
-    assert.equal(metadata?.mimeType, 'text/html');
-    assert.equal(metadata?.size, 5);
-    assert.deepEqual(metadata?.customMetadata, { owner: 'ada' });
-    assert.equal(text(await tier.get('page')), 'hello');
+    const checksum = 'LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=';
+    const page = await read('hello', { 'content-type': 'text/html', 'x-amz-meta-owner': 'ada', 'x-amz-checksum-sha256': checksum });
+    assert.deepEqual([page.body, page.size, page.mimeType, page.customMetadata], ['hello', 5, 'text/html', { owner: 'ada' }]);
+    assert.equal(page.checksum, '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824');
+  });
+
+  test('are what they decode to, where fetch decodes them', async () => {
+    const packed = gzipSync('hello '.repeat(100));
+    const headers = { 'content-encoding': 'gzip', 'x-amz-checksum-sha256': 'LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=' };
+    const page = await read(packed, headers);
+    assert.deepEqual([page.body.length, page.size, page.encoding, page.checksum], [600, 600, undefined, '']);
+    const kept = await read('hello', { 'content-encoding': 'aws-chunked' });
+    assert.deepEqual([kept.body, kept.size, kept.encoding], ['hello', 5, 'aws-chunked']);
   });
 });
 
@@ -313,11 +321,20 @@ suite('failures', () => {
   });
 
   test('a function in place of fetch that misbehaves is an error of the tier', async () => {
+    const throwing = (): never => {
+      throw new Error('hands off');
+    };
+    const traps = { get: throwing, has: throwing, getPrototypeOf: throwing, ownKeys: throwing };
+    const hostile = new Proxy({}, traps);
     const answers: (() => unknown)[] = [
       () => undefined,
       () => 'text',
       () => ({}),
       () => ({ status: 200, headers: 7 }),
+      () => ({ status: 200, headers: hostile, arrayBuffer: () => new ArrayBuffer(0) }),
+      () => ({ status: 200, headers: new Headers(), arrayBuffer: () => hostile }),
+      () => ({ status: 200, headers: [hostile, 'x', 7], arrayBuffer: () => new ArrayBuffer(0) }),
+      () => hostile,
       () => ({ status: 200, headers: new Headers(), arrayBuffer: () => 'text' }),
       () => ({ status: 'ok' }),
       () => Response.error(),
@@ -347,6 +364,16 @@ test('a request says what it must and no more', async () => {
   }
   assert.ok(inits[0]?.body instanceof Uint8Array);
   assert.equal(inits[1]?.body, undefined);
+});
+
+test('no timer is left behind, which would keep a process alive', async () => {
+  const tier = tierOf();
+  await put(tier, 'key');
+  await fails('unavailable', () => tierOf({ endpoint: 'http://127.0.0.1:1', attempts: 1 }).get('key'));
+  const timers = process.getActiveResourcesInfo().filter((name) => name === 'Timeout');
+  await Promise.all(Array.from({ length: 20 }, () => tier.get('key')));
+  const left = process.getActiveResourcesInfo().filter((name) => name === 'Timeout');
+  assert.ok(left.length < timers.length + 20, `${left.length} timers, ${timers.length} before`);
 });
 
 test('a storage over S3: through all tiers, compressed, and back', async () => {

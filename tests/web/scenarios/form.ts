@@ -84,8 +84,8 @@ export function checkHost(scenario: Scenario, host: Host): void {
   if (Object.keys(cold).length > 0) {
     throw new Malformed('config limits the cold tier, which S3 cannot; name the hosts that can');
   }
-  if (warm.evictionPolicy !== undefined) {
-    throw new Malformed('config chooses how warm evicts, which the IndexedDB tier does not leave open');
+  if (warm.evictionPolicy === 's3fifo') {
+    throw new Malformed('config has warm evict by s3fifo, which the IndexedDB tier does not know');
   }
 }
 

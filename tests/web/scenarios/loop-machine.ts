@@ -1,7 +1,7 @@
 /** The machine of Node, where all tiers are in memory: the end of the event loop is where nothing moves any more. */
 
 import type { Clock } from './clock.js';
-import type { Machine } from './machine.js';
+import type { Machine, Pending } from './machine.js';
 import type { Activity } from './seat.js';
 
 /** A real timer that somebody left running keeps the loop alive; after so long without a movement, it is passed over. */
@@ -28,9 +28,9 @@ export class LoopMachine implements Machine {
     await this.rest();
   }
 
-  async wait(isDone: () => boolean): Promise<boolean> {
+  async wait(pending: readonly Pending<unknown>[]): Promise<boolean> {
     await this.rest();
-    return isDone();
+    return pending.every((one) => one.isDone);
   }
 
   async advance(ms: number): Promise<void> {

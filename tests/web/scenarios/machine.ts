@@ -26,8 +26,8 @@ export interface Machine {
   rest(): Promise<void>;
   /** Waits until `isDone`, or until nothing moves any more without another step. */
   stall(isDone: () => boolean): Promise<void>;
-  /** Waits until `isDone`; `false` if that will not be. `isHeld` tells whether a call waits to be released. */
-  wait(isDone: () => boolean, isHeld: () => boolean): Promise<boolean>;
+  /** Waits until all have ended; `false` if that will not be. `isHeld` tells whether a call waits to be released. */
+  wait(pending: readonly Pending<unknown>[], isHeld: () => boolean): Promise<boolean>;
   /** Moves the clock, and lets the work of every timer on the way be done at its time. */
   advance(ms: number): Promise<void>;
 }
@@ -59,12 +59,18 @@ export class PatientMachine implements Machine {
     await this.#still(STALLED_FOR, LONGEST, isDone);
   }
 
-  async wait(isDone: () => boolean, isHeld: () => boolean): Promise<boolean> {
+  async wait(pending: readonly Pending<unknown>[], isHeld: () => boolean): Promise<boolean> {
+    const isDone = (): boolean => pending.every((one) => one.isDone);
     const end = performance.now() + LONGEST;
-    while (!isDone() && performance.now() < end) {
-      await this.#still(HELD_FOR, LONGEST, () => isDone() || performance.now() > end);
-      if (!isDone() && isHeld()) return false;
-    }
+    let isOver = false;
+    const watch = async (): Promise<void> => {
+      while (!isOver && performance.now() < end) {
+        await this.#still(HELD_FOR, LONGEST, () => isOver || performance.now() > end);
+        if (isHeld()) return;
+      }
+    };
+    await Promise.race([Promise.all(pending.map((one) => one.promise)), watch()]);
+    isOver = true;
     return isDone();
   }
 

@@ -213,8 +213,7 @@ class Play {
   /** Waits for what was begun, and compares. */
   async #finish(handle: Handle, expect: Expect | undefined): Promise<void> {
     const held = (): string[] => [...this.#instances.values()].flatMap((instance) => instance.held());
-    const isHeld = (): boolean => held().length > 0;
-    if (!(await this.#machine.wait(() => isDone(handle), isHeld))) {
+    if (!(await this.#machine.wait(pendingOf(handle), () => held().length > 0))) {
       const own = Array.isArray(handle) ? undefined : handle.expect;
       const wanted = expect ?? own;
       const names = [...new Set(held())];
@@ -253,10 +252,7 @@ class Play {
       return { json: null };
     });
     const pending = new Pending(opened, this.#activity);
-    await this.#machine.wait(
-      () => pending.isDone,
-      () => false,
-    );
+    await this.#machine.wait([pending], () => false);
     if (!instance) {
       const given = pending.value;
       throw new Mismatch('the storage to open', given && 'failure' in given ? given.failure.text : 'no end');
@@ -267,7 +263,11 @@ class Play {
 }
 
 function isDone(handle: Handle): boolean {
-  return Array.isArray(handle) ? handle.every(isDone) : handle.given.isDone;
+  return pendingOf(handle).every((pending) => pending.isDone);
+}
+
+function pendingOf(handle: Handle): Pending<unknown>[] {
+  return Array.isArray(handle) ? handle.flatMap(pendingOf) : [handle.given];
 }
 
 /** What no `expect` speaks of must not fail. */

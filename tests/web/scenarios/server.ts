@@ -27,7 +27,7 @@ export async function startServer(buckets: string[], origin: string, more: strin
   const keys = { accessKeyId: 'access-key', secretAccessKey: 'secret-key' };
   const flags = ['--access-key', keys.accessKeyId, '--secret-key', keys.secretAccessKey, '--cors-origin', origin];
   const words = [...flags, ...buckets.flatMap((bucket) => ['--bucket', bucket]), '--damage-on-demand', ...more];
-  const child = spawn(await (built ??= build()), words, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(await builtProgram('s3-server'), words, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => {
     const { value, done } = await lines.next();
@@ -57,11 +57,18 @@ async function started(child: ChildProcess): Promise<void> {
   await once(child, 'spawn');
 }
 
-let built: Promise<string> | undefined;
+const built = new Map<string, Promise<string>>();
 
-/** Where the server's program is, built if need be. */
-async function build(): Promise<string> {
-  const words = ['build', '--quiet', '--package', 'tiered-storage-tests', '--bin', 's3-server'];
+/** Where a program of the tests is, built if need be. */
+export function builtProgram(name: string): Promise<string> {
+  const path = built.get(name) ?? build(name);
+  built.set(name, path);
+  return path;
+}
+
+async function build(name: string): Promise<string> {
+  // With the features that all of the workspace has: with others, cargo would build its dependencies once more.
+  const words = ['build', '--quiet', '--workspace', '--all-features', '--bin', name];
   const format = '--message-format=json-render-diagnostics';
   const { stdout } = await promisify(execFile)('cargo', [...words, format], { cwd: ROOT, maxBuffer: 2 ** 26 });
   for (const line of stdout.split('\n').reverse()) {
@@ -69,5 +76,5 @@ async function build(): Promise<string> {
     const { executable } = JSON.parse(line) as { executable?: string | null };
     if (typeof executable === 'string') return executable;
   }
-  throw new Error('cargo does not say where the S3 server is');
+  throw new Error(`cargo does not say where ${name} is`);
 }

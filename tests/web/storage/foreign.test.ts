@@ -137,6 +137,7 @@ suite('a cold tier that fails', () => {
     test(`${way}: reads and writes are unavailable, and it heals`, async () => {
       const methods = Object.fromEntries(Object.keys(plainTier()).map((name) => [name, odd])) as Methods & { entries?: unknown };
       delete methods.entries;
+      methods.listKeys = () => ({ [Symbol.asyncIterator]: () => ({ next: odd }) });
       const state = oddTier(methods);
       const storage = await openWith('cold', state.tier);
       const calls: (() => Promise<unknown>)[] = [

@@ -2,7 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { MemoryStorageTier, StorageError, TieredStorage, type StorageTier } from 'tiered-storage';
+import {
+  CacheApiStorageTier,
+  corsRules,
+  DiskStorageTier,
+  IndexedDBStorageTier,
+  MemoryStorageTier,
+  S3StorageTier,
+  StorageError,
+  type StorageTier,
+  TieredStorage,
+} from 'tiered-storage';
 import { caught, fails, openMemory, plainTier } from './open.js';
 
 const cold = new MemoryStorageTier();
@@ -35,6 +45,7 @@ const CONFIGS: Record<string, [unknown, RegExp]> = {
   'rules that are no list': [{ tiers: { cold }, placementRules: {} }, /`placementRules`/],
   'a rule without tiers': [{ tiers: { cold }, placementRules: [{ pattern: '*' }] }, /`placementRules`/],
   'a rule of a fourth tier': [{ tiers: { cold }, placementRules: [{ pattern: '*', tiers: ['x'] }] }, /`placementRules`/],
+  'a rule with an option too many': [{ tiers: { cold }, placementRules: [{ pattern: '*', tiers: [], a: 1 }] }, /`a`/],
   'a pattern that is none': [{ tiers: { cold }, placementRules: [{ pattern: '{a', tiers: ['cold'] }] }, /pattern/],
   'a size that is infinite': [{ tiers: { cold }, hotPromotionMaxBytes: Infinity }, /`hotPromotionMaxBytes`/],
   'another mode': [{ tiers: { cold }, verify: 'sometimes' }, /`verify`/],
@@ -185,15 +196,44 @@ suite('calls', () => {
 });
 
 suite('tiers of the package', () => {
-  const options: [string, unknown, RegExp][] = [
-    ['a size as text', { maxSizeBytes: '1' }, /maxSizeBytes/],
-    ['items that are negative', { maxItems: -1 }, /maxItems/],
-    ['another policy', { evictionPolicy: 'random' }, /evictionPolicy/],
-    ['an unknown option', { size: 5 }, /size/],
+  const classes: [new (options: never) => StorageTier, object][] = [
+    [MemoryStorageTier, {}],
+    [IndexedDBStorageTier, {}],
+    [DiskStorageTier, { directory: 'entries' }],
   ];
-  for (const [name, given, words] of options) {
-    test(`MemoryStorageTier: ${name}`, async () => {
-      await fails('invalid', () => new MemoryStorageTier(given as never), words);
+  for (const [Class, needed] of classes) {
+    const options: [string, unknown, RegExp][] = [
+      ['a size as text', { ...needed, maxSizeBytes: '1' }, /`maxSizeBytes`/],
+      ['items that are negative', { ...needed, maxItems: -1 }, /`maxItems`/],
+      ['another policy', { ...needed, evictionPolicy: 'random' }, /`evictionPolicy`.*lru/],
+      ['an unknown option', { ...needed, size: 5 }, /`size`.*maxItems/],
+      ['a null', null, /./],
+      ['a number', 5, /./],
+    ];
+    for (const [name, given, words] of options) {
+      test(`${Class.name}: ${name}`, async () => {
+        const theCaller = (): StorageTier => new Class(given as never);
+        const error = await fails('invalid', theCaller, words);
+        assert.match(error.stack ?? '', /theCaller/);
+      });
+    }
+  }
+
+  const others: [string, () => unknown, RegExp][] = [
+    ['DiskStorageTier: no directory', () => new DiskStorageTier({} as never), /`directory`/],
+    ['DiskStorageTier: another durability', () => new DiskStorageTier({ directory: 'd', durability: 'some' as never }), /`durability`/],
+    ['IndexedDBStorageTier: no name', () => new IndexedDBStorageTier({ name: '' }), /`name`/],
+    ['IndexedDBStorageTier: no factory', () => new IndexedDBStorageTier({ indexedDB: {} as never }), /`indexedDB`/],
+    ['CacheApiStorageTier: a name that is none', () => new CacheApiStorageTier({ name: 5 as never }), /`name`/],
+    ['CacheApiStorageTier: an unknown option', () => new CacheApiStorageTier({ size: 5 } as never), /`size`/],
+    ['S3StorageTier: no bucket', () => new S3StorageTier({} as never), /`bucket`/],
+    ['S3StorageTier: an unknown option', () => new S3StorageTier({ bucket: 'b', size: 5 } as never), /`size`/],
+    ['corsRules: no origin', () => corsRules(undefined as never), /origin/],
+    ['TieredStorage: made without `open`', () => new (TieredStorage as never as new () => unknown)(), /TieredStorage\.open/],
+  ];
+  for (const [name, make, words] of others) {
+    test(name, async () => {
+      await fails('invalid', make, words);
     });
   }
 });
