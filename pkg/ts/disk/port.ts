@@ -4,7 +4,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DiskOptions } from '../disk.js';
-import { StorageError } from '../errors.js';
+import { StorageError, otherVersion } from '../errors.js';
 import type { Facts, Port, PortListing, PortTraits, PortUsage, StoredEntry } from '../port.js';
 import { SortedKeys } from '../sorted.js';
 import type { Wasm } from '../wasm.js';
@@ -110,7 +110,7 @@ export class DiskPort implements Port {
     const found = await this.read(key);
     if (!found) return null;
     if (this.#version(key, found.line) !== version) {
-      throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+      throw otherVersion(key);
     }
     return this.write(key, { body: found.body, line });
   }

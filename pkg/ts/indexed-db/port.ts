@@ -1,6 +1,6 @@
 /** Entries in a database: the line of each in one store, with its body where that is small, else in another. */
 
-import { StorageError } from '../errors.js';
+import { StorageError, otherVersion } from '../errors.js';
 import type { Facts, Port, PortListing, PortTraits, PortUsage, StoredEntry } from '../port.js';
 import { ordered, unordered, utf8Length } from '../tier.js';
 import { Connection } from './connection.js';
@@ -116,7 +116,7 @@ export class DatabasePort implements Port {
     return this.#change(name, line.length, ({ entries }, old, outcome) => {
       if (!old) return outcome.done(null);
       if (old[1] !== facts.version) {
-        throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+        throw otherVersion(key);
       }
       const used = this.#options.policy === 'fifo' ? old[2] : Math.max(old[2], facts.lastAccessed);
       const record: StoredRecord = [line, old[1], used, old[3], this.#weigh(key, old[3], line)];
