@@ -1,6 +1,6 @@
 /** Entries on the JavaScript heap. */
 
-import { StorageError } from './errors.js';
+import { StorageError, otherVersion } from './errors.js';
 import { LIMIT, check, isOneOf, type Rules } from './options.js';
 import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
 import { SortedKeys } from './sorted.js';
@@ -198,7 +198,7 @@ export class MemoryPort implements Port {
     const old = this.#records.get(key);
     if (!old) return null;
     if (!this.#isVersion(key, old, facts.version)) {
-      throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+      throw otherVersion(key);
     }
     this.#put(key, old.bytes, line, facts, old, true);
     return undefined;

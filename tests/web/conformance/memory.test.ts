@@ -111,7 +111,7 @@ suite('what is given up first', () => {
   });
 });
 
-test('an entry costs less than 500 bytes beside its body', async () => {
+test('an entry costs less than 500 bytes beside its body', async (context) => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const used = (): number => {
@@ -137,7 +137,7 @@ test('an entry costs less than 500 bytes beside its body', async () => {
   for (let at = 0; at < 100_000; at++) await storage.set(`key-${at}`, new Uint8Array(1_024));
   const bytes = (used() - before) / 100_000 - 1_024;
   assert.equal((await hot.getStats()).items, 100_001);
-  console.log(`an entry costs ${bytes.toFixed(0)} bytes beside its body`);
+  context.diagnostic(`an entry costs ${bytes.toFixed(0)} bytes beside its body`);
   assert.ok(bytes < 500, `an entry costs ${bytes.toFixed(0)} bytes`);
   await storage.close();
 });
