@@ -3,6 +3,7 @@
 import { StorageError } from './errors.js';
 import { LIMIT, check, isOneOf, type Rules } from './options.js';
 import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
+import { MemoryRecord } from './record.js';
 import { SortedKeys } from './sorted.js';
 import { PortTier, utf8Length } from './tier.js';
 import { wasm, type Policy, type Wasm } from './wasm.js';
@@ -23,38 +24,6 @@ export interface MemoryOptions {
   evictionPolicy?: EvictionPolicy | undefined;
   /** Stands in for a warm or cold tier in tests: whoever opens the next storage keeps the tier. Default `false`. */
   durable?: boolean | undefined;
-}
-
-/** An entry as it is held. */
-export class MemoryRecord {
-  readonly id: number;
-  readonly key: string;
-  bytes: ArrayBuffer;
-  line: string;
-  /** In ms since 1970; `Infinity` where it never expires. */
-  expiresAt: number;
-  /** When it was last known to be cold's version, in ms since 1970. */
-  freshAt: number;
-  content: 0 | 1 | 2;
-  /** Reads that were counted here and not told yet. */
-  count = 0;
-  /** The last of them, in ms since 1970. */
-  last = 0;
-
-  constructor(id: number, key: string, bytes: ArrayBuffer, line: string, facts: Facts) {
-    this.id = id;
-    this.key = key;
-    this.bytes = bytes;
-    this.line = line;
-    this.expiresAt = facts.expiresAt;
-    this.freshAt = facts.freshAt;
-    this.content = facts.content;
-  }
-
-  /** The stored bytes themselves, which nobody may change. */
-  get body(): Uint8Array {
-    return new Uint8Array(this.bytes);
-  }
 }
 
 const RULES: Rules = {
@@ -152,7 +121,8 @@ export class MemoryPort implements Port {
     // A view of a larger buffer would hold all of it.
     const isWhole = body.byteLength === body.buffer.byteLength && body.buffer instanceof ArrayBuffer;
     const bytes = (isWhole ? body.buffer : body.slice().buffer) as ArrayBuffer;
-    this.#put(key, bytes, entry.line, facts, old, old !== undefined && this.#isVersion(old, facts.version));
+    // Only reads that are counted must not be lost; to look at the version costs as much as a write.
+    this.#put(key, bytes, entry.line, facts, old, old !== undefined && old.count > 0 && this.#isVersion(old, facts.version));
     if (old) this.#touch(old);
   }
 
@@ -222,8 +192,7 @@ export class MemoryPort implements Port {
   hit(record: MemoryRecord, now: number): void {
     if (record.count || this.#pending.length < PENDING_MAX) {
       if (!record.count) this.#pending.push(record);
-      record.count += 1;
-      record.last = now;
+      record.hit(now);
     }
     this.#touch(record);
   }
@@ -256,16 +225,12 @@ export class MemoryPort implements Port {
     while (this.#weight + more > this.#bytesMax || this.#records.size + (old ? 0 : 1) > this.#itemsMax) this.#evict(old);
     this.#weight += more;
     this.#bodyBytes += bytes.byteLength - (old?.bytes.byteLength ?? 0);
-    const record = new MemoryRecord(old?.id ?? this.#vacant.pop() ?? this.#slots.length, key, bytes, line, facts);
     if (!old) this.#sorted.add(key);
-    this.#policy.insert(record.id, weight, fingerprint(key));
-    if (old && isSameVersion) {
-      // Its reads stay counted.
-      const { count, last } = old;
-      Object.assign(old, record, { count, last });
-      return;
-    }
-    this.#slots[record.id] = record;
+    const id = old?.id ?? this.#vacant.pop() ?? this.#slots.length;
+    this.#policy.insert(id, weight, fingerprint(key));
+    if (old && isSameVersion) return old.fill(bytes, line, facts);
+    const record = new MemoryRecord(id, key, bytes, line, facts);
+    this.#slots[id] = record;
     this.#records.set(key, record);
   }
 
