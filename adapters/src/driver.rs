@@ -10,8 +10,9 @@ mod drive;
 mod perform;
 
 use std::{
-    future::poll_fn,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    future::{Future, poll_fn},
+    ops::DerefMut,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -22,8 +23,6 @@ use tiered_storage_core::{
     seal::Verify,
 };
 
-use tracing::Instrument;
-
 pub(crate) use self::accesses::Accesses;
 use self::drive::{Lasting, Stranded, TaskGuard, drive};
 use crate::{
@@ -31,7 +30,9 @@ use crate::{
     events::Subscribers,
     gate::Gate,
     host::{Host, Task},
+    lock::Lock,
     tier::{Payload, Peeked, Properties, StorageTier, Stored},
+    trace::Span,
 };
 
 /// What operations have; its order is of no account.
@@ -66,7 +67,7 @@ pub(crate) struct Inner {
     properties: [Properties; 3],
     /// Whether a hot hit may be served without asking the engine.
     pub(crate) gate: Gate,
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Inner {
         };
         let gate = Gate::new(properties[Tier::Hot as usize].is_volatile);
         let counters = Counters::default();
-        let state = Mutex::new(state);
+        let state = Lock::new(state);
         Self { config, host, counters, subscribers, verify, tiers, properties, gate, state }
     }
 
@@ -181,27 +182,24 @@ impl Inner {
         true
     }
 
-    /// Runs a read. Dropped, it leaves its place to whoever shares it.
-    pub(crate) async fn read(self: &Arc<Self>, call: Call) -> Result<(Reply, Option<Body>), Error> {
-        let span = span(&call);
-        let op = self.start(call, None)?;
-        Ok(drive(self.clone(), op, Caller::Waits).instrument(span).await)
-    }
-
-    /// Runs a change. Dropped, it goes on in the background if it has begun.
-    pub(crate) async fn change(
+    /// Begins a read. Dropped, it leaves its place to whoever shares it.
+    pub(crate) fn read(
         self: &Arc<Self>,
         call: Call,
-        body: Option<Body>,
-    ) -> Result<Reply, Error> {
-        let span = span(&call);
-        let op = self.start(call, body)?;
-        let driven = drive(self.clone(), op, Caller::Waits).instrument(span);
-        let task: Task<Reply> = Box::pin(async move { driven.await.0 });
-        match Lasting::new(self.clone(), op, task).await {
-            Reply::Failed(error) => Err(error),
-            reply => Ok(reply),
-        }
+    ) -> Result<impl Future<Output = (Reply, Option<Body>)> + use<>, Error> {
+        let span = Span::call(&call);
+        let op = self.start(call, None)?;
+        Ok(span.around(drive(self.clone(), op, Caller::Waits)))
+    }
+
+    /// Begins a change. Dropped, it goes on in the background.
+    pub(crate) fn change(self: &Arc<Self>, call: Call, body: Option<Body>) -> Lasting {
+        let span = Span::call(&call);
+        let begun = self.start(call, body);
+        Lasting::new(begun.map(|op| {
+            let task = span.around(drive(self.clone(), op, Caller::Waits));
+            (self.clone(), op, Box::pin(task) as Task<(Reply, Option<Body>)>)
+        }))
     }
 
     /// Runs `task` in the background; [`Inner::quiet`] waits for it.
@@ -243,8 +241,8 @@ impl Inner {
         !std::mem::replace(&mut self.lock().is_closed, true)
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> impl DerefMut<Target = State> {
+        self.state.lock()
     }
 
     fn start(self: &Arc<Self>, call: Call, body: Option<Body>) -> Result<OpId, Error> {
@@ -327,19 +325,4 @@ impl Inner {
             state.engine.finish(ticket, outcome, now);
         });
     }
-}
-
-/// What a call looks like in a trace.
-fn span(call: &Call) -> tracing::Span {
-    let (name, about) = match call {
-        Call::Get(key) => ("get", key.as_str()),
-        Call::Head(key) => ("metadata", key.as_str()),
-        Call::Set(metadata, _) => ("set", metadata.key().as_str()),
-        Call::Remove(key) => ("delete", key.as_str()),
-        Call::Amend(key, _) => ("amend", key.as_str()),
-        Call::Load(key, ..) => ("load", key.as_str()),
-        Call::Invalidate(prefix, _) => ("invalidate", prefix.as_str()),
-        _ => ("clear", ""),
-    };
-    tracing::debug_span!(target: "tiered_storage", "call", name, key = about)
 }

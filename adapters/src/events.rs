@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tiered_storage_core::{Error, Key, Tier};
 
-use crate::tier::Shareable;
+use crate::{tier::Shareable, trace};
 
 /// Something that a caller may want to know and that no call returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Subscribers {
     }
 
     pub(crate) fn tell(&self, event: &Event) {
-        tracing::debug!(target: "tiered_storage", ?event);
+        trace::event(event);
         self.0.iter().for_each(|subscriber| subscriber(event));
     }
 }

@@ -44,7 +44,9 @@ mod driver;
 mod entry;
 mod events;
 mod gate;
+mod gather;
 pub mod host;
+mod lock;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
@@ -54,6 +56,7 @@ mod payload;
 pub mod s3;
 mod store;
 pub mod tier;
+mod trace;
 mod upkeep;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

@@ -4,7 +4,8 @@ mod whole;
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+#[cfg(not(target_arch = "wasm32"))]
+use futures_util::{Stream, TryStreamExt, stream};
 #[cfg(not(target_arch = "wasm32"))]
 use serde::{Serialize, de::DeserializeOwned};
 #[cfg(not(target_arch = "wasm32"))]
@@ -186,7 +187,7 @@ impl TieredStorage {
     ///
     /// `Unavailable` or `Denied` if a tier failed and no lower one has the entry.
     pub async fn metadata(&self, key: impl AsRef<str>) -> Result<Option<Metadata>, Error> {
-        match self.inner.read(Call::Head(Key::new(key)?)).await? {
+        match self.inner.read(Call::Head(Key::new(key)?))?.await {
             (Reply::Found(metadata, _), _) => Ok(Some(self.with_pending(metadata))),
             (Reply::Failed(error), _) => Err(error),
             _ => Ok(None),
@@ -200,10 +201,10 @@ impl TieredStorage {
     ///
     /// What cold said, if it failed: then the expiry is as cold has it.
     pub async fn touch(&self, key: impl AsRef<str>, ttl: Option<Duration>) -> Result<(), Error> {
-        let key = Key::new(key)?;
-        let Some(ttl) = ttl.or(self.settings.default_ttl) else { return Ok(()) };
-        let expiry = self.inner.host.now().plus_millis(millis(ttl));
-        self.inner.change(Call::Amend(key, Change::Expiry(expiry)), None).await.map(drop)
+        match self.touching(Key::new(key)?, ttl) {
+            Some(call) => self.inner.change(call, None).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Removes every entry whose key starts with `prefix` from every tier, in batches, and says how many keys went. An
@@ -213,7 +214,7 @@ impl TieredStorage {
     ///
     /// What the first tier said that failed; some entries may be gone then.
     pub async fn invalidate(&self, prefix: impl AsRef<str>) -> Result<u64, Error> {
-        self.invalidate_in(prefix.as_ref(), TierSet::ALL).await
+        self.count(self.invalidating(prefix.as_ref(), TierSet::ALL)).await
     }
 
     /// Removes every copy whose key starts with `prefix` from hot and warm, and says how many keys went.
@@ -222,15 +223,19 @@ impl TieredStorage {
     ///
     /// As [`TieredStorage::invalidate`].
     pub async fn invalidate_upper_caches(&self, prefix: impl AsRef<str>) -> Result<u64, Error> {
-        self.invalidate_in(prefix.as_ref(), TierSet::UPPER).await
+        self.count(self.invalidating(prefix.as_ref(), TierSet::UPPER)).await
     }
 
     /// The keys of cold that start with `prefix`, in its order, a page at a time. It may name entries that have expired.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn keys(&self, prefix: &str) -> impl Stream<Item = Result<Key, Error>> + use<> {
-        let closed = self.open_or_closed().err();
-        let pages = self.inner.pages(Tier::Cold, prefix.to_owned());
-        let keys = pages.map_ok(|keys| stream::iter(keys.into_iter().map(Ok))).try_flatten();
-        Box::pin(stream::iter(closed.map(Err)).chain(keys))
+        let pages = self.open_or_closed().map(|()| self.inner.pages(Tier::Cold, prefix));
+        let pages = stream::try_unfold(pages, |pages| async {
+            let mut pages = pages?;
+            let page = pages.next().await?;
+            Ok(page.map(|keys| (stream::iter(keys.into_iter().map(Ok)), Ok(pages))))
+        });
+        Box::pin(pages.try_flatten())
     }
 
     pub(crate) fn open_or_closed(&self) -> Result<(), Error> {
@@ -242,13 +247,13 @@ impl TieredStorage {
 
     /// Reads by way of the engine. On the heap, so that the futures of hot hits are small.
     #[cold]
-    fn read(&self, key: &str) -> Task<Result<Option<Entry>, Error>> {
+    pub(crate) fn read(&self, key: &str) -> Task<Result<Option<Entry>, Error>> {
         let (storage, key) = (self.clone(), Key::new(key));
         Box::pin(async move { storage.read_through(key?).await })
     }
 
     async fn read_through(&self, key: Key) -> Result<Option<Entry>, Error> {
-        let (metadata, source, data) = match self.inner.read(Call::Get(key.clone())).await? {
+        let (metadata, source, data) = match self.inner.read(Call::Get(key.clone()))?.await {
             (Reply::Found(metadata, source), Some(Body { plain, .. })) => (metadata, source, plain),
             (Reply::Failed(error), _) => return Err(error),
             (Reply::Missing, _) => {
@@ -290,9 +295,20 @@ impl TieredStorage {
         }
     }
 
-    async fn invalidate_in(&self, prefix: &str, tiers: TierSet) -> Result<u64, Error> {
-        let tiers = tiers.intersection(self.inner.config.tiers);
-        match self.inner.change(Call::Invalidate(prefix.into(), tiers), None).await? {
+    /// `None` if nothing says until when.
+    pub(crate) fn touching(&self, key: Key, ttl: Option<Duration>) -> Option<Call> {
+        let ttl = ttl.or(self.settings.default_ttl)?;
+        let expiry = self.inner.host.now().plus_millis(millis(ttl));
+        Some(Call::Amend(key, Change::Expiry(expiry)))
+    }
+
+    pub(crate) fn invalidating(&self, prefix: &str, tiers: TierSet) -> Call {
+        Call::Invalidate(prefix.into(), tiers.intersection(self.inner.config.tiers))
+    }
+
+    /// Runs a change, and says how many keys it removed where it counts them.
+    pub(crate) async fn count(&self, call: Call) -> Result<u64, Error> {
+        match self.inner.change(call, None).await? {
             Reply::Count(count) => Ok(count),
             _ => Ok(0),
         }

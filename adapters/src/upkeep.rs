@@ -6,7 +6,6 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use tiered_storage_core::{
     Error, Key, Metadata, Tier, Timestamp,
     engine::{Call, Change, Reply},
@@ -17,11 +16,11 @@ use tiered_storage_core::{
 use crate::{
     driver::{Accesses, Inner, PAGE_KEYS},
     events::Event,
-    tier::{Listing, Page},
+    gather::{Finding, Gather},
+    host::Task,
+    tier::{Listing, Page, StorageTier},
 };
 
-/// How many keys are worked on at once.
-pub(crate) const CONCURRENCY: usize = 16;
 /// From how many keys with pending accesses on they are written out before their time.
 pub(crate) const FLUSH_KEYS: usize = 1_000;
 
@@ -37,33 +36,21 @@ impl Inner {
     }
 
     async fn write_accesses(self: &Arc<Self>, pending: Map<Key, (u64, Timestamp)>) {
-        let written = stream::iter(pending).map(|(key, (count, last))| {
-            let call = Call::Amend(key, Change::Accessed(count, last));
-            // What a tier refuses here is a statistic; the driver has reported it.
-            async move { drop(self.change(call, None).await) }
+        let inner = self.clone();
+        let tasks = pending.into_iter().map(move |(key, (count, last))| -> Task<Finding> {
+            let (inner, call) = (inner.clone(), Call::Amend(key, Change::Accessed(count, last)));
+            Box::pin(async move {
+                // What a tier refuses here is a statistic; the driver has reported it.
+                drop(inner.change(call, None).await);
+                Ok(None)
+            })
         });
-        written.buffer_unordered(CONCURRENCY).collect::<()>().await;
+        drop(Gather::new(Box::new(tasks)).await);
     }
 
     /// The keys of a tier, page after page.
-    pub(crate) fn pages(
-        self: &Arc<Self>,
-        tier: Tier,
-        prefix: String,
-    ) -> impl stream::Stream<Item = Result<Vec<Key>, Error>> + use<> {
-        let inner = self.clone();
-        stream::try_unfold(Some(None::<String>), move |cursor| {
-            let (inner, prefix) = (inner.clone(), prefix.clone());
-            async move {
-                let (Some(after), Some(place)) = (cursor, inner.tier(tier)) else {
-                    return Ok(None);
-                };
-                let page = Page { prefix: &prefix, after: after.as_deref(), limit: PAGE_KEYS };
-                let listed = place.list(page).await.map_err(|error| error.in_tier(tier));
-                let Listing { keys, next } = listed?;
-                Ok(Some((keys, next.map(Some))))
-            }
-        })
+    pub(crate) fn pages(self: &Arc<Self>, tier: Tier, prefix: &str) -> Pages {
+        Pages { inner: self.clone(), tier, prefix: prefix.to_owned(), next: Some(None) }
     }
 
     /// Copies the most valuable warm entries into hot, no more than it can hold.
@@ -77,15 +64,11 @@ impl Inner {
         let mut best =
             Best { limit, bytes_max: room.entry_bytes_max.unwrap_or(u64::MAX), ..Best::default() };
         let now = self.host.now();
-        let mut pages = std::pin::pin!(self.pages(Tier::Warm, String::new()));
-        while let Some(keys) = pages.try_next().await? {
-            let heads = stream::iter(keys).map(|key| async move { warm.head(&key).await });
-            let mut heads = heads.buffer_unordered(CONCURRENCY);
-            while let Some(head) = heads.next().await {
-                let head = head.map_err(|error| error.in_tier(Tier::Warm))?;
-                head.filter(|found| found.is_live(now))
-                    .into_iter()
-                    .for_each(|found| best.offer(&found));
+        let mut pages = self.pages(Tier::Warm, "");
+        while let Some(keys) = pages.next().await? {
+            let heads = heads(warm, Tier::Warm, keys).await?;
+            for found in heads.iter().flatten().filter(|found| found.is_live(now)) {
+                best.offer(found);
             }
         }
         self.load_all(best.into_keys(), Tier::Warm, Tier::Hot).await
@@ -97,16 +80,20 @@ impl Inner {
         limit: usize,
         since: Option<Timestamp>,
     ) -> Result<u64, Error> {
-        if self.tier(Tier::Warm).is_none() {
+        let (Some(_), Some(cold)) = (self.tier(Tier::Warm), self.tier(Tier::Cold)) else {
             return Ok(0);
-        }
+        };
         let limit = limit as u64;
         let mut loaded = 0;
-        let mut pages = std::pin::pin!(self.pages(Tier::Cold, String::new()));
-        while let Some(keys) = pages.try_next().await? {
-            let recent = stream::iter(keys).map(|key| self.is_since(key, since));
-            let keys: Vec<Option<Key>> = recent.buffered(CONCURRENCY).try_collect().await?;
-            let mut keys = keys.into_iter().flatten();
+        let mut pages = self.pages(Tier::Cold, "");
+        while let Some(mut keys) = pages.next().await? {
+            if let Some(since) = since {
+                let heads = heads(cold, Tier::Cold, keys).await?;
+                let recent = heads.into_iter().flatten();
+                let recent = recent.filter(|found| found.last_accessed >= since);
+                keys = recent.map(|found| found.key().clone()).collect();
+            }
+            let mut keys = keys.into_iter();
             // An entry may turn out to be expired, so that others take its place.
             loop {
                 let room = usize::try_from(limit - loaded).unwrap_or(usize::MAX);
@@ -123,29 +110,63 @@ impl Inner {
         Ok(loaded)
     }
 
-    async fn is_since(&self, key: Key, since: Option<Timestamp>) -> Result<Option<Key>, Error> {
-        let (Some(since), Some(cold)) = (since, self.tier(Tier::Cold)) else {
-            return Ok(Some(key));
-        };
-        let head =
-            cold.head(&key).await.map_err(|error| error.in_tier(Tier::Cold).with_key(&key))?;
-        Ok(head.filter(|found| found.last_accessed >= since).map(|_| key))
-    }
-
     async fn load_all(
         self: &Arc<Self>,
         keys: Vec<Key>,
         from: Tier,
         to: Tier,
     ) -> Result<u64, Error> {
-        let loads = stream::iter(keys).map(|key| self.change(Call::Load(key, from, to), None));
-        let mut loads = loads.buffer_unordered(CONCURRENCY);
-        let mut loaded = 0;
-        while let Some(reply) = loads.next().await {
-            let Reply::Written(_, tiers) = reply? else { continue };
-            loaded += u64::from(tiers.contains(to));
-        }
-        Ok(loaded)
+        let inner = self.clone();
+        let tasks = keys.into_iter().map(move |key| -> Task<Finding> {
+            let inner = inner.clone();
+            Box::pin(async move {
+                Ok(match inner.change(Call::Load(key, from, to), None).await? {
+                    Reply::Written(metadata, tiers) if tiers.contains(to) => Some(metadata),
+                    _ => None,
+                })
+            })
+        });
+        let loaded = Gather::new(Box::new(tasks)).await?;
+        Ok(loaded.into_iter().flatten().count() as u64)
+    }
+}
+
+/// What a tier has of keys.
+async fn heads(
+    place: &Arc<dyn StorageTier>,
+    tier: Tier,
+    keys: Vec<Key>,
+) -> Result<Vec<Option<Metadata>>, Error> {
+    let place = place.clone();
+    let tasks = keys.into_iter().map(move |key| -> Task<Finding> {
+        let place = place.clone();
+        Box::pin(async move {
+            place.head(&key).await.map_err(|error| error.in_tier(tier).with_key(&key))
+        })
+    });
+    Gather::new(Box::new(tasks)).await
+}
+
+/// The keys of a tier, page after page.
+pub(crate) struct Pages {
+    inner: Arc<Inner>,
+    tier: Tier,
+    prefix: String,
+    /// Where the next page starts; `None` after the last one.
+    next: Option<Option<String>>,
+}
+
+impl Pages {
+    /// The next page; `None` after the last one.
+    pub(crate) async fn next(&mut self) -> Result<Option<Vec<Key>>, Error> {
+        let (Some(after), Some(place)) = (self.next.take(), self.inner.tier(self.tier)) else {
+            return Ok(None);
+        };
+        let page = Page { prefix: &self.prefix, after: after.as_deref(), limit: PAGE_KEYS };
+        let listed = place.list(page).await.map_err(|error| error.in_tier(self.tier));
+        let Listing { keys, next } = listed?;
+        self.next = next.map(Some);
+        Ok(Some(keys))
     }
 }
 

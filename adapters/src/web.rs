@@ -10,10 +10,35 @@ pub(crate) mod payload;
 pub mod port;
 mod streams;
 
-use js_sys::Uint8Array;
-use tiered_storage_core::{Error, Metadata, Tier, Timestamp, stats::Stats};
+use std::time::Duration;
 
-use crate::{builder::Builder, store::TieredStorage};
+use js_sys::Uint8Array;
+use tiered_storage_core::{
+    Error, Key, Metadata, Tier, TierSet, Timestamp, engine::Call, stats::Stats,
+};
+
+use crate::{
+    builder::Builder,
+    driver::PAGE_KEYS,
+    entry::Entry,
+    host::Task,
+    store::TieredStorage,
+    tier::{Listing, Page},
+};
+
+/// What JavaScript wants to be changed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// [`TieredStorage::delete`].
+    Delete(Key),
+    /// [`TieredStorage::touch`].
+    Touch(Key, Option<Duration>),
+    /// [`TieredStorage::invalidate`], in these tiers.
+    Invalidate(String, TierSet),
+    /// [`TieredStorage::clear`], these tiers.
+    Clear(TierSet),
+}
 
 impl Builder {
     /// [`Builder::open`]: there is nothing to wait for here.
@@ -36,6 +61,42 @@ impl TieredStorage {
     pub fn count_hot_hits(&self, hits: u64) {
         self.inner.counters.hits(Tier::Hot, hits);
     }
+
+    /// [`TieredStorage::get_with_metadata`], where the hot tier was looked into already.
+    pub fn fetch(&self, key: &str) -> Task<Result<Option<Entry>, Error>> {
+        self.read(key)
+    }
+
+    /// Runs a change, and says how many keys went where they are counted.
+    ///
+    /// # Errors
+    ///
+    /// As the method that does the same.
+    pub async fn change(&self, change: Change) -> Result<u64, Error> {
+        let call = match change {
+            Change::Delete(key) => Call::Remove(key),
+            Change::Touch(key, ttl) => match self.touching(key, ttl) {
+                Some(call) => call,
+                None => return Ok(0),
+            },
+            Change::Invalidate(prefix, tiers) => self.invalidating(&prefix, tiers),
+            Change::Clear(tiers) => Call::Clear(tiers.intersection(self.inner.config.tiers)),
+        };
+        self.count(call).await
+    }
+
+    /// A page of cold's keys: those that start with `prefix`, after `after`.
+    ///
+    /// # Errors
+    ///
+    /// What cold said; `Closed`.
+    pub async fn page(&self, prefix: &str, after: Option<&str>) -> Result<Listing, Error> {
+        self.open_or_closed()?;
+        let Some(cold) = self.inner.tier(Tier::Cold) else { return Ok(Listing::default()) };
+        let listing = cold.list(Page { prefix, after, limit: PAGE_KEYS }).await;
+        listing.map_err(|error| error.in_tier(Tier::Cold))
+    }
+
     /// What a snapshot is made of: the time, all live entries, and the statistics.
     ///
     /// # Errors

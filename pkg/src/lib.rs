@@ -5,8 +5,11 @@
 #![cfg(target_arch = "wasm32")]
 #![expect(missing_docs, reason = "the generated glue is private; ts/wasm.ts describes it")]
 
+mod args;
+mod calls;
 mod config;
 pub mod lines;
 pub mod policy;
+mod promise;
 pub mod s3;
 pub mod storage;

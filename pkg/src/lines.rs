@@ -6,11 +6,13 @@
 
 use js_sys::Array;
 use tiered_storage::{
-    Checksum, Error, ErrorKind, Key, Metadata, Timestamp, format,
+    Checksum, Error, Key, Metadata, format,
     map::Map,
     web::{error::to_js, port::facts},
 };
-use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
+
+use crate::args::{Args, invalid, number, optional};
 
 /// Where tiers that know only the contract's fields keep the line.
 const FIELD: &str = "tiered-storage";
@@ -19,31 +21,30 @@ const FIELD: &str = "tiered-storage";
 #[wasm_bindgen]
 pub fn describe(key: &str, line: &str) -> Result<Array, JsValue> {
     let metadata = decode(key, line).map_err(|error| to_js(&error))?;
-    let ms = |time: Timestamp| JsValue::from_f64(time.as_millis() as f64);
-    let text = |text: Option<&str>| text.map_or(JsValue::UNDEFINED, JsValue::from_str);
     let custom = Array::new();
     for (name, value) in metadata.custom() {
         custom.push(&name.into());
         custom.push(&value.into());
     }
     Ok(Array::of(&[
-        (metadata.size() as f64).into(),
-        ms(metadata.created_at()),
-        ms(metadata.last_accessed),
-        (metadata.access_count as f64).into(),
-        metadata.expires_at.map_or(JsValue::UNDEFINED, ms),
+        number(metadata.size()),
+        number(metadata.created_at().as_millis()),
+        number(metadata.last_accessed.as_millis()),
+        number(metadata.access_count),
+        metadata.expires_at.map_or(JsValue::UNDEFINED, |expiry| number(expiry.as_millis())),
         metadata.is_compressed().into(),
         metadata.checksum().map(|sum| sum.to_string()).unwrap_or_default().into(),
-        text(metadata.mime_type()),
-        text(metadata.encoding()),
+        optional(metadata.mime_type()),
+        optional(metadata.encoding()),
         custom.into(),
     ]))
 }
 
 /// A line for fields that a user gave, and its facts.
 #[wasm_bindgen]
-pub fn inscribe(key: &str, fields: &Array) -> Result<Array, JsValue> {
-    metadata(key, fields).map(|metadata| facts(&metadata)).map_err(|error| to_js(&error))
+pub fn inscribe(key: &str, fields: Array) -> Result<Array, JsValue> {
+    let made = Key::new(key).and_then(|key| metadata(key, &Args(fields)));
+    made.map(|metadata| facts(&metadata)).map_err(|error| to_js(&error))
 }
 
 /// The facts of a line.
@@ -52,26 +53,15 @@ pub fn facts_of(key: &str, line: &str) -> Result<Array, JsValue> {
     decode(key, line).map(|metadata| facts(&metadata)).map_err(|error| to_js(&error))
 }
 
-pub(crate) fn invalid(message: &'static str) -> Error {
-    Error::new(ErrorKind::Invalid, message)
-}
-
-/// The line of an entry, with what this host alone knows of it.
-pub(crate) fn line(metadata: &Metadata) -> JsValue {
-    format::encode(metadata, format::Audience::Local).into()
-}
-
 fn decode(key: &str, line: &str) -> Result<Metadata, Error> {
     format::decode(&Key::new(key)?, line)
 }
 
 /// What the fields say. Where the line that they were made of is among them, it says more; what the contract lets
 /// others change is taken from the fields all the same.
-pub(crate) fn metadata(key: &str, fields: &Array) -> Result<Metadata, Error> {
-    let key = Key::new(key)?;
-    let fields = Fields(fields);
-    let (size, compressed) = (fields.number(0), fields.0.get(5).is_truthy());
-    let mut custom = fields.custom();
+pub(crate) fn metadata(key: Key, fields: &Args) -> Result<Metadata, Error> {
+    let (size, compressed) = (fields.count(0), fields.is(5));
+    let mut custom = fields.array(9).map();
     let checksum = match fields.text(6).as_deref() {
         None | Some("") => None,
         Some(text) => Some(Checksum::from_hex(text).ok_or_else(|| {
@@ -85,7 +75,8 @@ pub(crate) fn metadata(key: &str, fields: &Array) -> Result<Metadata, Error> {
     let mut metadata = match line {
         Some(line) => line,
         None => {
-            let mut metadata = Metadata::new(key, size, fields.time(1))
+            let created_at = fields.time(1).unwrap_or_default();
+            let mut metadata = Metadata::new(key, size, created_at)
                 .with_compressed(compressed)
                 .with_custom(custom);
             if let Some(checksum) = checksum {
@@ -100,33 +91,21 @@ pub(crate) fn metadata(key: &str, fields: &Array) -> Result<Metadata, Error> {
             }
         }
     };
-    metadata.expires_at = fields.0.get(4).as_f64().map(|_| fields.time(4));
-    metadata.last_accessed = fields.time(2);
-    metadata.access_count = fields.number(3);
+    metadata.expires_at = fields.time(4);
+    metadata.last_accessed = fields.time(2).unwrap_or_default();
+    metadata.access_count = fields.count(3);
     // A copy says more than what all hosts share; what it says is not counted against the limit.
     format::check_size(&metadata).map_err(|error| error.with_key(metadata.key()))?;
     Ok(metadata)
 }
 
-/// Fields on their way in. TypeScript has checked them.
-struct Fields<'a>(&'a Array);
-
-impl Fields<'_> {
-    fn number(&self, at: u32) -> u64 {
-        self.0.get(at).as_f64().unwrap_or_default() as u64
-    }
-
-    fn time(&self, at: u32) -> Timestamp {
-        Timestamp::from_millis(self.number(at))
-    }
-
-    fn text(&self, at: u32) -> Option<String> {
-        self.0.get(at).as_string()
-    }
-
-    fn custom(&self) -> Map<String, String> {
-        let custom: Array = self.0.get(9).unchecked_into();
-        let text = |at: u32| custom.get(at).as_string().unwrap_or_default();
-        (0..custom.length()).step_by(2).map(|at| (text(at), text(at + 1))).collect()
+impl Args {
+    /// Of names and values by turns.
+    pub(crate) fn map(&self) -> Map<String, String> {
+        let mut map = Map::new();
+        for at in (0..self.len()).step_by(2) {
+            map.insert(self.text(at).unwrap_or_default(), self.text(at + 1).unwrap_or_default());
+        }
+        map
     }
 }

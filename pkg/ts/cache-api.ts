@@ -1,10 +1,10 @@
 /** Entries in the Cache API: for browsers and service workers, Deno, and Cloudflare's workerd. */
 
-import { StorageError } from './errors.js';
+import { StorageError, otherVersion } from './errors.js';
 import { NAME, check, isFunction, type Rules } from './options.js';
-import { PORT, type Facts, type Port, type PortListing, type PortUsage, type StoredEntry } from './port.js';
+import type { Facts, Port, PortListing, PortUsage, StoredEntry } from './port.js';
 import { SortedKeys } from './sorted.js';
-import { PortTier } from './tier.js';
+import { OpenedTier } from './tier.js';
 import { wasm, type Wasm } from './wasm.js';
 
 /** Where a `CacheApiStorageTier` keeps its entries. */
@@ -31,30 +31,15 @@ const ORIGIN = 'https://tiered-storage.invalid/';
  * `clear`, `listKeys` and `getStats` fail as `unavailable`, since entries that another isolate or an earlier run wrote
  * would be passed over silently.
  */
-export class CacheApiStorageTier extends PortTier {
+export class CacheApiStorageTier extends OpenedTier {
   readonly #options: CacheApiOptions;
-  #port: Promise<CachePort> | undefined;
 
   constructor(options: CacheApiOptions = {}) {
     super();
     this.#options = { name: 'tiered-storage', ...check<CacheApiOptions>(options, RULES, 'the options of a CacheApiStorageTier') };
   }
 
-  [PORT](): Promise<Port> {
-    return this.port();
-  }
-
-  protected async port(): Promise<Port> {
-    this.#port ??= this.#open();
-    try {
-      return await this.#port;
-    } catch (error) {
-      this.#port = undefined;
-      throw error;
-    }
-  }
-
-  async #open(): Promise<CachePort> {
+  protected async open(): Promise<Port> {
     const { name = '', cache } = this.#options;
     if (cache) return new CachePort(await wasm(), cache);
     if (typeof caches === 'undefined') {
@@ -104,7 +89,7 @@ class CachePort implements Port {
     const found = await this.read(key);
     if (!found) return null;
     if (this.#version(key, found.line) !== facts.version) {
-      throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+      throw otherVersion(key);
     }
     return this.write(key, { body: found.body, line }, facts);
   }

@@ -97,7 +97,7 @@ export type PromotionStrategy = 'lazy' | 'eager' | 'onSecondHit';
 
 /** Where entries go whose keys match. */
 export interface PlacementRule {
-  /** A glob over the whole key: `*` within a segment, `**` across segments, `?`, `[a-z]`, `{a,b}`. */
+  /** A glob over the whole key: `*` within a segment, `**` across segments, `?`, `{a,b}`; all else stands for itself. */
   pattern: string;
   /** The tiers that get the entry. Cold always does. */
   tiers: TierName[];

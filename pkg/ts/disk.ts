@@ -3,8 +3,8 @@
 import { DiskPort } from './disk/port.js';
 import { invalid } from './errors.js';
 import { LIMIT, NAME, check, isOneOf, type Rules } from './options.js';
-import { PORT, type Port } from './port.js';
-import { PortTier } from './tier.js';
+import type { Port } from './port.js';
+import { OpenedTier } from './tier.js';
 import { wasm } from './wasm.js';
 
 /** Where a `DiskStorageTier` keeps its entries, and how large it may get. */
@@ -39,9 +39,8 @@ const RULES: Rules = {
  *
  * Fails as `unavailable` while another process has the folder.
  */
-export class DiskStorageTier extends PortTier {
+export class DiskStorageTier extends OpenedTier {
   readonly #options: DiskOptions;
-  #port: Promise<DiskPort> | undefined;
 
   constructor(options: DiskOptions) {
     super();
@@ -51,23 +50,7 @@ export class DiskStorageTier extends PortTier {
     this.#options = { evictionPolicy: 'lru', durability: 'full', ...checked };
   }
 
-  [PORT](): Promise<Port> {
-    return this.port();
-  }
-
-  protected async port(): Promise<Port> {
-    this.#port ??= this.#open();
-    try {
-      return await this.#port;
-    } catch (error) {
-      this.#port = undefined;
-      throw error;
-    }
-  }
-
-  async #open(): Promise<DiskPort> {
-    return DiskPort.open(await wasm(), this.#options, () => {
-      this.#port = undefined;
-    });
+  protected async open(): Promise<Port> {
+    return DiskPort.open(await wasm(), this.#options, () => this.forget());
   }
 }

@@ -84,3 +84,8 @@ export function attempt<T>(work: () => T, message: string, key?: string): T {
 export function invalid(message: string, key?: string): StorageError {
   return new StorageError('invalid', message, { key });
 }
+
+/** An error about metadata that is not of the entry that there is. */
+export function otherVersion(key: string): StorageError {
+  return new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+}

@@ -30,3 +30,14 @@ export function toEvent([type, tier, key, action, error, count]: RawEvent): Stor
   for (const [name, value] of Object.entries(facts)) if (value !== undefined) event[name] = value;
   return event as StorageEvent;
 }
+
+/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
+export function report<E>(listener: (event: E) => void, event: E): void {
+  try {
+    listener(event);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

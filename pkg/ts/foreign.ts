@@ -1,7 +1,7 @@
 /** Tiers of others: any object with the contract's ten methods, as the core calls it. It cannot harm the storage. */
 
 import type { StorageMetadata, StorageTier, TierName } from './contract.js';
-import { StorageError } from './errors.js';
+import { StorageError, otherVersion } from './errors.js';
 import type { Facts, Port, PortListing, PortUsage, StoredEntry } from './port.js';
 import { LINE_FIELD, isBytes, toLine, toMetadata } from './tier.js';
 import { wasm, type Inscribed, type Wasm } from './wasm.js';
@@ -59,7 +59,7 @@ class ForeignPort implements Port {
     const found = await this.#inscribed(key);
     if (!found) return null;
     if (found.version !== version) {
-      throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+      throw otherVersion(key);
     }
     await this.#call('setMetadata', () => this.#tier.setMetadata(key, this.#metadata(key, line)));
     return undefined;

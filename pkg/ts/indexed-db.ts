@@ -1,5 +1,6 @@
 /** Entries in IndexedDB: the usual warm tier of a browser. */
 
+import { report } from './events.js';
 import { FallbackPort } from './indexed-db/fallback.js';
 import { DatabasePort } from './indexed-db/port.js';
 import type { RoomPolicy } from './indexed-db/room.js';
@@ -60,7 +61,7 @@ export class IndexedDBStorageTier extends PortTier {
       durable: true,
     });
     this.#port = new FallbackPort(new DatabasePort(factory, name, limits), memory);
-    if (onFallback) this.#port.listen({ onFallback });
+    if (onFallback) this.#port.listen({ onFallback: (error) => report(onFallback, error) });
   }
 
   [PORT](notices: PortNotices): Port {

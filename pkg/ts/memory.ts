@@ -1,9 +1,8 @@
 /** Entries on the JavaScript heap. */
 
-import { StorageError } from './errors.js';
+import { StorageError, otherVersion } from './errors.js';
 import { LIMIT, check, isOneOf, type Rules } from './options.js';
 import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
-import { MemoryRecord } from './record.js';
 import { SortedKeys } from './sorted.js';
 import { PortTier, utf8Length } from './tier.js';
 import { wasm, type Policy, type Wasm } from './wasm.js';
@@ -24,6 +23,84 @@ export interface MemoryOptions {
   evictionPolicy?: EvictionPolicy | undefined;
   /** Stands in for a warm or cold tier in tests: whoever opens the next storage keeps the tier. Default `false`. */
   durable?: boolean | undefined;
+}
+
+/** Times are held as distances from this one: small whole numbers take no memory of their own. */
+let epoch: number | undefined;
+
+/** An entry as it is held. */
+export class MemoryRecord {
+  bytes: ArrayBuffer;
+  line: string;
+  /** Reads that were counted here and not told yet. */
+  count = 0;
+  /** Made for the first who borrows: it takes a hundred bytes. */
+  #shared: Uint8Array | undefined;
+  /** The id, and in its lowest two bits the content. */
+  #id: number;
+  #expires: number | undefined;
+  #fresh: number;
+  #last = 0;
+
+  constructor(id: number, bytes: ArrayBuffer, line: string, facts: Facts) {
+    epoch ??= Math.floor(facts.freshAt);
+    this.#id = id * 4 + facts.content;
+    this.bytes = bytes;
+    this.line = line;
+    this.#expires = facts.expiresAt === Infinity ? undefined : facts.expiresAt - epoch;
+    this.#fresh = facts.freshAt - epoch;
+  }
+
+  /** By what the policy knows it. */
+  get id(): number {
+    return Math.floor(this.#id / 4);
+  }
+
+  /** 0 bytes, 1 JSON, 2 the user's own serializer. */
+  get content(): 0 | 1 | 2 {
+    return (this.#id & 3) as 0 | 1 | 2;
+  }
+
+  /** The stored bytes themselves, which nobody may change. */
+  get body(): Uint8Array {
+    return this.#shared ?? new Uint8Array(this.bytes);
+  }
+
+  /** As `body`, for who borrows: the same array each time. */
+  get shared(): Uint8Array {
+    return (this.#shared ??= new Uint8Array(this.bytes));
+  }
+
+  /** In ms since 1970; `Infinity` where it never expires. */
+  get expiresAt(): number {
+    return this.#expires === undefined ? Infinity : this.#expires + (epoch as number);
+  }
+
+  /** When it was last known to be cold's version, in ms since 1970. */
+  get freshAt(): number {
+    return this.#fresh + (epoch as number);
+  }
+
+  /** The last of the counted reads, in ms since 1970. */
+  get last(): number {
+    return this.#last + (epoch as number);
+  }
+
+  /** Counts a read. */
+  hit(now: number): void {
+    this.count += 1;
+    this.#last = now - (epoch as number);
+  }
+
+  /** Becomes another record of the same version; the reads stay counted. */
+  become(other: MemoryRecord): void {
+    this.bytes = other.bytes;
+    this.#shared = undefined;
+    this.line = other.line;
+    this.#id = other.#id;
+    this.#expires = other.#expires;
+    this.#fresh = other.#fresh;
+  }
 }
 
 const RULES: Rules = {
@@ -83,8 +160,8 @@ export class MemoryPort implements Port {
   readonly #records: Map<string, MemoryRecord>;
   readonly #sorted = new SortedKeys();
   #policy: Policy;
-  /** Records by id; ids of those that are gone are used again. */
-  #slots: (MemoryRecord | undefined)[] = [];
+  /** Keys by id; ids of those that are gone are used again. */
+  #keys: (string | undefined)[] = [];
   #vacant: number[] = [];
   readonly #touches = new Uint32Array(TOUCHES_MAX);
   #touched = 0;
@@ -121,16 +198,16 @@ export class MemoryPort implements Port {
     // A view of a larger buffer would hold all of it.
     const isWhole = body.byteLength === body.buffer.byteLength && body.buffer instanceof ArrayBuffer;
     const bytes = (isWhole ? body.buffer : body.slice().buffer) as ArrayBuffer;
-    // Only reads that are counted must not be lost; to look at the version costs as much as a write.
-    this.#put(key, bytes, entry.line, facts, old, old !== undefined && old.count > 0 && this.#isVersion(old, facts.version));
+    // To look at the version costs as much as a write, and only keeps reads counted.
+    this.#put(key, bytes, entry.line, facts, old, old !== undefined && old.count > 0 && this.#isVersion(key, old, facts.version));
     if (old) this.#touch(old);
   }
 
   patch(key: string, line: string, facts: Facts): undefined | null {
     const old = this.#records.get(key);
     if (!old) return null;
-    if (!this.#isVersion(old, facts.version)) {
-      throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+    if (!this.#isVersion(key, old, facts.version)) {
+      throw otherVersion(key);
     }
     this.#put(key, old.bytes, line, facts, old, true);
     return undefined;
@@ -142,13 +219,13 @@ export class MemoryPort implements Port {
       if (!record) continue;
       this.#tellTouches();
       this.#policy.remove(record.id);
-      this.#drop(record);
+      this.#drop(key, record);
     }
   }
 
   removeVersion(key: string, _line: string, version: string): boolean {
     const record = this.#records.get(key);
-    if (!record || !this.#isVersion(record, version)) return false;
+    if (!record || !this.#isVersion(key, record, version)) return false;
     this.remove([key]);
     return true;
   }
@@ -165,7 +242,7 @@ export class MemoryPort implements Port {
     this.#records.clear();
     this.#policy.free();
     this.#policy = this.#newPolicy();
-    [this.#slots, this.#vacant, this.#pending] = [[], [], []];
+    [this.#keys, this.#vacant, this.#pending] = [[], [], []];
     this.#touched = this.#weight = this.#bodyBytes = 0;
   }
 
@@ -178,8 +255,9 @@ export class MemoryPort implements Port {
       if (told.length >= 3 * limit) break;
       taken += 1;
       // It may be gone, or another one may have taken over its count.
-      if (!record.count || this.#slots[record.id] !== record) continue;
-      told.push(record.key, record.count, record.last);
+      const key = this.#keys[record.id];
+      if (!record.count || key === undefined || this.#records.get(key) !== record) continue;
+      told.push(key, record.count, record.last);
       record.count = 0;
     }
     this.#pending.splice(0, taken);
@@ -201,8 +279,8 @@ export class MemoryPort implements Port {
     return new this.#wasm.Policy(this.#options.evictionPolicy ?? 's3fifo');
   }
 
-  #isVersion(record: MemoryRecord, version: string): boolean {
-    return this.#wasm.factsOf(record.key, record.line).version === version;
+  #isVersion(key: string, record: MemoryRecord, version: string): boolean {
+    return this.#wasm.factsOf(key, record.line).version === version;
   }
 
   #touch(record: MemoryRecord): void {
@@ -216,45 +294,48 @@ export class MemoryPort implements Port {
   }
 
   #put(key: string, bytes: ArrayBuffer, line: string, facts: Facts, old: MemoryRecord | undefined, isSameVersion: boolean): void {
-    const weight = bytes.byteLength + line.length + utf8Length(key);
+    const weight = weigh(key, { bytes, line });
     if (weight > this.#bytesMax) {
       throw new StorageError('full', `the entry takes ${weight} bytes; the tier holds ${this.#bytesMax} in all`, { key });
     }
     this.#tellTouches();
-    const more = weight - (old ? weigh(old) : 0);
+    const more = weight - (old ? weigh(key, old) : 0);
     while (this.#weight + more > this.#bytesMax || this.#records.size + (old ? 0 : 1) > this.#itemsMax) this.#evict(old);
     this.#weight += more;
     this.#bodyBytes += bytes.byteLength - (old?.bytes.byteLength ?? 0);
+    const record = new MemoryRecord(old?.id ?? this.#vacant.pop() ?? this.#keys.length, bytes, line, facts);
     if (!old) this.#sorted.add(key);
-    const id = old?.id ?? this.#vacant.pop() ?? this.#slots.length;
-    this.#policy.insert(id, weight, fingerprint(key));
-    if (old && isSameVersion) return old.fill(bytes, line, facts);
-    const record = new MemoryRecord(id, key, bytes, line, facts);
-    this.#slots[id] = record;
+    this.#policy.insert(record.id, weight, fingerprint(key));
+    if (old && isSameVersion) {
+      old.become(record);
+      return;
+    }
+    this.#keys[record.id] = key;
     this.#records.set(key, record);
   }
 
   /** Gives up an entry other than `kept`, which `#put` gives a new place in the order of eviction. */
   #evict(kept: MemoryRecord | undefined): void {
     const id = this.#policy.evict();
-    const record = id === undefined ? undefined : this.#slots[id];
-    if (!record) throw new StorageError('internal', 'the memory tier is over its limits and has nothing to give up');
+    const key = id === undefined ? undefined : this.#keys[id];
+    const record = key === undefined ? undefined : this.#records.get(key);
+    if (key === undefined || !record) throw new StorageError('internal', 'the memory tier is over its limits and has nothing to give up');
     if (record === kept) return;
-    this.#drop(record);
+    this.#drop(key, record);
     this.#evictions += 1;
   }
 
-  #drop(record: MemoryRecord): void {
-    this.#records.delete(record.key);
-    this.#slots[record.id] = undefined;
+  #drop(key: string, record: MemoryRecord): void {
+    this.#records.delete(key);
+    this.#keys[record.id] = undefined;
     this.#vacant.push(record.id);
-    this.#weight -= weigh(record);
+    this.#weight -= weigh(key, record);
     this.#bodyBytes -= record.bytes.byteLength;
   }
 }
 
-function weigh(record: MemoryRecord): number {
-  return record.bytes.byteLength + record.line.length + utf8Length(record.key);
+function weigh(key: string, { bytes, line }: { bytes: ArrayBuffer; line: string }): number {
+  return bytes.byteLength + line.length + utf8Length(key);
 }
 
 /** A 32-bit hash (FNV-1a over UTF-16 units). */

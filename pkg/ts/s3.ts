@@ -4,7 +4,7 @@ import { StorageError, attempt, invalid } from './errors.js';
 import { check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
 import { PORT, type MaybePromise, type Port, type PortListing, type PortUsage, type StoredEntry } from './port.js';
 import { PortTier, checkPrefix, utf8Length } from './tier.js';
-import { wasm, type RawS3 } from './wasm.js';
+import { S3_CALLS, wasm, type RawS3, type S3Calls } from './wasm.js';
 
 /** An access key and its secret, for as long as they are good. */
 export interface S3Credentials {
@@ -116,7 +116,8 @@ export class S3StorageTier extends PortTier {
     if (this.#port) return this.#port;
     const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, fetch } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
-    const raw = new S3(this.#credentials, bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, fetch);
+    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts];
+    const raw = new S3(this.#credentials, fetch, settings);
     return (this.#port = new S3Port(raw));
   }
 }
@@ -131,42 +132,42 @@ class S3Port implements Port {
   }
 
   async read(key: string, unless: string | undefined): Promise<StoredEntry | null | true> {
-    const found = await told(this.#raw.read(key, unless));
+    const found = await this.#call('read', [key, unless]);
     return found && found !== true ? { body: found[0], line: found[1] } : found;
   }
 
   head(key: string): Promise<string | null> {
-    return told(this.#raw.head(key));
+    return this.#call('head', [key]);
   }
 
   write(key: string, { body, line }: StoredEntry): Promise<string | undefined> {
-    return told(this.#raw.write(key, body, line));
+    return this.#call('write', [key, line, body]);
   }
 
   patch(key: string, line: string): Promise<string | undefined | null> {
-    return told(this.#raw.patch(key, line));
+    return this.#call('patch', [key, line]);
   }
 
   remove(keys: readonly string[]): Promise<void> {
-    return told(this.#raw.remove(keys));
+    return this.#call('remove', keys as string[]);
   }
 
   removeVersion(key: string, line: string): Promise<boolean> {
-    return told(this.#raw.removeVersion(key, line));
+    return this.#call('removeVersion', [key, line]);
   }
 
   async list(prefix: string, after: string | undefined, limit: number): Promise<PortListing> {
-    const [keys, next] = await told(this.#raw.list(prefix, after, limit));
+    const [keys, next] = await this.#call('list', [prefix, after, limit]);
     return { keys, next };
   }
 
   async usage(): Promise<PortUsage> {
-    const [bytes, items] = await told(this.#raw.usage());
+    const [bytes, items] = await this.#call('usage', []);
     return { bytes, items };
   }
 
   clear(): Promise<void> {
-    return told(this.#raw.clear());
+    return this.#call('clear', []);
   }
 
   announce(): void {}
@@ -176,6 +177,14 @@ class S3Port implements Port {
   }
 
   close(): void {}
+
+  async #call<K extends keyof S3Calls>(name: K, args: Parameters<S3Calls[K]>): Promise<ReturnType<S3Calls[K]>> {
+    try {
+      return (await this.#raw.call(S3_CALLS.indexOf(name), args)) as ReturnType<S3Calls[K]>;
+    } catch (error) {
+      throw StorageError.from(error, 'S3 failed');
+    }
+  }
 }
 
 /**
@@ -208,13 +217,6 @@ export function corsRules(origin: string | readonly string[]): { CORSRules: Cors
 
 /** As the wasm module takes them: the time in ms since 1970. */
 type RawCredentials = [id: string, secret: string, token: string | undefined, expiry: number | undefined];
-
-/** What the core rejected with, as an error. */
-function told<T>(answer: Promise<T>): Promise<T> {
-  return answer.catch((error: unknown) => {
-    throw StorageError.from(error, 'S3 failed');
-  });
-}
 
 function isEndpoint(value: unknown): boolean {
   return isText(value) && /^https?:\/\/(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?\/?$/i.test(value as string);

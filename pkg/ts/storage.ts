@@ -16,9 +16,9 @@ import type {
   TierName,
 } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
-import { EVENTS, toEvent, type RawEvent } from './events.js';
+import { EVENTS, report, toEvent, type RawEvent } from './events.js';
 import { foreignPort } from './foreign.js';
-import { MemoryStorageTier } from './memory.js';
+import { MemoryStorageTier, type MemoryRecord } from './memory.js';
 import {
   bitsOf,
   checkBootstrap,
@@ -31,11 +31,10 @@ import {
   toSettings,
 } from './options.js';
 import { PORT, type MaybePromise, type Port, type Ported } from './port.js';
-import type { MemoryRecord } from './record.js';
 import { fromCustom, fromJson, toBytes } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
 import { checkKey, checkPrefix, toMetadata } from './tier.js';
-import { wasm, type RawStorage, type Wasm } from './wasm.js';
+import { STORAGE_CALLS, wasm, type RawStorage, type StorageCalls, type Wasm } from './wasm.js';
 
 /** Options of a call. */
 export interface CallOptions {
@@ -54,7 +53,7 @@ export interface ReadOptions extends CallOptions {
 
 type Config = TieredStorageConfig<PromotionStrategy>;
 /** What a value is made of. */
-type Held = Pick<MemoryRecord, 'key' | 'content' | 'body' | 'shared'>;
+type Held = Pick<MemoryRecord, 'content' | 'body' | 'shared'>;
 
 /** What `open` has opened and not given to a storage yet. */
 const opened = new WeakSet<object>();
@@ -132,7 +131,7 @@ export class TieredStorage<T = unknown> {
     try {
       const record = options === undefined || isPlain(options) ? this.#hit(key) : undefined;
       if (record) {
-        const value = this.#value(record, options?.borrow === true);
+        const value = this.#value(key, record, options?.borrow === true);
         return value instanceof Promise ? (value as Promise<T>) : Promise.resolve(value as T);
       }
     } catch (error) {
@@ -146,7 +145,7 @@ export class TieredStorage<T = unknown> {
     const isHere = options === undefined || attempt(() => isPlain(options), 'the options cannot be read');
     const record = isHere ? this.#hit(key) : undefined;
     if (!record) return this.#read(key, options);
-    const data = (await this.#value(record, options?.borrow === true)) as T;
+    const data = (await this.#value(key, record, options?.borrow === true)) as T;
     const metadata = this.#metadata(key, record.line);
     metadata.accessCount += record.count;
     if (record.last > metadata.lastAccessed.getTime()) metadata.lastAccessed = new Date(record.last);
@@ -161,7 +160,7 @@ export class TieredStorage<T = unknown> {
     const isBorrowed = options !== undefined && attempt(() => options.borrow === true, 'the options cannot be read');
     const record = this.#hit(key);
     if (!record || record.content === 2) return undefined;
-    return this.#value(record, isBorrowed) as T;
+    return this.#value(key, record, isBorrowed) as T;
   }
 
   /**
@@ -176,19 +175,18 @@ export class TieredStorage<T = unknown> {
     const made = toBytes(value, this.#config.serialization);
     // Without a wait where there need be none: a storage that is closed right after it has begun the write.
     const [body, content] = made instanceof Promise ? await made : made;
-    const custom = metadata && Object.entries(metadata).flat();
+    const custom = Object.entries(metadata ?? {}).flat();
     const skip = bitsOf(skipTiers ?? []);
     const only = onlyTiers && bitsOf(onlyTiers);
-    const [line, tiersWritten] = await this.#call(signal, (abort) =>
-      this.#core.set(key, body, content, ttl, mimeType, custom, skip, only, abort),
-    );
+    const args = [key, body, content, ttl, mimeType, custom, skip, only] as const;
+    const [line, tiersWritten] = await this.#call(signal, 'set', args);
     return { key, metadata: this.#metadata(key, line), tiersWritten };
   }
 
   /** Removes an entry from every tier. That it is not there is no error. */
   async delete(key: string, options?: CallOptions): Promise<void> {
     checkKey(key);
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.delete(key, abort));
+    await this.#call(checkCallOptions(options).signal, 'delete', [key]);
   }
 
   /** Whether there is a live entry. Moves no body and deletes nothing. */
@@ -199,7 +197,7 @@ export class TieredStorage<T = unknown> {
   /** The metadata of the first live entry, or `null`. Moves no body and deletes nothing. */
   async getMetadata(key: string, options?: CallOptions): Promise<StorageMetadata | null> {
     checkKey(key);
-    const line = await this.#call(checkCallOptions(options).signal, (abort) => this.#core.head(key, abort));
+    const line = await this.#call(checkCallOptions(options).signal, 'head', [key]);
     return line === null ? null : this.#metadata(key, line);
   }
 
@@ -207,54 +205,54 @@ export class TieredStorage<T = unknown> {
   async touch(key: string, ttl?: number, options?: CallOptions): Promise<void> {
     checkKey(key);
     const ms = checkNumber(ttl, 'ttl');
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.touch(key, ms, abort));
+    await this.#call(checkCallOptions(options).signal, 'touch', [key, ms]);
   }
 
   /** Removes every entry whose key starts with `prefix` from every tier, and says how many keys went. `''` is all. */
   async invalidate(prefix: string, options?: CallOptions): Promise<number> {
     checkPrefix(prefix);
-    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.invalidate(prefix, abort));
+    return this.#call(checkCallOptions(options).signal, 'invalidate', [prefix, 0b111]);
   }
 
   /** Removes every copy whose key starts with `prefix` from hot and warm, and says how many keys went. */
   async invalidateUpperCaches(prefix: string, options?: CallOptions): Promise<number> {
     checkPrefix(prefix);
-    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.invalidateUpperCaches(prefix, abort));
+    return this.#call(checkCallOptions(options).signal, 'invalidate', [prefix, 0b011]);
   }
 
   /** The keys of cold that start with `prefix`, in its order, page after page. It may name entries that have expired. */
   async *listKeys(prefix = '', options?: CallOptions): AsyncIterableIterator<string> {
     checkPrefix(prefix);
     const { signal } = checkCallOptions(options);
-    const keys = this.#core.keys(prefix);
-    for (;;) {
-      const page = await this.#call(signal, (abort) => keys.next(abort));
-      if (!page) return;
-      yield* page;
-    }
+    let after: string | undefined;
+    do {
+      const [keys, next]: [string[], string | undefined] = await this.#call(signal, 'keys', [prefix, after]);
+      yield* keys;
+      after = next;
+    } while (after !== undefined);
   }
 
   /** How full the tiers are, and how reads were answered. For S3 this lists the whole prefix. */
   async getStats(options?: CallOptions): Promise<AllTierStats> {
     this.#tellHits();
-    return toStats(await this.#call(checkCallOptions(options).signal, (abort) => this.#core.stats(abort)));
+    return toStats(await this.#call(checkCallOptions(options).signal, 'stats', []));
   }
 
   /** Removes everything from every tier. */
   async clear(options?: CallOptions): Promise<void> {
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.clear(undefined, abort));
+    await this.#call(checkCallOptions(options).signal, 'clear', [0b111]);
   }
 
   /** Removes everything from one tier. Nothing happens if there is no such tier. */
   async clearTier(tier: TierName, options?: CallOptions): Promise<void> {
     const place = checkTierName(tier);
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.clear(place, abort));
+    await this.#call(checkCallOptions(options).signal, 'clear', [1 << place]);
   }
 
   /** The metadata of every live entry of cold, without bodies. */
   async export(options?: CallOptions): Promise<StorageSnapshot> {
     this.#tellHits();
-    const made = await this.#call(checkCallOptions(options).signal, (abort) => this.#core.export(abort));
+    const made = await this.#call(checkCallOptions(options).signal, 'export', []);
     return toSnapshot(made, (key, line) => this.#metadata(key, line));
   }
 
@@ -262,29 +260,29 @@ export class TieredStorage<T = unknown> {
   async import(snapshot: StorageSnapshot, options?: CallOptions): Promise<void> {
     const { signal } = checkCallOptions(options);
     const entries = fromSnapshot(snapshot);
-    await this.#call(signal, (abort) => this.#core.import(entries, abort));
+    await this.#call(signal, 'import', entries);
   }
 
   /** Copies the most valuable warm entries into hot, at most `limit` and no more than it can hold; says how many. */
   async bootstrapHot(limit?: number, options?: CallOptions): Promise<number> {
     const count = checkNumber(limit, 'limit');
-    return this.#call(checkCallOptions(options).signal, (abort) => this.#core.bootstrapHot(count, abort));
+    return this.#call(checkCallOptions(options).signal, 'bootstrapHot', [count]);
   }
 
   /** Copies entries of cold into warm, at most `limit`, those last accessed since `sinceDate`; says how many. */
   async bootstrapWarm(options?: CallOptions & { limit?: number; sinceDate?: Date }): Promise<number> {
     const { limit, sinceDate, signal } = checkBootstrap(options);
-    return this.#call(signal, (abort) => this.#core.bootstrapWarm(limit, sinceDate?.getTime(), abort));
+    return this.#call(signal, 'bootstrapWarm', [limit, sinceDate?.getTime()]);
   }
 
   /** Resolves when the background work that has begun is done: promotions, repairs, and the writing of statistics. */
   async settled(options?: CallOptions): Promise<void> {
-    await this.#call(checkCallOptions(options).signal, (abort) => this.#core.settled(abort));
+    await this.#call(checkCallOptions(options).signal, 'settled', []);
   }
 
   /** Settles, writes out what is pending and releases the tiers. Every later call fails as `closed`. */
   async close(): Promise<void> {
-    await this.#call(undefined, () => this.#core.close());
+    await this.#call(undefined, 'close', []);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -318,15 +316,15 @@ export class TieredStorage<T = unknown> {
   async #read(key: string, options: ReadOptions | undefined): Promise<StorageResult<T> | null> {
     checkKey(key);
     const { signal, borrow } = checkReadOptions(options);
-    const found = await this.#call(signal, (abort) => this.#core.get(key, abort));
+    const found = await this.#call(signal, 'get', [key]);
     if (!found) return null;
     const [body, line, source, content] = found;
-    const data = (await this.#value({ key, body, shared: body, content }, borrow === true)) as T;
+    const data = (await this.#value(key, { body, shared: body, content }, borrow === true)) as T;
     return { data, metadata: this.#metadata(key, line), source };
   }
 
-  #value(held: Held, borrow: boolean): unknown {
-    const { key, content } = held;
+  #value(key: string, held: Held, borrow: boolean): unknown {
+    const { content } = held;
     if (content === 0) return borrow ? held.shared : new Uint8Array(held.body);
     const { body } = held;
     return content === 1 ? fromJson(body, key) : fromCustom(body.slice(), key, this.#config.serialization);
@@ -342,7 +340,13 @@ export class TieredStorage<T = unknown> {
   }
 
   /** Calls the core; `signal` rejects the call with its reason. */
-  async #call<R>(signal: AbortSignal | undefined, work: (abort?: Promise<never>) => Promise<R>): Promise<R> {
+  async #call<K extends keyof StorageCalls>(
+    signal: AbortSignal | undefined,
+    name: K,
+    args: Readonly<Parameters<StorageCalls[K]>>,
+  ): Promise<ReturnType<StorageCalls[K]>> {
+    const work = (abort?: Promise<never>) =>
+      this.#core.call(STORAGE_CALLS.indexOf(name), args, abort) as Promise<ReturnType<StorageCalls[K]>>;
     if (!signal) return guarded(work);
     const reason = (): unknown => signal.reason ?? new DOMException('the call was given up', 'AbortError');
     if (signal.aborted) throw reason();
@@ -390,16 +394,5 @@ async function portOf(
     return await ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
   } catch (error) {
     throw StorageError.from(error, `the ${name} tier cannot be used`);
-  }
-}
-
-/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
-function report(listener: (event: StorageEvent) => void, event: StorageEvent): void {
-  try {
-    listener(event);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }

@@ -272,3 +272,30 @@ function same<T>(value: T): T {
 }
 
 function nothing(): void {}
+
+/** A tier whose port takes a while to open. */
+export abstract class OpenedTier extends PortTier {
+  #port: Promise<Port> | undefined;
+
+  [PORT](): Promise<Port> {
+    return this.port();
+  }
+
+  /** Opens the port; called again after it failed. */
+  protected abstract open(): Promise<Port>;
+
+  /** Has the port opened anew when it is next needed. */
+  protected forget(): void {
+    this.#port = undefined;
+  }
+
+  protected async port(): Promise<Port> {
+    this.#port ??= this.open();
+    try {
+      return await this.#port;
+    } catch (error) {
+      this.forget();
+      throw error;
+    }
+  }
+}

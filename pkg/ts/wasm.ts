@@ -16,18 +16,14 @@ export interface Wasm {
   /** The facts of a line. Throws a `RawError`. */
   factsOf(key: string, line: string): Facts;
   readonly Policy: new (kind: string) => Policy;
-  /** `credentials` gives id, secret, session token and expiry in ms, or nothing for unsigned requests. */
+  /**
+   * `credentials` gives id, secret, session token and expiry in ms, or nothing for unsigned requests. `options`: bucket,
+   * endpoint, region, prefix, whether the bucket is in the host, concurrency, timeout, attempts. Throws a `RawError`.
+   */
   readonly S3: new (
     credentials: () => Promise<readonly unknown[] | undefined>,
-    bucket: string,
-    endpoint: string | undefined,
-    region: string | undefined,
-    prefix: string | undefined,
-    hasBucketInHost: boolean | undefined,
-    concurrency: number | undefined,
-    timeout: number | undefined,
-    attempts: number | undefined,
     fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined,
+    options: readonly unknown[],
   ) => RawS3;
   readonly Storage: {
     open(
@@ -39,53 +35,96 @@ export interface Wasm {
   };
 }
 
-/** A storage. Every call takes a promise last that gives it up by rejecting. */
+/** A storage. */
 export interface RawStorage {
   readonly gate: Uint8Array;
   countHotHits(hits: number): void;
-  get(key: string, abort?: Abort): Promise<[body: Uint8Array, line: string, source: TierName, content: Content] | null>;
+  /** Does what has this number in `STORAGE_CALLS`; `abort` gives it up by rejecting. Rejects with a `RawError`. */
+  call(call: number, args: readonly unknown[], abort: Promise<never> | undefined): Promise<unknown>;
+}
+
+/** What a storage does: what it takes, and what it gives a promise of. */
+export interface StorageCalls {
+  get(key: string): [body: Uint8Array, line: string, source: TierName, content: Content] | null;
   set(
     key: string,
     body: Uint8Array,
     content: Content,
     ttl: number | undefined,
     mimeType: string | undefined,
-    custom: readonly string[] | undefined,
+    custom: readonly string[],
     skip: number,
     only: number | undefined,
-    abort?: Abort,
-  ): Promise<[line: string, tiers: TierName[]]>;
-  head(key: string, abort?: Abort): Promise<string | null>;
-  delete(key: string, abort?: Abort): Promise<void>;
-  touch(key: string, ttl: number | undefined, abort?: Abort): Promise<void>;
-  invalidate(prefix: string, abort?: Abort): Promise<number>;
-  invalidateUpperCaches(prefix: string, abort?: Abort): Promise<number>;
-  keys(prefix: string): { next(abort?: Abort): Promise<string[] | null> };
-  stats(abort?: Abort): Promise<RawStats>;
-  clear(tier: number | undefined, abort?: Abort): Promise<void>;
-  export(abort?: Abort): Promise<RawSnapshot>;
+  ): [line: string, tiers: TierName[]];
+  /** The line. */
+  head(key: string): string | null;
+  delete(key: string): unknown;
+  touch(key: string, ttl: number | undefined): unknown;
+  /** `tiers`: bits. */
+  invalidate(prefix: string, tiers: number): number;
+  /** `tiers`: bits. */
+  clear(tiers: number): unknown;
+  keys(prefix: string, after: string | undefined): [keys: string[], next: string | undefined];
+  stats(): RawStats;
+  export(): RawSnapshot;
   /** Keys and fields by turns. */
-  import(entries: readonly (string | Fields)[], abort?: Abort): Promise<void>;
-  bootstrapHot(limit: number | undefined, abort?: Abort): Promise<number>;
-  bootstrapWarm(limit: number | undefined, since: number | undefined, abort?: Abort): Promise<number>;
-  settled(abort?: Abort): Promise<void>;
-  close(): Promise<void>;
+  import(...entries: (string | Fields)[]): unknown;
+  bootstrapHot(limit: number | undefined): number;
+  bootstrapWarm(limit: number | undefined, since: number | undefined): number;
+  settled(): unknown;
+  close(): unknown;
 }
 
-type Abort = Promise<never> | undefined;
+/** In the order of `run` in `pkg/src/calls.rs`. */
+export const STORAGE_CALLS: readonly (keyof StorageCalls)[] = [
+  'get',
+  'set',
+  'head',
+  'delete',
+  'touch',
+  'invalidate',
+  'clear',
+  'keys',
+  'stats',
+  'export',
+  'import',
+  'bootstrapHot',
+  'bootstrapWarm',
+  'settled',
+  'close',
+];
 
-/** An S3 tier. What is rejected is a `RawError`. */
+/** An S3 tier. */
 export interface RawS3 {
-  read(key: string, unless: string | undefined): Promise<[body: Uint8Array, line: string] | null | true>;
-  head(key: string): Promise<string | null>;
-  write(key: string, body: Uint8Array, line: string): Promise<string | undefined>;
-  patch(key: string, line: string): Promise<string | undefined | null>;
-  remove(keys: readonly string[]): Promise<void>;
-  removeVersion(key: string, line: string): Promise<boolean>;
-  list(prefix: string, after: string | undefined, limit: number): Promise<[keys: string[], next: string | undefined]>;
-  usage(): Promise<[bytes: number, items: number]>;
-  clear(): Promise<void>;
+  /** Does what has this number in `S3_CALLS`. Rejects with a `RawError`. */
+  call(call: number, args: readonly unknown[]): Promise<unknown>;
 }
+
+/** What an S3 tier does: what it takes, and what it gives a promise of. */
+export interface S3Calls {
+  read(key: string, unless: string | undefined): [body: Uint8Array, line: string] | null | true;
+  head(key: string): string | null;
+  write(key: string, line: string, body: Uint8Array): string | undefined;
+  patch(key: string, line: string): string | undefined | null;
+  remove(...keys: string[]): void;
+  removeVersion(key: string, line: string): boolean;
+  list(prefix: string, after: string | undefined, limit: number): [keys: string[], next: string | undefined];
+  usage(): [bytes: number, items: number];
+  clear(): void;
+}
+
+/** In the order of `run` in `pkg/src/s3.rs`. */
+export const S3_CALLS: readonly (keyof S3Calls)[] = [
+  'read',
+  'head',
+  'write',
+  'patch',
+  'remove',
+  'removeVersion',
+  'list',
+  'usage',
+  'clear',
+];
 
 /** An order of eviction over slots (dense small integers). Unknown slots are passed over. */
 export interface Policy {

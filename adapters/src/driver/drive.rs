@@ -7,7 +7,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use tiered_storage_core::engine::{Abandoned, Action, OpId, Outcome, Reply};
+use tiered_storage_core::{
+    Error,
+    engine::{Abandoned, Action, OpId, Outcome, Reply},
+};
 
 use super::{Body, Caller, Inner, Turn};
 use crate::{events::Event, host::Task};
@@ -55,30 +58,45 @@ impl Drop for Driving {
 }
 
 /// A change that outlives its caller once it has begun.
-pub(super) struct Lasting {
+pub(crate) struct Lasting(Result<Running, Option<Error>>);
+
+/// The change and who drives it; nobody any more once it has ended.
+struct Running {
     inner: Arc<Inner>,
     op: OpId,
-    task: Option<Task<Reply>>,
+    task: Option<Task<(Reply, Option<Body>)>>,
 }
 
 impl Lasting {
-    pub(super) fn new(inner: Arc<Inner>, op: OpId, task: Task<Reply>) -> Self {
-        Self { inner, op, task: Some(task) }
+    /// A change that was begun, or that was refused.
+    pub(super) fn new(
+        begun: Result<(Arc<Inner>, OpId, Task<(Reply, Option<Body>)>), Error>,
+    ) -> Self {
+        let running = begun.map(|(inner, op, task)| Running { inner, op, task: Some(task) });
+        Self(running.map_err(Some))
     }
 }
 
 impl Future for Lasting {
-    type Output = Reply;
+    type Output = Result<Reply, Error>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Reply> {
-        let task = self.task.as_mut().expect("a future is not polled after it ended");
-        let reply = std::task::ready!(task.as_mut().poll(cx));
-        self.task = None;
-        Poll::Ready(reply)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<Reply, Error>> {
+        let ended = "a future is not polled after it ended";
+        let running = match &mut self.0 {
+            Ok(running) => running,
+            Err(error) => return Poll::Ready(Err(error.take().expect(ended))),
+        };
+        let task = running.task.as_mut().expect(ended);
+        let (reply, _) = std::task::ready!(task.as_mut().poll(cx));
+        running.task = None;
+        Poll::Ready(match reply {
+            Reply::Failed(error) => Err(error),
+            reply => Ok(reply),
+        })
     }
 }
 
-impl Drop for Lasting {
+impl Drop for Running {
     fn drop(&mut self) {
         let Some(task) = self.task.take() else { return };
         if self.inner.with(|state| state.engine.abandon(self.op)) == Abandoned::MustEnd {

@@ -5,12 +5,12 @@ use tiered_storage_core::{
     engine::{Action, Outcome},
     seal::Verify,
 };
-use tracing::Instrument;
 
 use super::{Body, Inner, PAGE_KEYS};
 use crate::{
     events::Event,
     tier::{Page, Patched, Read, StorageTier, Stored},
+    trace::Span,
 };
 
 impl Inner {
@@ -25,9 +25,9 @@ impl Inner {
             return (Outcome::Failed(internal("an action for a tier that there is not")), None);
         };
         let (name, key) = describe(action);
-        let span = tracing::debug_span!(target: "tiered_storage", "tier", %tier, action = name);
         let mut found = None;
-        let outcome = self.act(&**place, action, body, &mut found).instrument(span).await;
+        let work = self.act(&**place, action, body, &mut found);
+        let outcome = Span::action(tier, name).around(work).await;
         let outcome = outcome.unwrap_or_else(|error| {
             let mut error = error.in_tier(tier);
             if let Some(key) = &key {

@@ -1,6 +1,5 @@
 //! Calls that are about the whole storage.
 
-use futures_util::{StreamExt, TryStreamExt, future::try_join3, stream};
 use tiered_storage_core::{
     Error, Metadata, Tier, TierSet, Timestamp,
     engine::{Call, Change},
@@ -10,7 +9,11 @@ use tiered_storage_core::{
 #[cfg(not(target_arch = "wasm32"))]
 use tiered_storage_core::snapshot::Snapshot;
 
-use crate::{store::TieredStorage, upkeep::CONCURRENCY};
+use crate::{
+    gather::{Finding, Gather},
+    host::Task,
+    store::TieredStorage,
+};
 
 impl TieredStorage {
     /// How full the tiers are, and how reads were answered since the storage was opened.
@@ -22,14 +25,15 @@ impl TieredStorage {
     /// What a tier said that could not tell.
     pub async fn stats(&self) -> Result<Stats, Error> {
         self.open_or_closed()?;
-        let usage = |tier: Tier| async move {
-            let Some(place) = self.inner.tier(tier) else { return Ok(None) };
-            let usage = place.usage().await.map_err(|error| error.in_tier(tier))?;
-            Ok::<_, Error>(Some(TierStats::holding(usage.bytes, usage.items, usage.evictions)))
-        };
-        let (hot, warm, cold) =
-            try_join3(usage(Tier::Hot), usage(Tier::Warm), usage(Tier::Cold)).await?;
-        Ok(Stats::new([hot, warm, cold], &self.inner.counters.sum()))
+        let mut usages = [None; 3];
+        for tier in Tier::ALL {
+            if let Some(place) = self.inner.tier(tier) {
+                let usage = place.usage().await.map_err(|error| error.in_tier(tier))?;
+                let usage = TierStats::holding(usage.bytes, usage.items, usage.evictions);
+                usages[tier as usize] = Some(usage);
+            }
+        }
+        Ok(Stats::new(usages, &self.inner.counters.sum()))
     }
 
     /// Removes everything from every tier. Writes wait until it is done.
@@ -65,9 +69,16 @@ impl TieredStorage {
     /// What a snapshot is made of.
     pub(crate) async fn entries(&self) -> Result<(Timestamp, Vec<Metadata>, Stats), Error> {
         self.open_or_closed()?;
-        let heads = self.keys("").map(|key| async { self.metadata(key?.as_str()).await });
-        let entries: Vec<Option<Metadata>> = heads.buffered(CONCURRENCY).try_collect().await?;
-        let entries = entries.into_iter().flatten().collect();
+        let mut entries = Vec::new();
+        let mut pages = self.inner.pages(Tier::Cold, "");
+        while let Some(keys) = pages.next().await? {
+            let storage = self.clone();
+            let tasks = keys.into_iter().map(move |key| -> Task<Finding> {
+                let storage = storage.clone();
+                Box::pin(async move { storage.metadata(&key).await })
+            });
+            entries.extend(Gather::new(Box::new(tasks)).await?.into_iter().flatten());
+        }
         Ok((self.inner.host.now(), entries, self.stats().await?))
     }
 
@@ -83,11 +94,13 @@ impl TieredStorage {
 
     /// Takes over what is said of entries whose bytes are still the same.
     pub(crate) async fn adopt(&self, entries: Vec<Metadata>) -> Result<(), Error> {
-        let changes = stream::iter(entries).map(|entry| {
+        let inner = self.inner.clone();
+        let tasks = entries.into_iter().map(move |entry| -> Task<Finding> {
+            let inner = inner.clone();
             let call = Call::Amend(entry.key().clone(), Change::Adopt(entry));
-            self.inner.change(call, None)
+            Box::pin(async move { inner.change(call, None).await.map(|_| None) })
         });
-        changes.buffer_unordered(CONCURRENCY).try_for_each(|_| std::future::ready(Ok(()))).await
+        Gather::new(Box::new(tasks)).await.map(drop)
     }
 
     /// Copies the most valuable warm entries (by access count, then by last access) into hot, at most `limit` and no

@@ -4,7 +4,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DiskOptions } from '../disk.js';
-import { StorageError } from '../errors.js';
+import { StorageError, otherVersion } from '../errors.js';
 import type { Facts, Port, PortListing, PortTraits, PortUsage, StoredEntry } from '../port.js';
 import { SortedKeys } from '../sorted.js';
 import type { Wasm } from '../wasm.js';
@@ -36,6 +36,8 @@ export class DiskPort implements Port {
   #evictions = 0;
   /** Writes that change the index wait for each other while they make room. */
   #room: Promise<unknown> = Promise.resolve();
+  /** Entries that are counted and not there yet. */
+  readonly #writing = new Map<string, Promise<void>>();
 
   private constructor(loaded: Wasm, options: DiskOptions, held: Held, onClosed: () => void) {
     this.#wasm = loaded;
@@ -89,7 +91,7 @@ export class DiskPort implements Port {
     if (known.weight > maxSizeBytes) {
       throw new StorageError('full', `the entry takes ${known.weight} bytes; the tier holds ${maxSizeBytes} in all`, { key });
     }
-    const old = await this.#makeRoom(key, known);
+    const end = await this.#makeRoom(key, known);
     try {
       await this.#put(key, [head, body]).catch(async (error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw wrapped(error);
@@ -98,19 +100,18 @@ export class DiskPort implements Port {
           throw new StorageError('full', 'the device is full', { key, cause });
         });
       });
+      await end(true);
     } catch (error) {
-      await this.#note(key, old);
+      await end(false);
       throw error;
     }
-    // An index that was read meanwhile may have been before the file.
-    await this.#note(key, known);
   }
 
   async patch(key: string, line: string, { version }: Facts): Promise<undefined | null> {
     const found = await this.read(key);
     if (!found) return null;
     if (this.#version(key, found.line) !== version) {
-      throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+      throw otherVersion(key);
     }
     return this.write(key, { body: found.body, line });
   }
@@ -208,21 +209,35 @@ export class DiskPort implements Port {
     await file?.close();
   }
 
-  /** Gives entries up until another one fits, and counts that in; answers what was there before. */
-  async #makeRoom(key: string, known: Known): Promise<Known | undefined> {
+  /**
+   * Gives entries up until another one fits, and counts that in. Gives a function to be called when it was written, or
+   * was not: until then it is not given up itself.
+   */
+  async #makeRoom(key: string, known: Known): Promise<(isWritten: boolean) => Promise<void>> {
     const { maxSizeBytes = Infinity, maxItems = Infinity } = this.#options;
     if (maxSizeBytes !== Infinity || maxItems !== Infinity) await this.#known();
-    if (!this.#index) return undefined;
+    // An index that is read meanwhile may be before the file.
+    if (!this.#index) return (isWritten) => (isWritten ? this.#note(key, known) : Promise.resolve());
     const index = await this.#index;
     const turn = this.#room.then(async () => {
       const isFull = (): boolean => {
         const old = index.get(key);
         return this.#weight + known.weight - (old?.weight ?? 0) > maxSizeBytes || index.size + (old ? 0 : 1) > maxItems;
       };
-      while (isFull() && (await this.#giveUpFirst(index, key)));
+      while (isFull()) {
+        if (await this.#giveUpFirst(index, key)) continue;
+        if (!this.#writing.size) break;
+        await Promise.race(this.#writing.values());
+      }
       const old = index.get(key);
+      let finish = (): void => undefined;
+      this.#writing.set(key, new Promise((done) => (finish = done)));
       await this.#note(key, known);
-      return old;
+      return async (isWritten: boolean): Promise<void> => {
+        if (!isWritten) await this.#note(key, old);
+        this.#writing.delete(key);
+        finish();
+      };
     });
     this.#room = turn.catch(() => undefined);
     return turn;
@@ -237,7 +252,7 @@ export class DiskPort implements Port {
 
   async #giveUpFirst(index: Map<string, Known>, kept: string): Promise<boolean> {
     for (const key of index.keys()) {
-      if (key === kept) continue;
+      if (key === kept || this.#writing.has(key)) continue;
       await this.remove([key]);
       this.#evictions += 1;
       return true;

@@ -12,6 +12,8 @@ export const TOTALS = 'totals';
 const VERSION = 1;
 /** How long opening may take. A tab that still holds an older version of the database blocks it. */
 const OPEN_MS = 10_000;
+/** For how long after that everyone fails at once, before the browser is asked anew. */
+const PAUSE_MS = 1_000;
 
 /** This host keeps no databases: a private window, a frame without storage, a host without IndexedDB. */
 export class Refused extends Error {}
@@ -21,7 +23,7 @@ export class Connection {
   readonly #name: string;
   readonly #openMs: number;
   #db: IDBDatabase | undefined;
-  /** What is asked of the browser, until it answers. From the time limit on, this is rejected. */
+  /** What is asked of the browser, until it answers, or a while after the time limit: then this is rejected. */
   #opening: Promise<IDBDatabase> | undefined;
   #hasOpened = false;
 
@@ -38,11 +40,22 @@ export class Connection {
 
   /**
    * Opens it. Fails as `Refused` where it never was open and cannot be, else as a `StorageError`. Once the browser took
-   * too long, everyone fails at once until it answers: the database may still be there then.
+   * too long, everyone fails at once for a while; what it opens after all is used.
    */
   open(): Promise<IDBDatabase> {
     if (this.#db) return Promise.resolve(this.#db);
-    this.#opening ??= this.#open();
+    if (!this.#opening) {
+      const opening = this.#open();
+      this.#opening = opening;
+      const forget = (): void => {
+        if (this.#opening === opening) this.#opening = undefined;
+      };
+      opening.then(forget, (error: unknown) => {
+        const isLate = error instanceof StorageError && error.isTimeout;
+        if (isLate) setTimeout(forget, PAUSE_MS);
+        else forget();
+      });
+    }
     return this.#opening;
   }
 
@@ -59,12 +72,8 @@ export class Connection {
         const message = `the database ${this.#name} did not open within ${this.#openMs} ms; another tab may hold it`;
         reject(new StorageError('unavailable', message, { isTimeout: true }));
       }, this.#openMs);
-      const ended = (): void => {
-        clearTimeout(timer);
-        this.#opening = undefined;
-      };
       const fail = (error: DOMException | null): void => {
-        ended();
+        clearTimeout(timer);
         const isOurs = this.#hasOpened || error?.name === 'VersionError';
         const message = `the database ${this.#name} cannot be opened: ${error?.message}`;
         reject(isOurs ? new StorageError('unavailable', message, { cause: error }) : new Refused(message, { cause: error }));
@@ -80,8 +89,9 @@ export class Connection {
       };
       request.onerror = () => fail(request.error);
       request.onsuccess = () => {
-        ended();
+        clearTimeout(timer);
         const db = request.result;
+        if (this.#db) return db.close();
         // Who wants to upgrade or delete the database waits until this is closed.
         db.onversionchange = db.onclose = () => this.drop(db);
         this.#hasOpened = true;

@@ -31,10 +31,17 @@ export interface Operation<T> {
   readonly keys: readonly string[] | 'all';
   /** The bytes that it adds. */
   readonly bytes: number;
-  /** Whether it issues all of its requests before the transaction is sealed, whatever they answer. */
+  /**
+   * Whether it issues all of its requests before the transaction is sealed, whatever they answer, and each of them could
+   * stand alone: Firefox carries out the rest of a transaction that was committed by hand when one of them fails.
+   */
   readonly isBlind: boolean;
   /** Whether nothing is left after it. */
   readonly empties?: boolean;
+  /** Whether it needs to know exactly how much there is. */
+  readonly isExact?: boolean;
+  /** Whether it makes room: after a quota error, the next transaction of Firefox may remove, and do nothing else. */
+  readonly frees?: boolean;
   /** Issues requests. It may be run again, in another transaction, where the first one came to nothing. */
   run(stores: Stores, outcome: Outcome<T>): void;
 }
@@ -52,8 +59,8 @@ export interface LaneHooks {
   readonly bytesMax: number;
   /** No operation is added any more. A promise issues more requests, and undoes everything if it fails. */
   seal?(stores: Stores, operations: readonly Operation<unknown>[], answered: () => Promise<void>): Promise<void> | undefined;
-  /** The transaction was carried out, or came to nothing. */
-  ended?(isDone: boolean): void;
+  /** The transaction was carried out, or came to nothing, or some of its requests failed and others did not. */
+  ended?(how: 'done' | 'undone' | 'torn'): void;
   /** Makes room after the browser had none for so many bytes. Says whether it could. */
   makeRoom?(bytes: number): Operation<boolean>;
 }
@@ -111,7 +118,7 @@ interface Batch {
   onAnswered: (() => void) | undefined;
   /** How often it was found running. */
   age: number;
-  /** Why it was aborted, where that was done here. */
+  /** What failed first in it. */
   cause?: unknown;
 }
 
@@ -183,8 +190,13 @@ export class Lane {
     const batch: Batch = { db, transaction, stores, tasks: [], keys: undefined, bytes: 0, open: 0, onAnswered: undefined, age: 0 };
     this.#running.add(batch);
     this.#batch = batch;
-    transaction.oncomplete = () => this.#end(batch);
-    transaction.onabort = () => this.#end(batch, batch.cause ?? transaction.error ?? new Error('it was aborted'));
+    transaction.onerror = ({ target }) => (batch.cause ??= (target as IDBRequest).error);
+    transaction.oncomplete = () => this.#end(batch, batch.cause ? 'torn' : 'done');
+    transaction.onabort = () => {
+      batch.cause ??= transaction.error ?? new Error('it was aborted');
+      // At its quota, Firefox keeps what was written after the request that failed.
+      this.#end(batch, isQuota(batch.cause) ? 'torn' : 'undone');
+    };
     this.#timer ??= setTimeout(this.#watch, TRANSACTION_MS / 2);
     const rest = tasks.findIndex((task) => !this.#take(batch, task));
     if (rest >= 0) this.#waiting.unshift(...tasks.slice(rest));
@@ -243,13 +255,13 @@ export class Lane {
     }
   }
 
-  #end(batch: Batch, error?: unknown): void {
-    const { transaction, tasks } = batch;
+  #end(batch: Batch, how: 'done' | 'undone' | 'torn'): void {
+    const { transaction, tasks, cause } = batch;
     transaction.oncomplete = transaction.onabort = null;
     this.#running.delete(batch);
     if (this.#batch === batch) this.#batch = undefined;
-    this.#hooks.ended?.(error === undefined);
-    if (error !== undefined) this.#failed(batch, error);
+    this.#hooks.ended?.(how);
+    if (how !== 'done') this.#failed(batch, cause);
     else if (this.#mode === 'readwrite') for (const { resolve, value } of tasks) resolve(value);
     this.#pump();
   }
@@ -261,7 +273,8 @@ export class Lane {
       if (++batch.age < 3) continue;
       this.#connection.drop(batch.db);
       batch.tasks.forEach((task) => (task.isRetried = true));
-      this.#end(batch, new StorageError('unavailable', `the database did not answer within ${TRANSACTION_MS} ms`, { isTimeout: true }));
+      batch.cause = new StorageError('unavailable', `the database did not answer within ${TRANSACTION_MS} ms`, { isTimeout: true });
+      this.#end(batch, 'undone');
     }
     if (this.#running.size) this.#timer ??= setTimeout(this.#watch, TRANSACTION_MS / 2);
   };
@@ -269,18 +282,20 @@ export class Lane {
   #failed({ db, tasks, bytes }: Batch, error: unknown): void {
     const isOver = tasks.every(({ isRetried }) => isRetried);
     if (error instanceof StorageError) {
-      // Apart from the others, it may do.
-      if (tasks.length > 1 && !isOver) return this.#again(tasks, error, true);
+      if (tasks.length > 1 && !isOver) return this.#apart(tasks);
       return tasks.forEach(({ reject }) => reject(error));
     }
-    if ((error as Error).name !== 'QuotaExceededError') {
+    if (!isQuota(error)) {
       this.#connection.drop(db);
       return this.#again(tasks, error);
     }
     const made = (isRoom: unknown): void => {
       this.#isHeld = false;
       const message = 'the browser has no more room for this site, and nothing more can be given up';
-      if (isRoom === true) return this.#again(tasks, error, true);
+      if (tasks.length > 1) return this.#apart(tasks);
+      if (isRoom === true) return this.#again(tasks, error);
+      // Firefox would refuse what this connection is to write next, if no room was made.
+      this.#connection.drop(db);
       tasks.forEach(({ reject }) => reject(new StorageError('full', message, { cause: error })));
       this.#pump();
     };
@@ -292,16 +307,26 @@ export class Lane {
     this.#start(db, [task]);
   }
 
-  /** Runs operations once more, each by itself if need be, and fails those that were run twice. */
-  #again(tasks: readonly Task[], error: unknown, areAlone = false): void {
+  /** Runs each by itself: what one of them cannot do, the others may. */
+  #apart(tasks: readonly Task[]): void {
+    for (const task of tasks) task.isAlone = true;
+    this.#waiting.unshift(...tasks);
+    this.#pump();
+  }
+
+  /** Runs operations once more, and fails those that were run twice. */
+  #again(tasks: readonly Task[], error: unknown): void {
     const again = tasks.filter((task) => {
       if (task.isRetried) task.reject(StorageError.from(error, 'the database failed'));
-      task.isAlone ||= areAlone;
       return !task.isRetried && (task.isRetried = true);
     });
     this.#waiting.unshift(...again);
     this.#pump();
   }
+}
+
+function isQuota(error: unknown): boolean {
+  return (error as Error).name === 'QuotaExceededError';
 }
 
 function undo(batch: Batch, error: unknown): void {

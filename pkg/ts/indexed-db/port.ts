@@ -1,6 +1,6 @@
 /** Entries in a database: the line of each in one store, with its body where that is small, else in another. */
 
-import { StorageError } from '../errors.js';
+import { StorageError, otherVersion } from '../errors.js';
 import type { Facts, Port, PortListing, PortTraits, PortUsage, StoredEntry } from '../port.js';
 import { ordered, unordered, utf8Length } from '../tier.js';
 import { Connection } from './connection.js';
@@ -51,7 +51,7 @@ export class DatabasePort implements Port {
         const isAll = this.#writeLookup.flush(stores.entries);
         return room.seal(stores, ...rest) ?? (isAll ? undefined : Promise.resolve());
       },
-      ended: (isDone) => room.ended(isDone),
+      ended: (how) => room.ended(how),
       makeRoom: (bytes) => room.makeRoom(bytes),
     });
   }
@@ -105,7 +105,7 @@ export class DatabasePort implements Port {
       if (isSmall) this.#writeLookup.find(wanted);
       else single(entries, wanted);
     };
-    const written = this.#writes.add({ keys: [name], bytes: weight, isBlind: true, run });
+    const written = this.#writes.add({ keys: [name], bytes: weight, isBlind: isSmall, run });
     // From here on the caller may change its bytes. By now the database mostly has them, and works meanwhile.
     if (isBorrowed) body = body.slice();
     return written;
@@ -116,7 +116,7 @@ export class DatabasePort implements Port {
     return this.#change(name, line.length, ({ entries }, old, outcome) => {
       if (!old) return outcome.done(null);
       if (old[1] !== facts.version) {
-        throw new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+        throw otherVersion(key);
       }
       const used = this.#options.policy === 'fifo' ? old[2] : Math.max(old[2], facts.lastAccessed);
       const record: StoredRecord = [line, old[1], used, old[3], this.#weigh(key, old[3], line)];
@@ -179,7 +179,7 @@ export class DatabasePort implements Port {
   }
 
   async usage(): Promise<PortUsage> {
-    await this.#settle();
+    await this.#settle(true);
     const [items, bytes] = this.#room.totals;
     return { bytes, items, evictions: this.#room.evictions };
   }
@@ -271,9 +271,9 @@ export class DatabasePort implements Port {
     return this.#writes.add({ keys: [name], bytes, isBlind: false, run });
   }
 
-  #settle(): Promise<void> {
+  #settle(isExact = false): Promise<void> {
     const run = (_: Stores, outcome: Outcome<void>): void => outcome.done();
-    return this.#writes.add({ keys: 'all', bytes: 0, isBlind: false, run });
+    return this.#writes.add({ keys: 'all', bytes: 0, isBlind: false, isExact, run });
   }
 
   #noteSize(name: string, isSmall: boolean): void {

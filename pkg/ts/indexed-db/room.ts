@@ -44,13 +44,20 @@ export class Room implements LaneHooks {
   /** Keys whose records have their bodies now, while older ones may lie in the other store. */
   readonly leftovers = new Set<string>();
   readonly #options: RoomOptions;
+  readonly #isBounded: boolean;
   /** Starts a transaction that only settles. */
   readonly #settle: () => void;
-  /** Whom all the following concerns. */
+  /** The connection over which it was counted last, and over which it is being counted. */
   #db: IDBDatabase | undefined;
-  /** By what the database knows that this connection owes something. */
-  #name = '';
+  #counting: IDBDatabase | undefined;
+  /** By what the database knows that something is owed from here. */
+  readonly #name = `${Date.now()}-${Math.random()}`;
   #isMarked = false;
+  /** The running transaction makes room, and cannot tell the database so. */
+  #isFreeing = false;
+  /** Nobody knows what a transaction left. Everything is counted once more where figures matter. */
+  #isLost = false;
+  #isRecounted = false;
   #owed: Totals = [0, 0, 0];
   /** What the database said last, and what the running transaction tells it. */
   #known: Totals | undefined;
@@ -64,6 +71,7 @@ export class Room implements LaneHooks {
 
   constructor(options: RoomOptions, settle: () => void) {
     this.#options = options;
+    this.#isBounded = Math.min(options.bytesMax, options.itemsMax) < Infinity;
     this.#settle = settle;
     // What comes in one transaction is not given up in it, so it must be well within the limits.
     this.operationsMax = Math.min(500, Math.max(1, Math.floor(options.itemsMax / 2)));
@@ -77,7 +85,7 @@ export class Room implements LaneHooks {
 
   /** Whether the database was not told of everything yet. */
   get isOwing(): boolean {
-    return this.#isMarked;
+    return this.#isMarked || this.#owed[0] !== 0;
   }
 
   /** Now, in ms since 1970, and later than ever before. */
@@ -93,35 +101,33 @@ export class Room implements LaneHooks {
   }
 
   seal(stores: Stores, operations: readonly Operation<unknown>[], answered: () => Promise<void>): Promise<void> | undefined {
-    const { db } = stores.transaction;
-    if (db !== this.#db) {
-      // What was owed over an older connection is found by its mark.
-      this.#db = db;
-      this.#name = `${Date.now()}-${Math.random()}`;
-      this.#owed = [0, 0, 0];
-      this.#known = undefined;
-      this.#isMarked = false;
-    }
+    this.#isFreeing = operations[0]?.frees ?? false;
+    if (this.#isFreeing) return undefined;
+    // What was owed before may concern a database that was deleted since, so that must be looked at.
+    if (stores.transaction.db !== this.#db) return this.#count(stores, operations, answered);
     const bytes = operations.reduce((total, operation) => total + operation.bytes, 0);
-    const isBounded = Math.min(this.#options.bytesMax, this.#options.itemsMax) < Infinity;
     if (operations.some(({ keys }) => keys === 'all')) return this.#count(stores, operations, answered);
     const most = this.#known && sum(sum(this.#known, this.#owed), [operations.length, 0, bytes]);
-    if (isBounded && (!most || this.#isOver(most))) return this.#count(stores, operations, answered);
+    if (this.#isBounded && (!most || this.#isOver(most))) return this.#count(stores, operations, answered);
     if (!this.#isMarked) stores.totals.put(Date.now(), this.#name);
     return undefined;
   }
 
-  ended(isDone: boolean): void {
-    if (isDone && this.#next) {
+  ended(how: 'done' | 'undone' | 'torn'): void {
+    if (how === 'done' && this.#next) {
+      this.#db = this.#counting;
       this.#known = this.#next;
       this.#owed = [0, 0, 0];
-      this.#isMarked = false;
-    } else if (isDone) {
+      this.#isLost &&= !this.#isRecounted;
+      this.#isMarked = this.#isLost;
+    } else if (how === 'torn') {
+      this.#isLost = true;
+    } else if (how === 'done') {
       this.#owed = sum(this.#owed, this.added);
-      this.#isMarked = true;
+      this.#isMarked ||= !this.#isFreeing;
       this.#timer ??= setTimeout(() => {
         this.#timer = undefined;
-        if (this.#isMarked) this.#settle();
+        if (this.isOwing) this.#settle();
       }, SETTLE_MS);
     }
     this.#next = undefined;
@@ -137,7 +143,7 @@ export class Room implements LaneHooks {
         outcome.done(left[0] < 0);
       }, (error: unknown) => outcome.failed(error));
     };
-    return { keys: 'all', bytes: 0, isBlind: false, run };
+    return { keys: 'all', bytes: 0, isBlind: false, frees: true, run };
   }
 
   #isOver([items, , weight]: Totals, slack = 0): boolean {
@@ -151,11 +157,15 @@ export class Room implements LaneHooks {
     const { totals, entries, bodies } = stores;
     const [names, values] = await Promise.all([answer(totals.getAllKeys()), answer(totals.getAll())]);
     await answered();
+    this.#counting = stores.transaction.db;
+    if (this.#isMarked && !names.includes(this.#name)) this.#owed = [0, 0, 0];
     const isGone = (name: IDBValidKey, at: number): boolean => name !== SUM && name !== this.#name && values[at] < Date.now() - GONE_MS;
     const gone = names.filter(isGone);
+    const isExact = this.#isBounded || operations.some(({ empties, isExact }) => empties || isExact);
     let next = sum(names[0] === SUM ? (values[0] as Totals) : [0, 0, 0], sum(this.#owed, this.added));
     if (operations.some(({ empties }) => empties)) next = [0, 0, 0];
-    else if (gone.length) next = await recount(stores);
+    else if (gone.length || (this.#isLost && isExact)) next = await recount(stores);
+    this.#isRecounted = gone.length > 0 || isExact;
     gone.forEach((name) => totals.delete(name));
     for (const key of this.leftovers) {
       if (toRecord(await answer(entries.get(key)))?.length !== 5) bodies.delete(key);
@@ -167,7 +177,9 @@ export class Room implements LaneHooks {
       await this.#giveUp(stores, next, kept, () => !this.#isOver(next, SLACK));
     }
     totals.put(next, SUM);
-    totals.delete(this.#name);
+    // Who comes later counts once more.
+    if (this.#isLost && !this.#isRecounted) totals.put(Date.now(), this.#name);
+    else totals.delete(this.#name);
     this.#next = next;
   }
 

@@ -35,9 +35,10 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "types", about: "the tests of the package have types", run: web::types },
     Check { name: "wasm-lints", about: "clippy warns of nothing for wasm", run: web::lints },
     Check { name: "web-tests", about: "the tests of the package pass", run: web::tests },
-    Check { name: "size", about: "a page downloads at most 75 KiB", run: web::size },
+    Check { name: "size", about: "a page downloads no more than it did", run: web::size },
     Check { name: "pack", about: "the tarball holds what it should", run: web::pack },
     Check { name: "loaders", about: "runtimes and bundlers load the package", run: web::loaders },
+    Check { name: "browsers", about: "browsers keep what is stored", run: web::browsers },
     Check { name: "scenarios", about: "the scenarios hold on every host", run: scenarios },
     Check { name: "demo", about: "real files pass through all tiers", run: demo },
 ];

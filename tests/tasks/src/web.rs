@@ -58,6 +58,10 @@ pub(crate) fn loaders(host: &Host) -> Outcome {
     run(host, &["loaders"])
 }
 
+pub(crate) fn browsers(host: &Host) -> Outcome {
+    run(host, &["browsers"])
+}
+
 /// Runs scenarios on a host of the npm package.
 pub(crate) fn scenarios(host: &Host, place: &str, path: &str) -> Outcome {
     let words = ["run", "--silent", "scenarios", "--prefix", "pkg", "--", "--host", place, path];

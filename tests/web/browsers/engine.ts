@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
 import { callIn, launchFirefoxProfile, launchProfile, watch } from '../lib/browser.js';
 import { WEB, bundleForPage } from '../lib/bundle.mjs';
-import { type Answer, type Served, type Site, serve } from '../lib/serve.js';
+import { type Answer, type Site, serve } from '../lib/serve.js';
 import type * as PageModule from './page.js';
 
 export type EngineName = 'Chromium' | 'Firefox';
@@ -124,10 +124,4 @@ let text: Promise<string> | undefined;
 
 function moduleText(): Promise<string> {
   return (text ??= bundleForPage(resolve(WEB, 'browsers/page.ts')));
-}
-
-/** As `Served`, for every origin. */
-export function forAll(body: Served): Served {
-  const headers = { 'access-control-allow-origin': '*' };
-  return typeof body === 'string' || body instanceof Uint8Array ? { body, headers } : { ...body, headers };
 }

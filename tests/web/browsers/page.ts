@@ -41,6 +41,7 @@ export type Said<T> = { value: T; ms: number } | { error: Failure; ms: number };
 const DATABASE = 'tiered-storage';
 const events: Told[] = [];
 const connections: IDBDatabase[] = [];
+let warm: IndexedDBStorageTier | undefined;
 let opened: TieredStorage | undefined;
 let held: IDBDatabase | undefined;
 
@@ -58,7 +59,7 @@ export async function close(): Promise<void> {
 
 function tiersOf({ cold, database = DATABASE, hasHot = false, factory }: Setup) {
   const indexedDB = factory === 'throwing' ? THROWING : factory === 'closable' ? closable() : undefined;
-  const warm = new IndexedDBStorageTier({ name: database, indexedDB });
+  warm = new IndexedDBStorageTier({ name: database, indexedDB });
   return { ...(hasHot && { hot: new MemoryStorageTier() }), warm, cold: coldOf(cold) };
 }
 
@@ -97,9 +98,33 @@ export async function set(key: string, value: unknown): Promise<Said<TierName[]>
 
 /** Stores bytes that cannot be packed. */
 export async function fill(key: string, size: number): Promise<Said<TierName[]>> {
+  return set(key, randomBytes(size));
+}
+
+/** Stores many such entries at once, and says how many of them came into warm. */
+export async function fillMany(prefix: string, count: number, size: number): Promise<number> {
+  const keys = Array.from({ length: count }, (_, at) => `${prefix}-${at}`);
+  const results = await Promise.all(keys.map((key) => storage().set(key, randomBytes(size))));
+  return results.filter(({ tiersWritten }) => tiersWritten.includes('warm')).length;
+}
+
+function randomBytes(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
-  return set(key, bytes);
+  return bytes;
+}
+
+/** What warm says that it holds, and what is in it. */
+export async function warmUse(): Promise<{ items: number; bytes: number; keys: string[] }> {
+  if (!warm) throw new Error('no storage is open');
+  const keys: string[] = [];
+  for await (const key of warm.listKeys()) keys.push(key);
+  const { items, bytes } = await warm.getStats();
+  return { items, bytes, keys };
+}
+
+export async function clear(): Promise<void> {
+  await storage().clear();
 }
 
 /** The value and its source, or `null`. Of bytes, how many there are. */

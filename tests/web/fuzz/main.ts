@@ -31,8 +31,9 @@ async function main(): Promise<number> {
   const seed = Number(process.argv[2] ?? Date.now() % 2 ** 31);
   const seconds = Number(process.argv[3] ?? 20);
   const only = process.argv[4];
-  process.on('unhandledRejection', (error) => strays.push(error));
-  // A listener that throws is told to the runtime: that is not caught on purpose.
+  // A listener that throws, or rejects, is told to the runtime: that is not caught on purpose.
+  const isByReport = (error: unknown): boolean => error instanceof Hostile && /\breport\b/.test(error.stack ?? '');
+  process.on('unhandledRejection', (error) => isByReport(error) || strays.push(error));
   const isByListener = (error: Error): boolean => error instanceof Hostile || /^Class constructor/.test(error.message);
   process.on('uncaughtException', (error) => isByListener(error) || strays.push(error));
   console.log(`seed ${seed}`);

@@ -23,7 +23,7 @@ function object(random: Random, fields: Fields, probability = 0.4): object {
     if (random.chance(0.05)) turncoat(given, name, make(random), hostile(random));
     else given[name] = random.chance(0.15) ? hostile(random) : make(random);
   }
-  if (random.chance(0.05)) given[text(random)] = hostile(random);
+  if (random.chance(0.05)) turncoat(given, text(random), hostile(random), hostile(random));
   return given;
 }
 
@@ -183,7 +183,7 @@ const serializer: Maker = (random) => ({
 /** Ways to an object of each class. */
 const MAKERS: Maker[] = [
   (random) => new MemoryStorageTier(object(random, { maxSizeBytes: count, maxItems: count, evictionPolicy: () => 'lru' })),
-  (random) => new IndexedDBStorageTier(object(random, { name: () => 'fuzz', maxSizeBytes: count, maxItems: count }, 0.8) as never),
+  (random) => new IndexedDBStorageTier(object(random, { name: () => 'fuzz', maxSizeBytes: count, maxItems: count, onFallback: listener }, 0.8) as never),
   (random) => new library.DiskStorageTier({ directory: join(FOLDER, `${random.below(3)}`), durability: 'cache' }),
   (random) => new library.S3StorageTier(s3(random) as never),
   (random) => new library.CacheApiStorageTier(object(random, { name: () => 'fuzz' }) as never),

@@ -60,13 +60,13 @@ export async function launchFirefoxProfile(
   return firefox.launchPersistentContext(profile, { executablePath, channel: 'moz-firefox', headless: true, firefoxUserPrefs });
 }
 
-/** What browsers say of answers that are no success, and of what could not be reached: no errors of the page. */
-const OF_NETWORK = /^(Failed to load resource|Cross-Origin Request Blocked|Access to fetch at)/;
+/** What browsers say of answers that are no success, and of what could not be reached or may not be done. */
+const EXPECTED = /^(Failed to load resource|Cross-Origin Request Blocked|Access to fetch at|Content-Security-Policy)/;
 
 /** Has what goes wrong in a page told here. */
 export function watch(page: Page): void {
   const tell = (text: string): void => {
-    if (!OF_NETWORK.test(text)) console.error(`in the page: ${text}`);
+    if (!EXPECTED.test(text)) console.error(`in the page: ${text}`);
   };
   page.on('pageerror', (error) => tell(error.stack ?? error.message));
   page.on('console', (message) => {

@@ -11,7 +11,7 @@ import type { ApiCall } from './calls.js';
 import type { Clock } from './clock.js';
 import { type Config, given, type Tier, TIERS } from './config.js';
 import type { Answer, Failure, Given } from './expect.js';
-import type { Json } from './fields.js';
+import { type Json, show } from './fields.js';
 import type { Seat } from './seat.js';
 import type { Seats } from './stage.js';
 import type { Value } from './value.js';
@@ -60,7 +60,9 @@ export async function attempt(call: () => Promise<Answer>): Promise<Given> {
 export function failureOf(error: unknown): Failure {
   if (error instanceof StorageError) {
     const { kind, tier, key } = error;
-    return { kind, tier, key, text: `${kind}: ${error.message}` };
+    const place = tier === undefined ? '' : ` (${tier} tier)`;
+    const name = key === undefined ? '' : ` [key ${show(key)}]`;
+    return { kind, tier, key, text: `${kind}${place}: ${error.message}${name}` };
   }
   return { kind: undefined, tier: undefined, key: undefined, text: `what is no StorageError: ${String(error)}` };
 }

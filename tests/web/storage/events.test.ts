@@ -113,7 +113,8 @@ test('a listener hears of its type only, until it is taken away', async () => {
   assert.equal(all.length, 4);
 });
 
-test('a listener that throws harms neither the call nor the others', async () => {
+/** Runs `work`, and gives what was thrown for the runtime to report. */
+async function reported(work: () => Promise<void>): Promise<unknown[]> {
   const thrown: unknown[] = [];
   const { queueMicrotask: queue } = globalThis;
   globalThis.queueMicrotask = (work) =>
@@ -125,22 +126,36 @@ test('a listener that throws harms neither the call nor the others', async () =>
       }
     });
   try {
-    const { storage } = await openMemory({
-      promotionStrategy: 'eager',
-      onEvent() {
-        throw new Error('from a listener');
-      },
-    });
+    await work();
+  } finally {
+    globalThis.queueMicrotask = queue;
+  }
+  return thrown;
+}
+
+const thrower = (): never => {
+  throw new Error('from a listener');
+};
+
+test('a listener that throws harms neither the call nor the others', async () => {
+  const thrown = await reported(async () => {
+    const { storage } = await openMemory({ promotionStrategy: 'eager', onEvent: thrower });
     const heard: string[] = [];
     storage.on('promoted', (event) => heard.push(event.tier));
     await storage.set('k', 'v', { onlyTiers: ['cold'] });
     assert.equal(await storage.get('k'), 'v');
     await storage.settled();
     assert.deepEqual(heard.sort(), ['hot', 'warm']);
-    assert.match(String(thrown[0]), /from a listener/);
-  } finally {
-    globalThis.queueMicrotask = queue;
-  }
+  });
+  assert.match(String(thrown[0]), /from a listener/);
+});
+
+test('nor does one that is told of a fallback', async () => {
+  const thrown = await reported(async () => {
+    const tier = new IndexedDBStorageTier({ name: 'none', onFallback: thrower });
+    assert.equal(await tier.get('k'), null);
+  });
+  assert.match(String(thrown[0]), /from a listener/);
 });
 
 test('a listener may call the storage', async () => {

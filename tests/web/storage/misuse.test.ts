@@ -44,7 +44,7 @@ const CONFIGS: Record<string, [unknown, RegExp]> = {
   'half a serialization': [{ tiers: { cold }, serialization: { serialize() {} } }, /`serialization`.*deserialize/],
   'rules that are no list': [{ tiers: { cold }, placementRules: {} }, /`placementRules`/],
   'a rule without tiers': [{ tiers: { cold }, placementRules: [{ pattern: '*' }] }, /`placementRules`/],
-  'a rule of a fourth tier': [{ tiers: { cold }, placementRules: [{ pattern: '*', tiers: ['x'] }] }, /`tiers` must/],
+  'a rule of a fourth tier': [{ tiers: { cold }, placementRules: [{ pattern: '*', tiers: ['x'] }] }, /`placementRules`/],
   'a rule with an option too many': [{ tiers: { cold }, placementRules: [{ pattern: '*', tiers: [], a: 1 }] }, /`a`/],
   'a pattern that is none': [{ tiers: { cold }, placementRules: [{ pattern: '{a', tiers: ['cold'] }] }, /pattern/],
   'a size that is infinite': [{ tiers: { cold }, hotPromotionMaxBytes: Infinity }, /`hotPromotionMaxBytes`/],

@@ -1,0 +1,91 @@
+//! Arrays that cross between Rust and JavaScript. TypeScript has checked what it hands over.
+
+use std::time::Duration;
+
+use js_sys::{Array, JsString};
+use tiered_storage::{
+    Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp,
+    format::{Audience, encode},
+};
+use wasm_bindgen::{JsCast, JsValue};
+
+/// What a call was given.
+pub(crate) struct Args(pub(crate) Array);
+
+impl Args {
+    pub(crate) fn number(&self, at: u32) -> Option<f64> {
+        self.0.get(at).as_f64()
+    }
+
+    /// A number, or 0 where there is none.
+    pub(crate) fn count(&self, at: u32) -> u64 {
+        self.number(at).unwrap_or_default() as u64
+    }
+
+    pub(crate) fn is(&self, at: u32) -> bool {
+        self.0.get(at).is_truthy()
+    }
+
+    pub(crate) fn text(&self, at: u32) -> Option<String> {
+        self.0.get(at).as_string()
+    }
+
+    pub(crate) fn key(&self, at: u32) -> Result<Key, Error> {
+        Key::new(self.text(at).unwrap_or_default())
+    }
+
+    /// Of milliseconds.
+    pub(crate) fn duration(&self, at: u32) -> Option<Duration> {
+        self.number(at).map(|ms| Duration::from_millis(ms as u64))
+    }
+
+    /// Of milliseconds since 1970.
+    pub(crate) fn time(&self, at: u32) -> Option<Timestamp> {
+        self.number(at).map(|ms| Timestamp::from_millis(ms as u64))
+    }
+
+    /// Of bits.
+    pub(crate) fn tiers(&self, at: u32) -> Option<TierSet> {
+        let bits = self.number(at)? as u8;
+        Some(Tier::ALL.into_iter().filter(|tier| bits & (1 << *tier as u8) != 0).collect())
+    }
+
+    pub(crate) fn array(&self, at: u32) -> Self {
+        Self(self.0.get(at).unchecked_into())
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.0.length()
+    }
+}
+
+pub(crate) fn invalid(message: &'static str) -> Error {
+    Error::new(ErrorKind::Invalid, message)
+}
+
+/// The line of an entry, with what this host alone knows of it.
+pub(crate) fn line(metadata: &Metadata) -> JsValue {
+    encode(metadata, Audience::Local).into()
+}
+
+/// The line of an entry, or `null`.
+pub(crate) fn line_or_null(metadata: Option<Metadata>) -> JsValue {
+    metadata.map_or(JsValue::NULL, |metadata| line(&metadata))
+}
+
+pub(crate) fn number(count: u64) -> JsValue {
+    JsValue::from_f64(count as f64)
+}
+
+pub(crate) fn optional(text: Option<&str>) -> JsValue {
+    text.map_or(JsValue::UNDEFINED, JsValue::from_str)
+}
+
+/// Keys, and where the next page starts.
+pub(crate) fn page(keys: &[Key], next: Option<&str>) -> JsValue {
+    let list = Array::new();
+    for key in keys {
+        list.push(&JsString::from(key.as_str()));
+    }
+    Array::of(&[list.into(), optional(next)]).into()
+}

@@ -1,0 +1,18 @@
+/** A run of the fuzzer, short enough for every day. */
+
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { bundleForNode, WEB } from '../lib/bundle.mjs';
+
+const SECONDS = '15';
+
+test('no arguments bring the package down', async () => {
+  const [program = ''] = await bundleForNode([join(WEB, 'fuzz/main.ts')]);
+  const seed = String(Date.now() % 2 ** 31);
+  const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--enable-source-maps', program, seed, SECONDS], { env });
+  assert.equal(status, 0, `${stdout}\n${stderr}`);
+  assert.match(String(stdout), /^0 findings$/m);
+});
