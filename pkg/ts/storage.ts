@@ -1,6 +1,7 @@
 /** Three tiers as one. */
 
 import { Bridge } from './bridge.js';
+import { roughly } from './clock.js';
 import type {
   AllTierStats,
   PromotionStrategy,
@@ -30,7 +31,7 @@ import {
   toSettings,
 } from './options.js';
 import { PORT, type MaybePromise, type Port, type Ported } from './port.js';
-import { fromCustom, fromJson, toBytes, type Content } from './serialize.js';
+import { fromCustom, fromJson, toBytes } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
 import { checkKey, checkPrefix, toMetadata } from './tier.js';
 import { STORAGE_CALLS, wasm, type RawStorage, type StorageCalls, type Wasm } from './wasm.js';
@@ -51,6 +52,8 @@ export interface ReadOptions extends CallOptions {
 }
 
 type Config = TieredStorageConfig<PromotionStrategy>;
+/** What a value is made of. */
+type Held = Pick<MemoryRecord, 'content' | 'body' | 'shared'>;
 
 /** What `open` has opened and not given to a storage yet. */
 const opened = new WeakSet<object>();
@@ -80,6 +83,7 @@ export class TieredStorage<T = unknown> {
   /** One byte: 1 while hot hits may be served without asking the core. */
   readonly #gate: Uint8Array;
   readonly #now: () => number;
+  readonly #roughly: () => number;
   readonly #revalidateAfter: number;
   /** Hits that the core was not told of yet. */
   #hits = 0;
@@ -94,6 +98,7 @@ export class TieredStorage<T = unknown> {
     this.#hot = tiers.hot instanceof MemoryStorageTier ? tiers.hot : undefined;
     this.#gate = core.gate;
     this.#now = clock ? () => clock.now() : Date.now;
+    this.#roughly = clock ? this.#now : roughly;
     this.#revalidateAfter = revalidateAfter ?? Infinity;
   }
 
@@ -126,7 +131,7 @@ export class TieredStorage<T = unknown> {
     try {
       const record = options === undefined || isPlain(options) ? this.#hit(key) : undefined;
       if (record) {
-        const value = this.#value(key, record.body, record.content, options?.borrow === true);
+        const value = this.#value(key, record, options?.borrow === true);
         return value instanceof Promise ? (value as Promise<T>) : Promise.resolve(value as T);
       }
     } catch (error) {
@@ -140,7 +145,7 @@ export class TieredStorage<T = unknown> {
     const isHere = options === undefined || attempt(() => isPlain(options), 'the options cannot be read');
     const record = isHere ? this.#hit(key) : undefined;
     if (!record) return this.#read(key, options);
-    const data = (await this.#value(key, record.body, record.content, options?.borrow === true)) as T;
+    const data = (await this.#value(key, record, options?.borrow === true)) as T;
     const metadata = this.#metadata(key, record.line);
     metadata.accessCount += record.count;
     if (record.last > metadata.lastAccessed.getTime()) metadata.lastAccessed = new Date(record.last);
@@ -155,7 +160,7 @@ export class TieredStorage<T = unknown> {
     const isBorrowed = options !== undefined && attempt(() => options.borrow === true, 'the options cannot be read');
     const record = this.#hit(key);
     if (!record || record.content === 2) return undefined;
-    return this.#value(key, record.body, record.content, isBorrowed) as T;
+    return this.#value(key, record, isBorrowed) as T;
   }
 
   /**
@@ -300,7 +305,8 @@ export class TieredStorage<T = unknown> {
     if (this.#gate[0] !== 1) return undefined;
     const record = this.#hot?.lookup(key);
     if (!record) return undefined;
-    const now = this.#now();
+    const isDated = record.expiresAt !== Infinity || this.#revalidateAfter !== Infinity;
+    const now = isDated ? this.#now() : this.#roughly();
     if (now > record.expiresAt || now - record.freshAt > this.#revalidateAfter) return undefined;
     this.#hot?.count(record, now);
     this.#hits += 1;
@@ -313,12 +319,14 @@ export class TieredStorage<T = unknown> {
     const found = await this.#call(signal, 'get', [key]);
     if (!found) return null;
     const [body, line, source, content] = found;
-    const data = (await this.#value(key, body, content, borrow === true)) as T;
+    const data = (await this.#value(key, { body, shared: body, content }, borrow === true)) as T;
     return { data, metadata: this.#metadata(key, line), source };
   }
 
-  #value(key: string, body: Uint8Array, content: Content, borrow: boolean): unknown {
-    if (content === 0) return borrow ? body : body.slice();
+  #value(key: string, held: Held, borrow: boolean): unknown {
+    const { content } = held;
+    if (content === 0) return borrow ? held.shared : new Uint8Array(held.body);
+    const { body } = held;
     return content === 1 ? fromJson(body, key) : fromCustom(body.slice(), key, this.#config.serialization);
   }
 

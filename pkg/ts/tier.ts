@@ -67,9 +67,10 @@ function moved(unit: string, by: number): string {
 /** The contract's metadata for a line. */
 export function toMetadata(loaded: Wasm, key: string, line: string): StorageMetadata {
   try {
-    const { createdAt, lastAccessed, ttl, ...rest } = loaded.describe(key, line);
-    const metadata = { ...rest, createdAt: new Date(createdAt), lastAccessed: new Date(lastAccessed) };
-    return (ttl === undefined ? metadata : { ...metadata, ttl: new Date(ttl) }) as StorageMetadata;
+    const raw = loaded.describe(key, line);
+    const { createdAt, lastAccessed, ttl } = raw;
+    const dates = { createdAt: new Date(createdAt), lastAccessed: new Date(lastAccessed) };
+    return Object.assign(raw, dates, ttl === undefined ? undefined : { ttl: new Date(ttl) }) as unknown as StorageMetadata;
   } catch (error) {
     throw StorageError.from(error, 'the metadata cannot be read', key, 'corrupt');
   }
