@@ -294,8 +294,6 @@ export class Lane {
       const message = 'the browser has no more room for this site, and nothing more can be given up';
       if (tasks.length > 1) return this.#apart(tasks);
       if (isRoom === true) return this.#again(tasks, error);
-      // Firefox would refuse what this connection is to write next, if no room was made.
-      this.#connection.drop(db);
       tasks.forEach(({ reject }) => reject(new StorageError('full', message, { cause: error })));
       this.#pump();
     };

@@ -24,11 +24,11 @@ export function tabs(engine: Engine): void {
     const found = pair.flatMap((tab, at) =>
       KEYS.map(async (key) => {
         assert.deepEqual(good(await tab.call('get', `${1 - at}/${key}`)), [`${key} of ${1 - at}`, 'warm']);
-        assert.deepEqual(good(await tab.call('set', `${at}/${key}`, 'again')), ['warm', 'cold']);
+        assert.deepEqual(good(await tab.call('set', `${at}/more/${key}`, 'more')), ['warm', 'cold']);
       }),
     );
     await Promise.all(found);
-    for (const [at, tab] of pair.entries()) assert.deepEqual(good(await tab.call('get', `${1 - at}/key-7`)), ['again', 'warm']);
+    for (const [at, tab] of pair.entries()) assert.deepEqual(good(await tab.call('get', `${1 - at}/more/key-7`)), ['more', 'warm']);
     assert.deepEqual(await Promise.all(pair.map((tab) => tab.call('told'))), [[], []]);
   });
 
