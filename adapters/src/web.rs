@@ -9,6 +9,8 @@ pub mod http;
 pub(crate) mod payload;
 pub mod port;
 mod streams;
+#[cfg(web_tests)]
+pub(crate) mod testing;
 
 use std::time::Duration;
 

@@ -111,3 +111,6 @@ pub(crate) async fn sha256(payload: &Payload) -> [u8; 32] {
     let Checksum(digest) = hasher.finish();
     digest
 }
+
+#[cfg(web_tests)]
+mod tests;

@@ -258,3 +258,6 @@ fn get(object: &JsValue, name: &str) -> JsValue {
 fn wrong(what: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("the tier did not answer with {what}"))
 }
+
+#[cfg(web_tests)]
+mod tests;

@@ -11,7 +11,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use super::payload::Payload;
 
 /// From which size on a body is hashed by the runtime.
-const DIGEST_BYTES_MIN: usize = 16 * 1024;
+pub(super) const DIGEST_BYTES_MIN: usize = 16 * 1024;
 
 #[wasm_bindgen]
 extern "C" {
@@ -136,3 +136,6 @@ fn ignore(promise: Promise) {
 fn corrupt(message: &'static str) -> Error {
     Error::new(ErrorKind::Corrupt, message)
 }
+
+#[cfg(web_tests)]
+mod tests;
