@@ -18,7 +18,7 @@ use crate::{
     events::{Event, Subscribers},
     host::Host,
     store::{Settings, TieredStorage},
-    tier::{Shareable, StorageTier},
+    tier::{Place, Shareable},
     upkeep,
 };
 
@@ -37,7 +37,7 @@ pub enum VerifyMode {
 #[derive(Debug)]
 #[must_use = "a builder does nothing until it is opened"]
 pub struct Builder {
-    tiers: [Option<Arc<dyn StorageTier>>; 3],
+    tiers: [Option<Arc<Place>>; 3],
     config: Config,
     settings: Settings,
     verify: VerifyMode,
@@ -47,7 +47,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    pub(crate) fn new(cold: Arc<dyn StorageTier>) -> Self {
+    pub(crate) fn new(cold: Arc<Place>) -> Self {
         Self {
             tiers: [None, None, Some(cold)],
             config: Config::new(TierSet::EMPTY),
@@ -60,13 +60,13 @@ impl Builder {
     }
 
     /// With a hot tier.
-    pub fn hot(mut self, tier: Arc<dyn StorageTier>) -> Self {
+    pub fn hot(mut self, tier: Arc<Place>) -> Self {
         self.tiers[Tier::Hot as usize] = Some(tier);
         self
     }
 
     /// With a warm tier.
-    pub fn warm(mut self, tier: Arc<dyn StorageTier>) -> Self {
+    pub fn warm(mut self, tier: Arc<Place>) -> Self {
         self.tiers[Tier::Warm as usize] = Some(tier);
         self
     }

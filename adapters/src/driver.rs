@@ -5,8 +5,12 @@
 
 mod accesses;
 #[cfg(not(target_arch = "wasm32"))]
+mod act;
+#[cfg(not(target_arch = "wasm32"))]
 mod bodies;
 mod drive;
+#[cfg(not(target_arch = "wasm32"))]
+mod peek;
 mod perform;
 
 use std::{
@@ -17,7 +21,7 @@ use std::{
 };
 
 use tiered_storage_core::{
-    Error, ErrorKind, Metadata, Tier, Timestamp,
+    Error, ErrorKind, Tier,
     config::Config,
     engine::{Action, Call, Engine, OpId, Outcome, Reply, SlotId, Step, Ticket},
     seal::Verify,
@@ -25,13 +29,16 @@ use tiered_storage_core::{
 
 pub(crate) use self::accesses::Accesses;
 use self::drive::{Lasting, Stranded, TaskGuard, drive};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::counters::Counters;
+#[cfg(target_arch = "wasm32")]
+use crate::web::counters::Counters;
 use crate::{
-    counters::Counters,
     events::Subscribers,
     gate::Gate,
     host::{Host, Task},
     lock::Lock,
-    tier::{Payload, Peeked, Properties, StorageTier, Stored},
+    tier::{Payload, Place, Properties},
     trace::Span,
 };
 
@@ -63,7 +70,7 @@ pub(crate) struct Inner {
     pub(crate) subscribers: Subscribers,
     /// Whether durable copies are verified when they are read.
     pub(crate) verify: Verify,
-    tiers: [Option<Arc<dyn StorageTier>>; 3],
+    tiers: [Option<Arc<Place>>; 3],
     properties: [Properties; 3],
     /// Whether a hot hit may be served without asking the engine.
     pub(crate) gate: Gate,
@@ -84,9 +91,6 @@ struct State {
     is_closed: bool,
 }
 
-/// How far a rough clock may be behind: a thousand ticks of a slow timer.
-const LAG_MS_MAX: u64 = 10_000;
-
 /// Who waits for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Caller {
@@ -105,7 +109,7 @@ enum Turn {
 impl Inner {
     pub(crate) fn new(
         config: Config,
-        tiers: [Option<Arc<dyn StorageTier>>; 3],
+        tiers: [Option<Arc<Place>>; 3],
         host: Arc<dyn Host>,
         subscribers: Subscribers,
         verify: Verify,
@@ -130,56 +134,12 @@ impl Inner {
     }
 
     /// The tier in a place where there is one.
-    pub(crate) fn tier(&self, tier: Tier) -> Option<&Arc<dyn StorageTier>> {
+    pub(crate) fn tier(&self, tier: Tier) -> Option<&Arc<Place>> {
         self.tiers[tier as usize].as_ref()
     }
 
     pub(crate) fn properties(&self, tier: Tier) -> Properties {
         self.properties[tier as usize]
-    }
-
-    /// A live hot entry, without the engine, where that is as good as asking it.
-    pub(crate) fn peek(&self, key: &str) -> Option<Stored> {
-        let (hot, now) = self.hot()?;
-        let found = hot.peek(key, now)?;
-        let Metadata { expires_at, fresh_at, .. } = found.metadata;
-        self.is_current(expires_at, fresh_at, now).then_some(found)
-    }
-
-    /// The body of what [`Inner::peek`] would find.
-    pub(crate) fn peek_body(&self, key: &str) -> Option<Payload> {
-        let (hot, now) = self.hot()?;
-        let Peeked { body, expires_at, fresh_at } = hot.peek_body(key, now)?;
-        self.is_current(expires_at, fresh_at, now).then_some(body)
-    }
-
-    /// The hot tier, if it may be peeked at, and about what time it is.
-    fn hot(&self) -> Option<(&dyn StorageTier, Timestamp)> {
-        if !self.gate.is_open() {
-            return None;
-        }
-        Some((&**self.tier(Tier::Hot)?, self.host.now_roughly()))
-    }
-
-    /// Whether what was found in hot may be served; if so, it is counted. The exact clock is asked where a rough one
-    /// could be wrong.
-    fn is_current(
-        &self,
-        expires_at: Option<Timestamp>,
-        fresh_at: Timestamp,
-        roughly: Timestamp,
-    ) -> bool {
-        let is_far = expires_at.is_none_or(|expiry| expiry > roughly.plus_millis(LAG_MS_MAX));
-        if !is_far || self.config.revalidate_after_ms.is_some() {
-            let now = self.host.now();
-            let is_expired = expires_at.is_some_and(|expiry| expiry < now);
-            let age_max = self.config.revalidate_after_ms.unwrap_or(u64::MAX);
-            if is_expired || now.millis_since(fresh_at) > age_max {
-                return false;
-            }
-        }
-        self.counters.hit(Tier::Hot);
-        true
     }
 
     /// Begins a read. Dropped, it leaves its place to whoever shares it.
@@ -189,7 +149,11 @@ impl Inner {
     ) -> Result<impl Future<Output = (Reply, Option<Body>)> + use<>, Error> {
         let span = Span::call(&call);
         let op = self.start(call, None)?;
-        Ok(span.around(drive(self.clone(), op, Caller::Waits)))
+        let work = span.around(drive(self.clone(), op, Caller::Waits));
+        // Whatever holds this machine would bring another copy of it.
+        #[cfg(target_arch = "wasm32")]
+        let work: Task<(Reply, Option<Body>)> = Box::pin(work);
+        Ok(work)
     }
 
     /// Begins a change. Dropped, it goes on in the background.
@@ -289,7 +253,10 @@ impl Inner {
         let inner = self.clone();
         self.spawn(Box::pin(async move {
             stranded.rescue();
-            drive(inner, op, Caller::None).await;
+            let work = drive(inner, op, Caller::None);
+            #[cfg(target_arch = "wasm32")]
+            let work: Task<(Reply, Option<Body>)> = Box::pin(work);
+            work.await;
         }));
     }
 

@@ -40,6 +40,7 @@
 mod builder;
 #[cfg(any(feature = "conformance", test))]
 pub mod conformance;
+#[cfg(not(target_arch = "wasm32"))]
 mod counters;
 mod driver;
 mod entry;

@@ -21,7 +21,7 @@ use crate::{
     driver::{Body, Inner},
     entry::{Entry, SetOptions, Written},
     host::Task,
-    tier::{Payload, StorageTier, Stored},
+    tier::{Payload, Place},
     upkeep::FLUSH_KEYS,
 };
 
@@ -60,7 +60,7 @@ pub(crate) struct Settings {
 
 impl TieredStorage {
     /// Begins a storage over `cold`, the source of truth.
-    pub fn builder(cold: Arc<dyn StorageTier>) -> Builder {
+    pub fn builder(cold: Arc<Place>) -> Builder {
         Builder::new(cold)
     }
 
@@ -73,6 +73,7 @@ impl TieredStorage {
     ///
     /// `Invalid` for an illegal key; `Unavailable` or `Denied`, naming the tier, if a tier failed and no lower one has
     /// the entry; `Corrupt` if cold's bytes are not what was written; `Closed`.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn get(&self, key: impl AsRef<str>) -> Result<Option<Payload>, Error> {
         let key = key.as_ref();
         if let Some(body) = self.inner.peek_body(key) {
@@ -86,9 +87,10 @@ impl TieredStorage {
     /// # Errors
     ///
     /// As [`TieredStorage::get`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn get_with_metadata(&self, key: impl AsRef<str>) -> Result<Option<Entry>, Error> {
         let key = key.as_ref();
-        if let Some(Stored { body, metadata }) = self.inner.peek(key) {
+        if let Some(crate::tier::Stored { body, metadata }) = self.inner.peek(key) {
             return Ok(Some(Entry { data: body, metadata, source: Tier::Hot }));
         }
         self.read(key).await

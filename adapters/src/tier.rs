@@ -18,6 +18,13 @@ pub trait Shareable {}
 #[cfg(target_arch = "wasm32")]
 impl<T: ?Sized> Shareable for T {}
 
+/// What can stand in one of the three places.
+#[cfg(not(target_arch = "wasm32"))]
+pub type Place = dyn StorageTier;
+/// What can stand in one of the three places: an object of JavaScript's.
+#[cfg(target_arch = "wasm32")]
+pub type Place = crate::web::port::PortTier;
+
 /// An entry as a tier holds it: a body and the metadata of the same write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {

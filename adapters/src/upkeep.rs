@@ -8,17 +8,16 @@ use std::{
 
 use tiered_storage_core::{
     Error, Key, Metadata, Tier, Timestamp,
-    engine::{Call, Change, Reply},
+    engine::{Action, Call, Change, Outcome, Reply},
     format::{Audience, encode},
     map::Map,
 };
 
 use crate::{
-    driver::{Accesses, Inner, PAGE_KEYS},
+    driver::{Accesses, Inner},
     events::Event,
     gather::{Finding, Gather},
     host::Task,
-    tier::{Listing, Page, StorageTier},
 };
 
 /// From how many keys with pending accesses on they are written out before their time.
@@ -55,9 +54,9 @@ impl Inner {
 
     /// Copies the most valuable warm entries into hot, no more than it can hold.
     pub(crate) async fn warm_hot(self: &Arc<Self>, limit: usize) -> Result<u64, Error> {
-        let (Some(_), Some(warm)) = (self.tier(Tier::Hot), self.tier(Tier::Warm)) else {
+        if self.tier(Tier::Hot).is_none() || self.tier(Tier::Warm).is_none() {
             return Ok(0);
-        };
+        }
         let room = self.properties(Tier::Hot);
         let limit =
             limit.min(usize::try_from(room.items_max.unwrap_or(u64::MAX)).unwrap_or(usize::MAX));
@@ -66,7 +65,7 @@ impl Inner {
         let now = self.host.now();
         let mut pages = self.pages(Tier::Warm, "");
         while let Some(keys) = pages.next().await? {
-            let heads = heads(warm, Tier::Warm, keys).await?;
+            let heads = self.heads(Tier::Warm, keys).await?;
             for found in heads.iter().flatten().filter(|found| found.is_live(now)) {
                 best.offer(found);
             }
@@ -80,15 +79,15 @@ impl Inner {
         limit: usize,
         since: Option<Timestamp>,
     ) -> Result<u64, Error> {
-        let (Some(_), Some(cold)) = (self.tier(Tier::Warm), self.tier(Tier::Cold)) else {
+        if self.tier(Tier::Warm).is_none() {
             return Ok(0);
-        };
+        }
         let limit = limit as u64;
         let mut loaded = 0;
         let mut pages = self.pages(Tier::Cold, "");
         while let Some(mut keys) = pages.next().await? {
             if let Some(since) = since {
-                let heads = heads(cold, Tier::Cold, keys).await?;
+                let heads = self.heads(Tier::Cold, keys).await?;
                 let recent = heads.into_iter().flatten();
                 let recent = recent.filter(|found| found.last_accessed >= since);
                 keys = recent.map(|found| found.key().clone()).collect();
@@ -108,6 +107,25 @@ impl Inner {
             }
         }
         Ok(loaded)
+    }
+
+    /// What a tier has of keys.
+    async fn heads(
+        self: &Arc<Self>,
+        tier: Tier,
+        keys: Vec<Key>,
+    ) -> Result<Vec<Option<Metadata>>, Error> {
+        let inner = self.clone();
+        let tasks = keys.into_iter().map(move |key| -> Task<Finding> {
+            let inner = inner.clone();
+            Box::pin(async move {
+                Ok(match inner.ask(Action::Head(tier, key)).await? {
+                    Outcome::Found(metadata) => Some(metadata),
+                    _ => None,
+                })
+            })
+        });
+        Gather::new(Box::new(tasks)).await
     }
 
     async fn load_all(
@@ -131,22 +149,6 @@ impl Inner {
     }
 }
 
-/// What a tier has of keys.
-async fn heads(
-    place: &Arc<dyn StorageTier>,
-    tier: Tier,
-    keys: Vec<Key>,
-) -> Result<Vec<Option<Metadata>>, Error> {
-    let place = place.clone();
-    let tasks = keys.into_iter().map(move |key| -> Task<Finding> {
-        let place = place.clone();
-        Box::pin(async move {
-            place.head(&key).await.map_err(|error| error.in_tier(tier).with_key(&key))
-        })
-    });
-    Gather::new(Box::new(tasks)).await
-}
-
 /// The keys of a tier, page after page.
 pub(crate) struct Pages {
     inner: Arc<Inner>,
@@ -159,12 +161,9 @@ pub(crate) struct Pages {
 impl Pages {
     /// The next page; `None` after the last one.
     pub(crate) async fn next(&mut self) -> Result<Option<Vec<Key>>, Error> {
-        let (Some(after), Some(place)) = (self.next.take(), self.inner.tier(self.tier)) else {
-            return Ok(None);
-        };
-        let page = Page { prefix: &self.prefix, after: after.as_deref(), limit: PAGE_KEYS };
-        let listed = place.list(page).await.map_err(|error| error.in_tier(self.tier));
-        let Listing { keys, next } = listed?;
+        let Some(after) = self.next.take() else { return Ok(None) };
+        let action = Action::List(self.tier, self.prefix.clone(), after);
+        let Outcome::Keys(keys, next) = self.inner.ask(action).await? else { return Ok(None) };
         self.next = next.map(Some);
         Ok(Some(keys))
     }

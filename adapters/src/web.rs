@@ -2,10 +2,12 @@
 
 pub(crate) mod bodies;
 pub mod clock;
+pub(crate) mod counters;
 pub mod error;
 pub(crate) mod gate;
 #[cfg(feature = "s3")]
 pub mod http;
+mod js;
 pub(crate) mod payload;
 pub mod port;
 mod streams;
@@ -16,17 +18,12 @@ use std::time::Duration;
 
 use js_sys::Uint8Array;
 use tiered_storage_core::{
-    Error, Key, Metadata, Tier, TierSet, Timestamp, engine::Call, stats::Stats,
+    Error, Key, Metadata, Tier, TierSet, Timestamp,
+    engine::{Action, Call, Outcome},
+    stats::Stats,
 };
 
-use crate::{
-    builder::Builder,
-    driver::PAGE_KEYS,
-    entry::Entry,
-    host::Task,
-    store::TieredStorage,
-    tier::{Listing, Page},
-};
+use crate::{builder::Builder, entry::Entry, host::Task, store::TieredStorage};
 
 /// What JavaScript wants to be changed.
 #[derive(Clone, Debug)]
@@ -87,16 +84,21 @@ impl TieredStorage {
         self.count(call).await
     }
 
-    /// A page of cold's keys: those that start with `prefix`, after `after`.
+    /// A page of cold's keys: those that start with `prefix`, after `after`; and where the next one starts.
     ///
     /// # Errors
     ///
     /// What cold said; `Closed`.
-    pub async fn page(&self, prefix: &str, after: Option<&str>) -> Result<Listing, Error> {
+    pub async fn page(
+        &self,
+        prefix: String,
+        after: Option<String>,
+    ) -> Result<(Vec<Key>, Option<String>), Error> {
         self.open_or_closed()?;
-        let Some(cold) = self.inner.tier(Tier::Cold) else { return Ok(Listing::default()) };
-        let listing = cold.list(Page { prefix, after, limit: PAGE_KEYS }).await;
-        listing.map_err(|error| error.in_tier(Tier::Cold))
+        match self.inner.ask(Action::List(Tier::Cold, prefix, after)).await? {
+            Outcome::Keys(keys, next) => Ok((keys, next)),
+            _ => Ok((Vec::new(), None)),
+        }
     }
 
     /// What a snapshot is made of: the time, all live entries, and the statistics.

@@ -43,7 +43,7 @@ impl PolicyKind {
             "s3fifo" => Ok(Self::S3Fifo),
             _ => Err(Error::new(
                 ErrorKind::Invalid,
-                format!("{name:?} is no eviction policy; choose lru, fifo, size or s3fifo"),
+                format!("\"{name}\" is no eviction policy; choose lru, fifo, size or s3fifo"),
             )),
         }
     }

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use js_sys::{Array, JsString};
-use tiered_storage::{
-    Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp,
-    format::{Audience, encode},
-};
+use tiered_storage::{Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, web::port::line};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// What a call was given.
@@ -61,11 +58,6 @@ impl Args {
 
 pub(crate) fn invalid(message: &'static str) -> Error {
     Error::new(ErrorKind::Invalid, message)
-}
-
-/// The line of an entry, with what this host alone knows of it.
-pub(crate) fn line(metadata: &Metadata) -> JsValue {
-    encode(metadata, Audience::Local).into()
 }
 
 /// The line of an entry, or `null`.

@@ -5,12 +5,15 @@ use tiered_storage::{
     Content, Error, SetOptions, Tier, TieredStorage,
     stats::{Stats, TierStats},
     tier::Payload,
-    web::{Change, port::content_number},
+    web::{
+        Change,
+        port::{content_number, line},
+    },
 };
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{
-    args::{Args, line, line_or_null, number, page},
+    args::{Args, line_or_null, number, page},
     lines::metadata,
 };
 
@@ -28,9 +31,8 @@ pub(crate) async fn run(storage: TieredStorage, call: u8, args: Args) -> Result<
         }
         6 => Change::Clear(args.tiers(0).unwrap_or_default()),
         7 => {
-            let after = args.text(1);
-            let listing = storage.page(&args.text(0).unwrap_or_default(), after.as_deref()).await?;
-            return Ok(page(&listing.keys, listing.next.as_deref()));
+            let (keys, next) = storage.page(args.text(0).unwrap_or_default(), args.text(1)).await?;
+            return Ok(page(&keys, next.as_deref()));
         }
         8 => return storage.stats().await.map(|stats| stats_array(&stats)),
         9 => return export(&storage).await,

@@ -11,13 +11,14 @@ use tiered_storage::{
     web::{
         error::{from_js, to_js},
         http::FetchHttp,
+        port::line,
     },
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{
-    args::{Args, invalid, line, line_or_null, number, optional, page},
+    args::{Args, invalid, line_or_null, number, optional, page},
     promise::promise,
 };
 

@@ -1,9 +1,25 @@
-/**
- * Ports as the wasm module calls them: what is an object in `port.ts` is an array here.
- */
+/** Ports as the wasm module calls them: one method for all, and arrays in place of some objects. */
 
 import { toFacts, type RawFacts } from './lines.js';
-import type { MaybePromise, Port, PortListing, PortUsage, StoredEntry } from './port.js';
+import type { Port } from './port.js';
+
+type Action = (port: Port, ...args: never[]) => unknown;
+
+/** In the order of the constants in `adapters/src/web/port.rs`. */
+const ACTIONS: readonly Action[] = [
+  (port, key: string, unless: string | undefined) => port.read(key, unless),
+  (port, key: string) => port.head(key),
+  (port, key: string, body: Uint8Array, facts: RawFacts) => port.write(key, { body, line: facts[0] }, toFacts(facts)),
+  (port, key: string, facts: RawFacts) => port.patch(key, facts[0], toFacts(facts)),
+  (port, keys: string[]) => port.remove(keys),
+  (port, key: string, line: string, version: string) => port.removeVersion(key, line, version),
+  (port, prefix: string, after: string | undefined, limit: number) => port.list(prefix, after, limit),
+  (port) => port.clear(),
+  (port, key: string) => port.announce(key),
+  (port) => port.usage(),
+  (port) => port.close(),
+  (port, limit: number) => port.accesses(limit),
+];
 
 /** What `adapters/src/web/port.rs` calls. */
 export class Bridge {
@@ -15,51 +31,7 @@ export class Bridge {
     this.traits = port.traits;
   }
 
-  read(key: string, unless: string | undefined): MaybePromise<StoredEntry | null | true> {
-    return this.#port.read(key, unless);
-  }
-
-  head(key: string): MaybePromise<string | null> {
-    return this.#port.head(key);
-  }
-
-  write(key: string, body: Uint8Array, facts: RawFacts): MaybePromise<string | undefined> {
-    return this.#port.write(key, { body, line: facts[0] }, toFacts(facts));
-  }
-
-  patch(key: string, facts: RawFacts): MaybePromise<string | undefined | null> {
-    return this.#port.patch(key, facts[0], toFacts(facts));
-  }
-
-  remove(keys: string[]): MaybePromise<void> {
-    return this.#port.remove(keys);
-  }
-
-  removeVersion(key: string, line: string, version: string): MaybePromise<boolean> {
-    return this.#port.removeVersion(key, line, version);
-  }
-
-  list(prefix: string, after: string | undefined, limit: number): MaybePromise<PortListing> {
-    return this.#port.list(prefix, after, limit);
-  }
-
-  usage(): MaybePromise<PortUsage> {
-    return this.#port.usage();
-  }
-
-  clear(): MaybePromise<void> {
-    return this.#port.clear();
-  }
-
-  announce(key: string): MaybePromise<void> {
-    return this.#port.announce(key);
-  }
-
-  accesses(limit: number): (string | number)[] {
-    return this.#port.accesses(limit);
-  }
-
-  close(): MaybePromise<void> {
-    return this.#port.close();
+  call(action: number, ...args: unknown[]): unknown {
+    return ACTIONS[action]?.(this.#port, ...(args as never[]));
   }
 }

@@ -64,14 +64,15 @@ pub(crate) struct Lasting(Result<Running, Option<Error>>);
 struct Running {
     inner: Arc<Inner>,
     op: OpId,
-    task: Option<Task<(Reply, Option<Body>)>>,
+    task: Option<Drive>,
 }
+
+/// An operation on its way to its reply.
+type Drive = Task<(Reply, Option<Body>)>;
 
 impl Lasting {
     /// A change that was begun, or that was refused.
-    pub(super) fn new(
-        begun: Result<(Arc<Inner>, OpId, Task<(Reply, Option<Body>)>), Error>,
-    ) -> Self {
+    pub(super) fn new(begun: Result<(Arc<Inner>, OpId, Drive), Error>) -> Self {
         let running = begun.map(|(inner, op, task)| Running { inner, op, task: Some(task) });
         Self(running.map_err(Some))
     }

@@ -6,10 +6,10 @@ use tiered_storage_core::{
     seal::Verify,
 };
 
-use super::{Body, Inner, PAGE_KEYS};
+use super::{Body, Inner};
 use crate::{
     events::Event,
-    tier::{Page, Patched, Read, StorageTier, Stored},
+    tier::{Read, Stored},
     trace::Span,
 };
 
@@ -39,53 +39,21 @@ impl Inner {
         (outcome, found)
     }
 
-    async fn act(
-        &self,
-        place: &dyn StorageTier,
-        action: &Action,
-        body: Option<Body>,
-        found: &mut Option<Body>,
-    ) -> Result<Outcome, Error> {
+    /// Asks a tier for other than an operation: a failure is the caller's to tell.
+    pub(crate) async fn ask(&self, action: Action) -> Result<Outcome, Error> {
         let tier = action.tier();
-        match action {
-            Action::Read(_, key, unless) => {
-                let read = place.read(key, unless.as_ref()).await?;
-                self.receive(tier, key, read, found).await
-            }
-            Action::Head(_, key) => {
-                place.head(key).await.map(|head| head.map_or(Outcome::Missing, Outcome::Found))
-            }
-            Action::Write(_, metadata) => {
-                let entry = self.stored(tier, metadata, body).await?;
-                place.write(metadata.key(), entry).await.map(Outcome::Done)
-            }
-            Action::Patch(_, metadata) => {
-                place.patch(metadata.key(), metadata).await.map(|patched| match patched {
-                    Patched::Done(etag) => Outcome::Done(etag),
-                    Patched::Missing => Outcome::Missing,
-                })
-            }
-            Action::Remove(_, keys) => place.remove(keys).await.map(|()| Outcome::Done(None)),
-            Action::RemoveVersion(_, seen) => {
-                place.remove_version(seen.key(), seen).await.map(|is_removed| {
-                    if is_removed {
-                        self.subscribers.tell(&Event::ExpiredRemoved { key: seen.key().clone() });
-                    }
-                    Outcome::Done(None)
-                })
-            }
-            Action::List(_, prefix, after) => {
-                let page = Page { prefix, after: after.as_deref(), limit: PAGE_KEYS };
-                place.list(page).await.map(|listing| Outcome::Keys(listing.keys, listing.next))
-            }
-            Action::Clear(_) => place.clear().await.map(|()| Outcome::Done(None)),
-            Action::Announce(_, key) => place.announce(key).await.map(|()| Outcome::Done(None)),
-            _ => Err(internal("an action that the driver does not know")),
-        }
+        let Some(place) = self.tier(tier) else { return Ok(Outcome::Missing) };
+        let asked = self.act(&**place, &action, None, &mut None).await;
+        asked.map_err(|error| error.in_tier(tier))
+    }
+
+    /// An expired entry was removed from cold.
+    pub(crate) fn note_expired(&self, key: &Key) {
+        self.subscribers.tell(&Event::ExpiredRemoved { key: key.clone() });
     }
 
     /// Checks and unpacks what a tier gave.
-    async fn receive(
+    pub(crate) async fn receive(
         &self,
         tier: Tier,
         key: &Key,
@@ -117,7 +85,7 @@ impl Inner {
     }
 
     /// What is to be stored in a tier: packed where the entry is, and the tier keeps it so.
-    async fn stored(
+    pub(crate) async fn stored(
         &self,
         tier: Tier,
         metadata: &Metadata,
@@ -148,7 +116,7 @@ impl Inner {
     }
 }
 
-fn internal(message: &'static str) -> Error {
+pub(super) fn internal(message: &'static str) -> Error {
     Error::new(ErrorKind::Internal, message)
 }
 

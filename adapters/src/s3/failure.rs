@@ -273,10 +273,10 @@ impl Failure {
         let (kind, advice) = match self.code() {
             "NoSuchBucket" => (
                 Invalid,
-                format!("there is no bucket {bucket:?} at {host}; create it or correct its name"),
+                format!("there is no bucket \"{bucket}\" at {host}; create it or correct its name"),
             ),
             "InvalidBucketName" => {
-                (Invalid, format!("{host} takes no bucket of the name {bucket:?}; correct it"))
+                (Invalid, format!("{host} takes no bucket of the name \"{bucket}\"; correct it"))
             }
             "AuthorizationHeaderMalformed" if self.region.is_some() => {
                 (Invalid, self.elsewhere(bucket))
@@ -325,9 +325,9 @@ impl Failure {
 
     fn elsewhere(&self, bucket: &str) -> String {
         match self.region.as_deref().map(|region| plain(region, 64)) {
-            Some(region) => format!("the bucket {bucket:?} is in {region}; correct the region"),
+            Some(region) => format!("the bucket \"{bucket}\" is in {region}; correct the region"),
             None => {
-                format!("the bucket {bucket:?} is in another place; correct region and endpoint")
+                format!("the bucket \"{bucket}\" is in another place; correct region and endpoint")
             }
         }
     }
@@ -358,7 +358,7 @@ impl Failure {
 
 fn denied(bucket: &str) -> String {
     format!(
-        "S3 does not allow it; check what the credentials may do with the bucket {bucket:?} \
+        "S3 does not allow it; check what the credentials may do with the bucket \"{bucket}\" \
          (without s3:ListBucket a missing object is answered so, too)"
     )
 }

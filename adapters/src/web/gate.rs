@@ -13,10 +13,6 @@ impl Gate {
         gate
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.0.get_index(0) == 1
-    }
-
     pub(crate) fn set(&self, is_open: bool) {
         self.0.set_index(0, u8::from(is_open));
     }

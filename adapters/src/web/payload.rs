@@ -7,6 +7,7 @@ use js_sys::Uint8Array;
 use tiered_storage_core::{Checksum, digest::Sha256};
 
 use super::streams;
+use crate::host::Task;
 
 /// How much of a body is looked at once: WebAssembly's memory grows and never shrinks.
 const CHUNK_BYTES: u32 = 64 * 1024;
@@ -102,14 +103,17 @@ pub(crate) fn joined(front: &[u8], payload: &Payload) -> Payload {
 }
 
 /// The SHA-256 of the bytes: by the runtime where that is quicker.
-pub(crate) async fn sha256(payload: &Payload) -> [u8; 32] {
-    if let Some(digest) = streams::sha256(payload).await {
-        return digest;
-    }
-    let mut hasher = Sha256::new();
-    payload.chunks(|chunk| hasher.update(chunk));
-    let Checksum(digest) = hasher.finish();
-    digest
+pub(crate) fn sha256(payload: &Payload) -> Task<[u8; 32]> {
+    let payload = payload.clone();
+    Box::pin(async move {
+        if let Some(digest) = streams::sha256(&payload).await {
+            return digest;
+        }
+        let mut hasher = Sha256::new();
+        payload.chunks(|chunk| hasher.update(chunk));
+        let Checksum(digest) = hasher.finish();
+        digest
+    })
 }
 
 #[cfg(web_tests)]

@@ -1,21 +1,27 @@
 //! A JavaScript object as a tier.
 //!
-//! The object has the methods of `port.ts`, with what is an object there spread over arguments. Metadata crosses as the
-//! line that is stored; a body is a handle.
+//! The object is the `Bridge` of `bridge.ts`. Metadata crosses as the line that is stored; a body is a handle.
 
-use async_trait::async_trait;
-use js_sys::{Array, JsString, Promise, Reflect, Uint8Array};
+use core::pin::Pin;
+
+use js_sys::{Array, JsString, Promise, Uint8Array};
 use tiered_storage_core::{
     Content, ETag, Error, ErrorKind, Key, Metadata, Timestamp,
+    engine::{Action, Outcome},
     format::{self, Audience},
     seal::Verify,
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
-use super::{bodies, error::from_js};
-use crate::tier::{
-    Access, Listing, Page, Patched, Payload, Properties, Read, StorageTier, Stored, Usage,
+use super::{
+    bodies,
+    error::from_js,
+    js::{count, get},
+};
+use crate::{
+    driver::{Body, Inner, PAGE_KEYS},
+    tier::{Access, Payload, Properties, Read, Stored, Usage},
 };
 
 #[wasm_bindgen]
@@ -24,46 +30,29 @@ extern "C" {
     #[derive(Clone, Debug)]
     pub type JsPort;
 
+    /// Does what has this number in `bridge.ts`.
     #[wasm_bindgen(method, structural, catch)]
-    fn read(this: &JsPort, key: &str, unless: Option<&str>) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn head(this: &JsPort, key: &str) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn write(
+    fn call(
         this: &JsPort,
-        key: &str,
-        body: &Uint8Array,
-        facts: &Array,
+        action: u8,
+        first: JsValue,
+        second: JsValue,
+        third: JsValue,
     ) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn patch(this: &JsPort, key: &str, facts: &Array) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn remove(this: &JsPort, keys: &Array) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch, js_name = removeVersion)]
-    fn remove_version(
-        this: &JsPort,
-        key: &str,
-        line: &str,
-        version: &str,
-    ) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn list(
-        this: &JsPort,
-        prefix: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn usage(this: &JsPort) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn clear(this: &JsPort) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn announce(this: &JsPort, key: &str) -> Result<JsValue, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn accesses(this: &JsPort, limit: u32) -> Result<Array, JsValue>;
-    #[wasm_bindgen(method, structural, catch)]
-    fn close(this: &JsPort) -> Result<JsValue, JsValue>;
 }
+
+const READ: u8 = 0;
+const HEAD: u8 = 1;
+const WRITE: u8 = 2;
+const PATCH: u8 = 3;
+const REMOVE: u8 = 4;
+const REMOVE_VERSION: u8 = 5;
+const LIST: u8 = 6;
+const CLEAR: u8 = 7;
+const ANNOUNCE: u8 = 8;
+const USAGE: u8 = 9;
+const CLOSE: u8 = 10;
+const ACCESSES: u8 = 11;
 
 /// A tier that is a JavaScript object.
 #[derive(Debug)]
@@ -78,132 +67,174 @@ impl PortTier {
     /// The tier behind `port`.
     pub fn new(port: JsPort) -> Self {
         let traits = get(&port, "traits");
-        let limit = |name: &str| get(&traits, name).as_f64().map(|limit| limit as u64);
         let is = |name: &str| get(&traits, name).is_truthy();
         let properties = Properties {
             is_volatile: is("volatile"),
             is_guarded: false,
             wants_announcements: is("announced"),
-            entry_bytes_max: limit("entryBytesMax"),
-            items_max: limit("itemsMax"),
+            entry_bytes_max: count(&traits, "entryBytesMax"),
+            items_max: count(&traits, "itemsMax"),
         };
         Self { properties, rereads: is("rereads"), port }
     }
 
-    async fn entry(&self, key: &Key, unless: Option<&str>) -> Result<Read, Error> {
-        let entry = settle(self.port.read(key, unless)).await?;
-        if entry.is_null() || entry.is_undefined() {
-            return Ok(Read::Missing);
-        }
-        if entry == true {
-            return Ok(Read::Unchanged);
-        }
-        let (line, body) = (get(&entry, "line").as_string(), get(&entry, "body"));
-        let (Some(line), Ok(body)) = (line, body.dyn_into::<Uint8Array>()) else {
-            return Err(wrong("an entry"));
-        };
-        let metadata = format::decode(key, &line)?;
-        Ok(Read::Found(Stored { metadata, body: Payload::from(body) }))
-    }
-}
-
-#[async_trait(?Send)]
-impl StorageTier for PortTier {
-    fn properties(&self) -> Properties {
+    pub(crate) fn properties(&self) -> Properties {
         self.properties
     }
 
-    async fn read(&self, key: &Key, unless: Option<&ETag>) -> Result<Read, Error> {
-        let unless = unless.map(ETag::as_str);
-        let read = self.entry(key, unless).await?;
-        if let (true, Read::Found(Stored { metadata, body })) = (self.rereads, &read)
-            && bodies::open(metadata, body.clone(), Verify::Digest).await.is_err()
-        {
-            return self.entry(key, unless).await;
+    pub(crate) async fn usage(&self) -> Result<Usage, Error> {
+        let usage = settle(self.call(USAGE, NONE, NONE, NONE)).await?;
+        match (count(&usage, "bytes"), count(&usage, "items")) {
+            (Some(bytes), Some(items)) => {
+                Ok(Usage { bytes, items, evictions: count(&usage, "evictions") })
+            }
+            _ => Err(wrong("statistics")),
         }
-        Ok(read)
     }
 
-    async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
-        let line = settle(self.port.head(key)).await?;
-        if line.is_null() || line.is_undefined() {
-            return Ok(None);
+    pub(crate) fn accesses(&self, limit: usize) -> Vec<Access> {
+        let mut accesses = Vec::new();
+        let Ok(flat) = self.call(ACCESSES, limit.into(), NONE, NONE) else { return accesses };
+        let flat = Array::from(&flat);
+        for at in (0..flat.length()).step_by(3) {
+            let key = Key::new(flat.get(at).as_string().unwrap_or_default());
+            let number = |at: u32| flat.get(at).as_f64().unwrap_or_default() as u64;
+            if let Ok(key) = key {
+                let last = Timestamp::from_millis(number(at + 2));
+                accesses.push(Access { key, count: number(at + 1), last });
+            }
         }
-        let line = line.as_string().ok_or_else(|| wrong("metadata"))?;
-        format::decode(key, &line).map(Some)
+        accesses
     }
 
-    async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
-        let Stored { metadata, body } = entry;
-        let written = self.port.write(key, body.as_js(), &facts(&metadata));
-        Ok(settle(written).await?.as_string().map(ETag::new))
+    pub(crate) async fn close(&self) -> Result<(), Error> {
+        settle(self.call(CLOSE, NONE, NONE, NONE)).await.map(drop)
     }
 
-    async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
-        let patched = self.port.patch(key, &facts(metadata));
-        let patched = settle(patched).await?;
-        if patched.is_null() {
-            return Ok(Patched::Missing);
+    fn call(
+        &self,
+        action: u8,
+        first: JsValue,
+        second: JsValue,
+        third: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        self.port.call(action, first, second, third)
+    }
+
+    /// Asks for what the engine wants. `body`: of a write.
+    fn ask(&self, action: &Action, body: JsValue) -> Result<JsValue, JsValue> {
+        let text = JsValue::from_str;
+        let optional = |text: Option<&str>| text.map_or(NONE, JsValue::from_str);
+        match action {
+            Action::Read(_, key, unless) => {
+                let unless = optional(unless.as_ref().map(ETag::as_str));
+                self.call(READ, text(key), unless, NONE)
+            }
+            Action::Head(_, key) => self.call(HEAD, text(key), NONE, NONE),
+            Action::Write(_, metadata) => {
+                self.call(WRITE, text(metadata.key()), body, facts(metadata).into())
+            }
+            Action::Patch(_, metadata) => {
+                self.call(PATCH, text(metadata.key()), facts(metadata).into(), NONE)
+            }
+            Action::Remove(_, keys) => {
+                let list = Array::new();
+                for key in keys {
+                    list.push(&JsString::from(key.as_str()));
+                }
+                self.call(REMOVE, list.into(), NONE, NONE)
+            }
+            Action::RemoveVersion(_, seen) => {
+                self.call(REMOVE_VERSION, text(seen.key()), line(seen), version(seen).into())
+            }
+            Action::List(_, prefix, after) => {
+                self.call(LIST, text(prefix), optional(after.as_deref()), PAGE_KEYS.into())
+            }
+            Action::Announce(_, key) => self.call(ANNOUNCE, text(key), NONE, NONE),
+            _ => self.call(CLEAR, NONE, NONE, NONE),
         }
-        Ok(Patched::Done(patched.as_string().map(ETag::new)))
     }
+}
 
-    async fn remove(&self, keys: &[Key]) -> Result<(), Error> {
-        let keys: Array = keys.iter().map(|key| JsString::from(key.as_str())).collect();
-        settle(self.port.remove(&keys)).await.map(drop)
-    }
-
-    async fn list(&self, page: Page<'_>) -> Result<Listing, Error> {
-        let limit = u32::try_from(page.limit).unwrap_or(u32::MAX);
-        let listing = settle(self.port.list(page.prefix, page.after, limit)).await?;
-        let keys = get(&listing, "keys").dyn_into::<Array>().map_err(|_| wrong("a list"))?;
-        let key = |key: JsValue| match key.as_string() {
-            Some(key) => Key::new(key),
-            None => Err(wrong("a list of keys")),
-        };
-        let keys = keys.iter().map(key).collect::<Result<_, _>>()?;
-        Ok(Listing { keys, next: get(&listing, "next").as_string() })
-    }
-
-    async fn usage(&self) -> Result<Usage, Error> {
-        let usage = settle(self.port.usage()).await?;
-        let count = |name: &str| get(&usage, name).as_f64().map(|count| count as u64);
-        let (Some(bytes), Some(items)) = (count("bytes"), count("items")) else {
-            return Err(wrong("statistics"));
-        };
-        Ok(Usage { bytes, items, evictions: count("evictions") })
-    }
-
-    async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {
-        let line = format::encode(seen, Audience::Local);
-        let removed = self.port.remove_version(key, &line, &version(seen));
-        Ok(settle(removed).await?.is_truthy())
-    }
-
-    async fn clear(&self) -> Result<(), Error> {
-        settle(self.port.clear()).await.map(drop)
-    }
-
-    async fn announce(&self, key: &Key) -> Result<(), Error> {
-        settle(self.port.announce(key)).await.map(drop)
-    }
-
-    fn accesses(&self, limit: usize) -> Vec<Access> {
-        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        let Ok(flat) = self.port.accesses(limit) else { return Vec::new() };
-        let access = |at: u32| {
-            Some(Access {
-                key: Key::new(flat.get(at).as_string()?).ok()?,
-                count: flat.get(at + 1).as_f64()? as u64,
-                last: Timestamp::from_millis(flat.get(at + 2).as_f64()? as u64),
+impl Inner {
+    /// Does what the engine wants, in a place of this host.
+    pub(crate) fn act<'a>(
+        &'a self,
+        place: &'a PortTier,
+        action: &'a Action,
+        body: Option<Body>,
+        found: &'a mut Option<Body>,
+    ) -> Pin<Box<dyn Future<Output = Result<Outcome, Error>> + 'a>> {
+        Box::pin(async move {
+            let tier = action.tier();
+            let body = match action {
+                Action::Write(_, metadata) => {
+                    self.stored(tier, metadata, body).await?.body.as_js().into()
+                }
+                _ => NONE,
+            };
+            let mut answer = settle(place.ask(action, body)).await?;
+            Ok(match action {
+                Action::Read(_, key, _) => {
+                    let mut read = entry(key, &answer)?;
+                    if let (true, Read::Found(Stored { metadata, body })) = (place.rereads, &read)
+                        && bodies::open(metadata.clone(), body.clone(), Verify::Digest)
+                            .await
+                            .is_err()
+                    {
+                        answer = settle(place.ask(action, NONE)).await?;
+                        read = entry(key, &answer)?;
+                    }
+                    return self.receive(tier, key, read, found).await;
+                }
+                Action::Head(_, key) => match answer.as_string() {
+                    Some(line) => Outcome::Found(format::decode(key, &line)?),
+                    None if is_nothing(&answer) => Outcome::Missing,
+                    None => return Err(wrong("metadata")),
+                },
+                Action::Patch(..) if answer.is_null() => Outcome::Missing,
+                Action::Write(..) | Action::Patch(..) => {
+                    Outcome::Done(answer.as_string().map(ETag::new))
+                }
+                Action::RemoveVersion(_, seen) => {
+                    if answer.is_truthy() {
+                        self.note_expired(seen.key());
+                    }
+                    Outcome::Done(None)
+                }
+                Action::List(..) => {
+                    let list = get(&answer, "keys");
+                    if !Array::is_array(&list) {
+                        return Err(wrong("a list"));
+                    }
+                    let mut keys = Vec::new();
+                    for key in list.unchecked_into::<Array>() {
+                        keys.push(Key::new(
+                            key.as_string().ok_or_else(|| wrong("a list of keys"))?,
+                        )?);
+                    }
+                    Outcome::Keys(keys, get(&answer, "next").as_string())
+                }
+                _ => Outcome::Done(None),
             })
-        };
-        (0..flat.length()).step_by(3).filter_map(access).collect()
+        })
     }
+}
 
-    async fn close(&self) -> Result<(), Error> {
-        settle(self.port.close()).await.map(drop)
+/// What a port answered to a read.
+fn entry(key: &Key, answer: &JsValue) -> Result<Read, Error> {
+    if is_nothing(answer) {
+        return Ok(Read::Missing);
     }
+    if *answer == true {
+        return Ok(Read::Unchanged);
+    }
+    let (line, body) = (get(answer, "line").as_string(), get(answer, "body"));
+    let (Some(line), Ok(body)) = (line, body.dyn_into::<Uint8Array>()) else {
+        return Err(wrong("an entry"));
+    };
+    let metadata = format::decode(key, &line)?;
+    Ok(Read::Found(Stored { metadata, body: Payload::from(body) }))
 }
 
 /// What a port may need of a line without reading it: the line, the version (equal for all copies of a write), when it
@@ -212,7 +243,7 @@ impl StorageTier for PortTier {
 pub fn facts(metadata: &Metadata) -> Array {
     let ms = |time: Timestamp| JsValue::from_f64(time.as_millis() as f64);
     Array::of(&[
-        format::encode(metadata, Audience::Local).into(),
+        line(metadata),
         version(metadata).into(),
         metadata.expires_at.map_or_else(|| f64::INFINITY.into(), ms),
         ms(metadata.fresh_at),
@@ -220,6 +251,11 @@ pub fn facts(metadata: &Metadata) -> Array {
         ms(metadata.last_accessed),
         (metadata.access_count as f64).into(),
     ])
+}
+
+/// The line of an entry, with what this host alone knows of it.
+pub fn line(metadata: &Metadata) -> JsValue {
+    format::encode(metadata, Audience::Local).into()
 }
 
 /// What a body is, as JavaScript is told.
@@ -251,8 +287,10 @@ async fn settle(answer: Result<JsValue, JsValue>) -> Result<JsValue, Error> {
     }
 }
 
-fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+const NONE: JsValue = JsValue::UNDEFINED;
+
+fn is_nothing(answer: &JsValue) -> bool {
+    answer.is_null() || answer.is_undefined()
 }
 
 fn wrong(what: &str) -> Error {

@@ -9,6 +9,7 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::payload::Payload;
+use crate::host::Task;
 
 /// From which size on a body is hashed by the runtime.
 pub(super) const DIGEST_BYTES_MIN: usize = 16 * 1024;
@@ -65,9 +66,9 @@ pub(super) async fn sha256(payload: &Payload) -> Option<[u8; 32]> {
 }
 
 /// The bytes as gzip, where the runtime can make it.
-pub(super) async fn gzip(plain: &Payload) -> Option<Payload> {
-    let stream = CompressionStream::new("gzip").ok()?;
-    pass(&stream, plain, u32::MAX).await.ok().flatten()
+pub(super) fn gzip(plain: Payload) -> Task<Option<Payload>> {
+    let stream = CompressionStream::new("gzip");
+    Box::pin(async move { pass(stream.ok()?.into(), plain, u32::MAX).await.ok().flatten() })
 }
 
 /// What gzip holds.
@@ -75,7 +76,7 @@ pub(super) async fn gzip(plain: &Payload) -> Option<Payload> {
 /// # Errors
 ///
 /// `Corrupt` if it is not gzip, or holds more than `size_bytes`; `Unavailable` where the runtime cannot unpack.
-pub(super) async fn gunzip(packed: &Payload, size_bytes: u64) -> Result<Payload, Error> {
+pub(super) async fn gunzip(packed: Payload, size_bytes: u64) -> Result<Payload, Error> {
     let Ok(stream) = DecompressionStream::new("gzip") else {
         return Err(Error::new(
             ErrorKind::Unavailable,
@@ -83,7 +84,7 @@ pub(super) async fn gunzip(packed: &Payload, size_bytes: u64) -> Result<Payload,
         ));
     };
     let size_bytes = u32::try_from(size_bytes).unwrap_or(u32::MAX);
-    match pass(&stream, packed, size_bytes).await {
+    match pass(stream.into(), packed, size_bytes).await {
         Ok(Some(plain)) => Ok(plain),
         Ok(None) => Err(corrupt("the stored body unpacks to more than was written")),
         Err(_) => Err(corrupt("the stored body is not the gzip that was written")),
@@ -91,41 +92,43 @@ pub(super) async fn gunzip(packed: &Payload, size_bytes: u64) -> Result<Payload,
 }
 
 /// Sends bytes through a stream; `None` if more than `size_bytes_max` come out.
-async fn pass(
-    stream: &Transform,
-    bytes: &Payload,
+fn pass(
+    stream: Transform,
+    bytes: Payload,
     size_bytes_max: u32,
-) -> Result<Option<Payload>, JsValue> {
-    let writer = stream.writable().writer();
-    // What goes wrong in writing is told by the reader too.
-    ignore(writer.write(bytes.as_js()));
-    ignore(writer.close());
-    let reader = stream.readable().reader();
-    let (mut chunks, mut size) = (Vec::new(), 0_u32);
-    loop {
-        let step = JsFuture::from(reader.read()).await?;
-        let get = |name: &str| Reflect::get(&step, &JsValue::from_str(name));
-        if get("done")?.is_truthy() {
-            break;
+) -> Task<Result<Option<Payload>, JsValue>> {
+    Box::pin(async move {
+        let writer = stream.writable().writer();
+        // What goes wrong in writing is told by the reader too.
+        ignore(writer.write(bytes.as_js()));
+        ignore(writer.close());
+        let reader = stream.readable().reader();
+        let (mut chunks, mut size) = (Vec::new(), 0_u32);
+        loop {
+            let step = JsFuture::from(reader.read()).await?;
+            let get = |name: &str| Reflect::get(&step, &JsValue::from_str(name));
+            if get("done")?.is_truthy() {
+                break;
+            }
+            let chunk: Uint8Array = get("value")?.dyn_into()?;
+            size = size.saturating_add(chunk.length());
+            if size > size_bytes_max {
+                ignore(reader.cancel());
+                return Ok(None);
+            }
+            chunks.push(chunk);
         }
-        let chunk: Uint8Array = get("value")?.dyn_into()?;
-        size = size.saturating_add(chunk.length());
-        if size > size_bytes_max {
-            ignore(reader.cancel());
-            return Ok(None);
+        if let [whole] = &chunks[..] {
+            return Ok(Some(whole.clone().into()));
         }
-        chunks.push(chunk);
-    }
-    if let [whole] = &chunks[..] {
-        return Ok(Some(whole.clone().into()));
-    }
-    let joined = Uint8Array::new_with_length(size);
-    let mut at = 0;
-    for chunk in chunks {
-        joined.set(&chunk, at);
-        at += chunk.length();
-    }
-    Ok(Some(joined.into()))
+        let joined = Uint8Array::new_with_length(size);
+        let mut at = 0;
+        for chunk in chunks {
+            joined.set(&chunk, at);
+            at += chunk.length();
+        }
+        Ok(Some(joined.into()))
+    })
 }
 
 /// Takes what comes of a promise that nobody waits for: the runtime would report a rejection without a handler.

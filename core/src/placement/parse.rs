@@ -49,7 +49,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<State>, Error> {
                 group.jumps.iter().for_each(|&jump| states[jump] = State::Jump(end));
             }
             '\\' => states.push(State::Char(rest.next().ok_or_else(|| {
-                invalid(format!("the pattern {text:?} ends in a backslash; write \\\\ for one"))
+                invalid(format!("the pattern \"{text}\" ends in a backslash; write \\\\ for one"))
             })?)),
             character => states.push(State::Char(character)),
         }
@@ -89,7 +89,7 @@ fn index(at: usize) -> u16 {
 
 fn stray(text: &str, brace: char) -> Error {
     invalid(format!(
-        "a {brace} of the pattern {text:?} has no partner; write \\{brace} for the character"
+        "a {brace} of the pattern \"{text}\" has no partner; write \\{brace} for the character"
     ))
 }
 

@@ -86,7 +86,7 @@ fn what_is_no_pattern_is_refused() {
         ("{a", r#"a { of the pattern "{a" has no partner; write \{ for the character"#),
         ("a}", r#"a } of the pattern "a}" has no partner; write \} for the character"#),
         ("{{a}", r#"a { of the pattern "{{a}" has no partner; write \{ for the character"#),
-        ("a\\", r#"the pattern "a\\" ends in a backslash; write \\ for one"#),
+        ("a\\", r#"the pattern "a\" ends in a backslash; write \\ for one"#),
     ] {
         let error = Pattern::new(text).expect_err("it is no pattern");
         assert_eq!((error.kind(), error.message()), (ErrorKind::Invalid, sentence));

@@ -12,8 +12,8 @@ export const TOTALS = 'totals';
 const VERSION = 1;
 /** How long opening may take. A tab that still holds an older version of the database blocks it. */
 const OPEN_MS = 10_000;
-/** For how long after that everyone fails at once, before the browser is asked anew. */
-const PAUSE_MS = 1_000;
+/** How long a call waits once opening has taken that long. */
+const LATE_MS = 200;
 
 /** This host keeps no databases: a private window, a frame without storage, a host without IndexedDB. */
 export class Refused extends Error {}
@@ -23,8 +23,12 @@ export class Connection {
   readonly #name: string;
   readonly #openMs: number;
   #db: IDBDatabase | undefined;
-  /** What is asked of the browser, until it answers, or a while after the time limit: then this is rejected. */
+  /** What the browser was asked last, until it answers or the time is up. */
   #opening: Promise<IDBDatabase> | undefined;
+  /** Ends that time. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the browser took too long, and has not answered since. */
+  #isLate = false;
   #hasOpened = false;
 
   constructor(factory: IDBFactory | undefined, name: string, openMs = OPEN_MS) {
@@ -39,24 +43,17 @@ export class Connection {
   }
 
   /**
-   * Opens it. Fails as `Refused` where it never was open and cannot be, else as a `StorageError`. Once the browser took
-   * too long, everyone fails at once for a while; what it opens after all is used.
+   * Opens it. Fails as `Refused` where it never was open and cannot be, else as a `StorageError`. After one time-out
+   * nobody waits long any more, until the browser opens what it was asked for, early or late.
    */
   open(): Promise<IDBDatabase> {
     if (this.#db) return Promise.resolve(this.#db);
-    if (!this.#opening) {
-      const opening = this.#open();
-      this.#opening = opening;
-      const forget = (): void => {
-        if (this.#opening === opening) this.#opening = undefined;
-      };
-      opening.then(forget, (error: unknown) => {
-        const isLate = error instanceof StorageError && error.isTimeout;
-        if (isLate) setTimeout(forget, PAUSE_MS);
-        else forget();
-      });
-    }
-    return this.#opening;
+    const opening = (this.#opening ??= this.#open());
+    if (!this.#isLate) return opening;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(this.#timeout()), LATE_MS);
+      opening.finally(() => clearTimeout(timer)).then(resolve, reject);
+    });
   }
 
   /** Lets go of `db`; what runs in it is carried to its end. */
@@ -69,11 +66,17 @@ export class Connection {
     return new Promise((resolve, reject) => {
       if (!this.#factory || typeof IDBKeyRange !== 'function') throw new Refused('this host has no IndexedDB');
       const timer = setTimeout(() => {
-        const message = `the database ${this.#name} did not open within ${this.#openMs} ms; another tab may hold it`;
-        reject(new StorageError('unavailable', message, { isTimeout: true }));
+        this.#isLate = true;
+        ended();
+        reject(this.#timeout());
       }, this.#openMs);
-      const fail = (error: DOMException | null): void => {
+      this.#timer = timer;
+      const ended = (): void => {
         clearTimeout(timer);
+        if (timer === this.#timer) this.#opening = undefined;
+      };
+      const fail = (error: DOMException | null): void => {
+        ended();
         const isOurs = this.#hasOpened || error?.name === 'VersionError';
         const message = `the database ${this.#name} cannot be opened: ${error?.message}`;
         reject(isOurs ? new StorageError('unavailable', message, { cause: error }) : new Refused(message, { cause: error }));
@@ -89,15 +92,26 @@ export class Connection {
       };
       request.onerror = () => fail(request.error);
       request.onsuccess = () => {
-        clearTimeout(timer);
+        ended();
+        this.#isLate = false;
         const db = request.result;
-        if (this.#db) return db.close();
-        // Who wants to upgrade or delete the database waits until this is closed.
-        db.onversionchange = db.onclose = () => this.drop(db);
-        this.#hasOpened = true;
-        this.#db = db;
-        resolve(db);
+        // An older request may have been answered late, just now.
+        if (this.#db) db.close();
+        else this.#take(db);
+        resolve(this.#db as IDBDatabase);
       };
     });
+  }
+
+  #take(db: IDBDatabase): void {
+    // Who wants to upgrade or delete the database waits until this is closed.
+    db.onversionchange = db.onclose = () => this.drop(db);
+    this.#hasOpened = true;
+    this.#db = db;
+  }
+
+  #timeout(): StorageError {
+    const message = `the database ${this.#name} did not open within ${this.#openMs} ms; another tab may hold it`;
+    return new StorageError('unavailable', message, { isTimeout: true });
   }
 }

@@ -67,10 +67,13 @@ export function tabs(engine: Engine): void {
     const [{ tier, kind, isTimeout, message }] = eventsOf(await tab.call('told'), 'tierFailed');
     assert.deepEqual([tier, kind, isTimeout], ['warm', 'unavailable', true]);
     assert.match(message ?? '', /did not open within 10000 ms; another tab may hold it/);
-    // Not everyone waits as long again.
-    const second = await tab.call('get', 'key');
-    assert.deepEqual(good(second), ['value', 'cold']);
-    assert.ok(second.ms < WAIT_MS, `the read after it took ${second.ms} ms`);
+    // Nobody waits as long again.
+    for (const pause of [0, 1_500]) {
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      const next = await tab.call('get', 'key');
+      assert.deepEqual(good(next), ['value', 'cold']);
+      assert.ok(next.ms < WAIT_MS, `a read ${pause} ms after it took ${next.ms} ms`);
+    }
 
     await other.call('letGo');
     await until(async () => (good(await tab.call('set', 'key', 'next')).includes('warm') ? true : undefined));

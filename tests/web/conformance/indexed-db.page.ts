@@ -63,7 +63,7 @@ async function hurried<T>(times: number, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Tries until it works: for a second after a time-out everything fails at once. */
+/** Tries until it works: after a time-out nobody waits long. */
 async function soon(work: () => Promise<unknown>): Promise<void> {
   const end = Date.now() + 5_000;
   for (;;) {
