@@ -35,6 +35,7 @@
         reason = "one source for all hosts; this one has one thread"
     )
 )]
+#![cfg_attr(web_tests, expect(unreachable_pub, reason = "what JavaScript calls must be public"))]
 
 mod builder;
 #[cfg(any(feature = "conformance", test))]

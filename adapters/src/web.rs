@@ -11,6 +11,8 @@ mod js;
 pub(crate) mod payload;
 pub mod port;
 mod streams;
+#[cfg(web_tests)]
+pub(crate) mod testing;
 
 use std::time::Duration;
 

@@ -94,3 +94,6 @@ pub(crate) fn sleep(ms: u64, with_timer: impl FnOnce(&JsValue)) -> Task {
 fn timestamp(ms: f64) -> Timestamp {
     Timestamp::from_millis(ms.max(0.0) as u64)
 }
+
+#[cfg(web_tests)]
+mod tests;

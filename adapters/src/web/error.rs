@@ -119,3 +119,6 @@ pub fn from_js(thrown: JsValue) -> Error {
     let said = said.and_then(|said| said.as_string()).unwrap_or_default();
     error.with_source(Cause::new(cause, said))
 }
+
+#[cfg(web_tests)]
+mod tests;

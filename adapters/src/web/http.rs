@@ -234,3 +234,6 @@ impl Drop for Timer {
         }
     }
 }
+
+#[cfg(web_tests)]
+mod tests;

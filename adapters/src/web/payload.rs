@@ -115,3 +115,6 @@ pub(crate) fn sha256(payload: &Payload) -> Task<[u8; 32]> {
         digest
     })
 }
+
+#[cfg(web_tests)]
+mod tests;

@@ -12,7 +12,7 @@ use super::payload::Payload;
 use crate::host::Task;
 
 /// From which size on a body is hashed by the runtime.
-const DIGEST_BYTES_MIN: usize = 16 * 1024;
+pub(super) const DIGEST_BYTES_MIN: usize = 16 * 1024;
 
 #[wasm_bindgen]
 extern "C" {
@@ -139,3 +139,6 @@ fn ignore(promise: Promise) {
 fn corrupt(message: &'static str) -> Error {
     Error::new(ErrorKind::Corrupt, message)
 }
+
+#[cfg(web_tests)]
+mod tests;

@@ -2,8 +2,10 @@
 //!
 //! It compiles the Rust part for WebAssembly, makes the glue, shrinks the module, checks the TypeScript, and bundles the
 //! entries. What it needs and does not find, it installs, and says so. Steps whose inputs have not changed are left out.
+//!
+//! With the words `glue MODULE FOLDER NAME` it only makes the glue of another module.
 
-use std::{fs, path::Path, process::ExitCode, time::Instant};
+use std::{env, fs, path::Path, process::ExitCode, time::Instant};
 
 use tiered_storage_tasks::{Outcome, host::Host, npm, seconds};
 
@@ -19,13 +21,22 @@ const LICENCES: [&str; 2] = ["LICENSE-APACHE", "LICENSE-MIT"];
 
 fn main() -> ExitCode {
     let started = Instant::now();
-    match Host::new().and_then(|host| build(&host)) {
-        Ok(()) => {
-            println!("built pkg/dist after {}", seconds(started.elapsed()));
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let built = match words[..] {
+        [] => Host::new().and_then(|host| build(&host)).map(|()| "pkg/dist"),
+        ["glue", module, folder, name] => {
+            glue::generate(Path::new(module), Path::new(folder), name).map(|_| folder)
+        }
+        _ => Err("the words must be none, or `glue MODULE FOLDER NAME`".to_owned()),
+    };
+    match built {
+        Ok(built) => {
+            println!("built {built} after {}", seconds(started.elapsed()));
             ExitCode::SUCCESS
         }
         Err(message) => {
-            eprintln!("the npm package cannot be built: {message}");
+            eprintln!("it cannot be built: {message}");
             ExitCode::FAILURE
         }
     }
@@ -42,8 +53,8 @@ fn build(host: &Host) -> Result<(), String> {
         .reads(&host.root, &[module::COMPILED])
         .makes(package, &["generated/tiers.js", "generated/tiers.wasm"])
         .run(|| {
-            let made =
-                glue::generate(&host.root.join(module::COMPILED), &package.join("generated"))?;
+            let compiled = host.root.join(module::COMPILED);
+            let made = glue::generate(&compiled, &package.join("generated"), "tiers")?;
             shrink(host, &made, &package.join("generated/tiers.wasm"))
         })?;
     step("types").reads(package, TYPESCRIPT).makes(package, &["dist/types/index.d.ts"]).run(

@@ -126,3 +126,6 @@ fn amz_date(time: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(all(web_tests, target_arch = "wasm32"))]
+mod web;
