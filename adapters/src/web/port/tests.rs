@@ -36,7 +36,9 @@ fn entry(body: &[u8]) -> Result<String, JsError> {
 #[wasm_bindgen]
 pub async fn ports_answer_at_once_or_with_a_promise() -> Tested {
     let entry = entry(&[1, 2, 3])?;
-    for answer in [entry.clone(), format!("Promise.resolve({entry})"), format!("(async () => ({entry}))()")] {
+    for answer in
+        [entry.clone(), format!("Promise.resolve({entry})"), format!("(async () => ({entry}))()")]
+    {
         let (tier, _) = with("read", "", &format!("return {answer}"))?;
         let Read::Found(stored) = tier.read(&key()?, None).await? else {
             return Err(JsError::new("it is not found"));
@@ -51,7 +53,8 @@ pub async fn ports_answer_at_once_or_with_a_promise() -> Tested {
         check!(tier.head(&key()?).await?.is_none());
     }
     for answer in ["true", "Promise.resolve(true)"] {
-        let (tier, port) = with("read", "...words", &format!("this.asked.push(words); return {answer}"))?;
+        let (tier, port) =
+            with("read", "...words", &format!("this.asked.push(words); return {answer}"))?;
         check!(matches!(tier.read(&key()?, Some(&ETag::new("\"v1\""))).await?, Read::Unchanged));
         same!(text(&port, "asked.0.0"), "a key");
         same!(text(&port, "asked.0.1"), "\"v1\"");
@@ -101,12 +104,36 @@ pub async fn ports_that_answer_with_something_else_are_corrupt() -> Tested {
 pub async fn ports_fail_as_they_say() -> Tested {
     for (failing, kind, message) in [
         ("throw new Error('gone')", ErrorKind::Unavailable, "the tier failed: gone"),
-        ("return Promise.reject(new Error('gone'))", ErrorKind::Unavailable, "the tier failed: gone"),
+        (
+            "return Promise.reject(new Error('gone'))",
+            ErrorKind::Unavailable,
+            "the tier failed: gone",
+        ),
         ("return Promise.reject()", ErrorKind::Unavailable, "the tier failed: "),
-        ("throw ['full', 'no room', undefined, undefined, false, undefined]", ErrorKind::Full, "no room"),
-        ("return Promise.reject({ kind: 'denied', message: 'not you' })", ErrorKind::Denied, "not you"),
+        (
+            "throw ['full', 'no room', undefined, undefined, false, undefined]",
+            ErrorKind::Full,
+            "no room",
+        ),
+        (
+            "return Promise.reject({ kind: 'denied', message: 'not you' })",
+            ErrorKind::Denied,
+            "not you",
+        ),
     ] {
-        let all = ["read", "head", "write", "patch", "remove", "removeVersion", "list", "usage", "clear", "announce", "close"];
+        let all = [
+            "read",
+            "head",
+            "write",
+            "patch",
+            "remove",
+            "removeVersion",
+            "list",
+            "usage",
+            "clear",
+            "announce",
+            "close",
+        ];
         let methods = all.map(|name| format!("{name}() {{ {failing} }}")).join(", ");
         let (tier, _) = tier(&format!("({{ {methods} }})"))?;
         let metadata = metadata(&[])?;
@@ -158,7 +185,9 @@ pub async fn ports_are_given_bodies_and_facts() -> Tested {
     let line = text(&port, "asked.0.2.0");
     check!(format::decode(&key()?, &line)? == metadata);
     same!(text(&port, "asked.0.2.1"), "00000000000000ab");
-    for (at, ms) in [(2, 9_000), (3, metadata.fresh_at.as_millis() as i32), (4, 1), (5, 2_000), (6, 3)] {
+    for (at, ms) in
+        [(2, 9_000), (3, metadata.fresh_at.as_millis() as i32), (4, 1), (5, 2_000), (6, 3)]
+    {
         same!((at, get(&port, &format!("asked.0.2.{at}"))), (at, JsValue::from(ms)));
     }
     metadata.expires_at = None;
@@ -170,7 +199,8 @@ pub async fn ports_are_given_bodies_and_facts() -> Tested {
 #[wasm_bindgen]
 pub async fn ports_give_versions_of_what_they_wrote() -> Tested {
     for (answer, etag) in [("undefined", None), ("Promise.resolve('e')", Some("e")), ("5", None)] {
-        let methods = ["write", "patch"].map(|name| format!("{name}() {{ return {answer} }}")).join(", ");
+        let methods =
+            ["write", "patch"].map(|name| format!("{name}() {{ return {answer} }}")).join(", ");
         let (tier, _) = tier(&format!("({{ {methods} }})"))?;
         let metadata = metadata(&[])?;
         let stored = Stored { metadata: metadata.clone(), body: Payload::default() };
@@ -186,7 +216,8 @@ pub async fn ports_give_versions_of_what_they_wrote() -> Tested {
 
 #[wasm_bindgen]
 pub async fn ports_list_page_by_page() -> Tested {
-    let (tier, port) = with("list", "...words", "this.asked.push(words); return { keys: ['a', 'b'], next: 'b' }")?;
+    let (tier, port) =
+        with("list", "...words", "this.asked.push(words); return { keys: ['a', 'b'], next: 'b' }")?;
     let listing = tier.list(Page { prefix: "p", after: Some("o"), limit: 7 }).await?;
     same!(listing.keys.iter().map(Key::as_str).collect::<Vec<_>>(), ["a", "b"]);
     same!(listing.next.as_deref(), Some("b"));
@@ -208,7 +239,8 @@ pub fn ports_tell_accesses_and_what_is_none_is_left_out() -> Tested {
         "this.asked.push(limit); return ['a', 2, 1000, 5, 1, 1, 'b', 'x', 1, '', 1, 1, 'c', 1, 3000.5, 'd']",
     )?;
     let told = tier.accesses(9);
-    let told: Vec<_> = told.iter().map(|one| (one.key.as_str(), one.count, one.last.as_millis())).collect();
+    let told: Vec<_> =
+        told.iter().map(|one| (one.key.as_str(), one.count, one.last.as_millis())).collect();
     same!(told, [("a", 2, 1000), ("c", 1, 3000)]);
     same!(get(&port, "asked.0"), 9);
     let (tier, _) = with("accesses", "", "throw new Error('not now')")?;
@@ -219,28 +251,40 @@ pub fn ports_tell_accesses_and_what_is_none_is_left_out() -> Tested {
 #[wasm_bindgen]
 pub fn ports_have_traits() -> Tested {
     let (plain, _) = tier("({})")?;
-    same!(plain.properties(), Properties {
-        is_volatile: false,
-        is_guarded: false,
-        wants_announcements: false,
-        entry_bytes_max: None,
-        items_max: None,
-    });
-    let (tier, _) = tier("({ traits: { volatile: true, announced: 1, entryBytesMax: 100.5, itemsMax: 7, rereads: true } })")?;
-    same!(tier.properties(), Properties {
-        is_volatile: true,
-        is_guarded: false,
-        wants_announcements: true,
-        entry_bytes_max: Some(100),
-        items_max: Some(7),
-    });
+    same!(
+        plain.properties(),
+        Properties {
+            is_volatile: false,
+            is_guarded: false,
+            wants_announcements: false,
+            entry_bytes_max: None,
+            items_max: None,
+        }
+    );
+    let (tier, _) = tier(
+        "({ traits: { volatile: true, announced: 1, entryBytesMax: 100.5, itemsMax: 7, rereads: true } })",
+    )?;
+    same!(
+        tier.properties(),
+        Properties {
+            is_volatile: true,
+            is_guarded: false,
+            wants_announcements: true,
+            entry_bytes_max: Some(100),
+            items_max: Some(7),
+        }
+    );
     Ok(())
 }
 
 #[wasm_bindgen]
 pub async fn ports_of_two_writes_are_read_once_more() -> Tested {
     let (torn, whole) = (entry(&[1, 2])?.replace("1, 2", "1, 3"), entry(&[1, 2])?);
-    let read = |is: &str| format!("({{ traits: {{ rereads: {is} }}, reads: 0, read() {{ this.reads += 1; return this.reads > 1 ? {whole} : {torn} }} }})");
+    let read = |is: &str| {
+        format!(
+            "({{ traits: {{ rereads: {is} }}, reads: 0, read() {{ this.reads += 1; return this.reads > 1 ? {whole} : {torn} }} }})"
+        )
+    };
     let (careful, port) = tier(&read("true"))?;
     let Read::Found(stored) = careful.read(&key()?, None).await? else {
         return Err(JsError::new("it is not found"));

@@ -25,7 +25,10 @@ pub async fn gzip_of_the_runtime_means_the_same_as_that_of_core() -> Tested {
     for plain in [Vec::new(), b"a".to_vec(), noise(5_000), vec![7; 300_000], prose()] {
         let len = plain.len();
         let by_runtime = packed(&plain).await?;
-        same!((len, codec::decompress(&by_runtime.as_js().to_vec(), len as u64)? == plain), (len, true));
+        same!(
+            (len, codec::decompress(&by_runtime.as_js().to_vec(), len as u64)? == plain),
+            (len, true)
+        );
         let by_core = codec::compress(&plain);
         check!(gunzip(&inside(&by_core), len as u64).await?.as_js().to_vec() == plain);
         check!(gunzip(&by_runtime, len as u64).await?.as_js().to_vec() == plain);
@@ -51,9 +54,13 @@ pub async fn gzip_that_holds_more_than_was_written_is_given_up() -> Tested {
 pub async fn gzip_that_was_cut_is_corrupt() -> Tested {
     let plain = prose();
     let whole = packed(&plain).await?.as_js().to_vec();
-    for len in [0, 1, 9, 10, 11, whole.len() / 2, whole.len() - 9, whole.len() - 8, whole.len() - 1] {
+    for len in [0, 1, 9, 10, 11, whole.len() / 2, whole.len() - 9, whole.len() - 8, whole.len() - 1]
+    {
         let (kind, message) = refused(&whole[..len], plain.len() as u64).await?;
-        same!((len, kind, message.as_str()), (len, ErrorKind::Corrupt, "the stored body is not the gzip that was written"));
+        same!(
+            (len, kind, message.as_str()),
+            (len, ErrorKind::Corrupt, "the stored body is not the gzip that was written")
+        );
     }
     Ok(())
 }
@@ -92,7 +99,9 @@ pub async fn without_streams_nothing_is_packed_and_unpacking_says_why() -> Teste
     js("delete globalThis.CompressionStream && delete globalThis.DecompressionStream")?;
     let made = gzip(&inside(b"text")).await;
     let opened = gunzip(&inside(&codec::compress(b"text")), 4).await;
-    let give = js("(([pack, unpack]) => Object.assign(globalThis, { CompressionStream: pack, DecompressionStream: unpack }))")?;
+    let give = js(
+        "(([pack, unpack]) => Object.assign(globalThis, { CompressionStream: pack, DecompressionStream: unpack }))",
+    )?;
     let give: js_sys::Function = give.unchecked_into();
     give.call1(&JsValue::UNDEFINED, &kept).map_err(crate::web::testing::thrown)?;
     check!(made.is_none());
