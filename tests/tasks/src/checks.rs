@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tiered_storage_tasks::{Outcome, host::Host};
 
-use crate::{no_std, tree, web};
+use crate::{no_std, tree, wasm_tests, web};
 
 /// How long one of our own programs may take; they take seconds.
 const PROGRAM_LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -34,6 +34,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "package", about: "the npm package builds", run: web::package },
     Check { name: "types", about: "the tests of the package have types", run: web::types },
     Check { name: "wasm-lints", about: "clippy warns of nothing for wasm", run: web::lints },
+    Check { name: "wasm-tests", about: "the tests for wasm pass", run: wasm_tests::check },
     Check { name: "web-tests", about: "the tests of the package pass", run: web::tests },
     Check { name: "size", about: "a page downloads no more than it did", run: web::size },
     Check { name: "pack", about: "the tarball holds what it should", run: web::pack },

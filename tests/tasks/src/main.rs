@@ -12,6 +12,7 @@ use std::{
 mod checks;
 mod no_std;
 mod tree;
+mod wasm_tests;
 mod web;
 
 use checks::{CHECKS, Check};

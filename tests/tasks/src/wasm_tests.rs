@@ -19,7 +19,14 @@ const FOLDER: &str = "target/web-tests";
 
 pub(crate) fn check(host: &Host) -> Outcome {
     compile(host)
-        .and_then(|()| passed(program(host, web::LIMIT, "tiered-storage-build", &["glue", COMPILED, FOLDER, "tests"])))
+        .and_then(|()| {
+            passed(program(
+                host,
+                web::LIMIT,
+                "tiered-storage-build",
+                &["glue", COMPILED, FOLDER, "tests"],
+            ))
+        })
         .map_or_else(Outcome::Failed, |()| web::run(host, &["wasm"]))
 }
 

@@ -12,8 +12,8 @@ use tiered_storage_tasks::{
 
 const WEB: &str = "tests/web";
 /// Folders whose tests are checks of their own.
-const APART: [&str; 4] = ["browsers", "loaders", "pack", "size"];
-const LIMIT: Duration = Duration::from_secs(15 * 60);
+const APART: [&str; 5] = ["browsers", "loaders", "pack", "size", "wasm"];
+pub(crate) const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Builds the package.
 pub(crate) fn package(host: &Host) -> Outcome {
@@ -68,7 +68,7 @@ pub(crate) fn scenarios(host: &Host, place: &str, path: &str) -> Outcome {
     with_packages(host, || host.run_for(LIMIT, host.command("npm").args(words)))
 }
 
-fn run(host: &Host, names: &[&str]) -> Outcome {
+pub(crate) fn run(host: &Host, names: &[&str]) -> Outcome {
     with_packages(host, || {
         let runner = format!("{WEB}/run.mjs");
         host.run_for(LIMIT, host.command("node").arg(runner).args(names))

@@ -45,7 +45,9 @@ pub async fn sleeping_keeps_no_process_alive_and_is_never_cut_short() -> Tested 
 
 #[wasm_bindgen]
 pub async fn a_clock_of_the_users_is_asked() -> Tested {
-    let clock = js("({ asked: [], now: () => 1234.9, sleep(ms) { this.asked.push(ms); return Promise.resolve() } })")?;
+    let clock = js(
+        "({ asked: [], now: () => 1234.9, sleep(ms) { this.asked.push(ms); return Promise.resolve() } })",
+    )?;
     let host = WebHost::new(clock.clone().unchecked_into());
     same!(host.now().as_millis(), 1234);
     host.sleep(7_000_000).await;
@@ -55,16 +57,14 @@ pub async fn a_clock_of_the_users_is_asked() -> Tested {
 
 #[wasm_bindgen]
 pub async fn a_clock_that_fails_is_not_asked_again_for_that() -> Tested {
-    for clock in [
-        "({})",
-        "({ now() { throw 1 }, sleep() { throw 2 } })",
-    ] {
+    for clock in ["({})", "({ now() { throw 1 }, sleep() { throw 2 } })"] {
         let host = WebHost::new(js(clock)?.unchecked_into());
         let now = host.now().as_millis() as f64;
         check!((now - Date::now()).abs() < 5_000.0);
         host.sleep(1).await;
     }
-    let host = WebHost::new(js("({ now: () => -5, sleep: () => Promise.reject(3) })")?.unchecked_into());
+    let host =
+        WebHost::new(js("({ now: () => -5, sleep: () => Promise.reject(3) })")?.unchecked_into());
     same!(host.now().as_millis(), 0);
     host.sleep(1).await;
     Ok(())
@@ -72,7 +72,8 @@ pub async fn a_clock_that_fails_is_not_asked_again_for_that() -> Tested {
 
 #[wasm_bindgen]
 pub fn dice_have_64_bits() -> Tested {
-    let all = (0..64).map(|_| random()).fold((0, u64::MAX), |(any, every), one| (any | one, every & one));
+    let all =
+        (0..64).map(|_| random()).fold((0, u64::MAX), |(any, every), one| (any | one, every & one));
     same!(all, (u64::MAX, 0));
     Ok(())
 }

@@ -100,7 +100,8 @@ pub fn errors_can_be_made_of_anything() -> Tested {
     ] {
         let error = from_js(js(expression)?);
         same!((expression, error.message()), (expression, message));
-        let kind = if expression.contains("full") { ErrorKind::Full } else { ErrorKind::Unavailable };
+        let kind =
+            if expression.contains("full") { ErrorKind::Full } else { ErrorKind::Unavailable };
         same!((expression, error.kind()), (expression, kind));
         check!(to_js(&error).is_object());
     }

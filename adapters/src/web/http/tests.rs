@@ -52,19 +52,25 @@ pub async fn fetch_gives_status_headers_and_body() -> Tested {
     let response = "new Response(new Uint8Array([1, 2, 3]), { status: 206, headers: { ETag: '\"v\"', 'X-Amz-Meta-A': 'b c' } })";
     for answer in [format!("return {response}"), format!("return Promise.resolve({response})")] {
         let (http, _) = answering(&answer)?;
-        let response = http.send(request(Method::Get)).await.map_err(|error| JsError::new(&error.message))?;
+        let response =
+            http.send(request(Method::Get)).await.map_err(|error| JsError::new(&error.message))?;
         same!(response.status, 206);
         same!(response.header("etag"), Some("\"v\""));
         same!(response.header("x-amz-meta-a"), Some("b c"));
         same!(response.body.as_js().to_vec(), [1, 2, 3]);
         check!(!response.is_filtered);
     }
-    let (http, _) = answering("return { type: 'cors', status: 200, headers: new Headers(), arrayBuffer: () => new ArrayBuffer(2) }")?;
-    let response = http.send(request(Method::Get)).await.map_err(|error| JsError::new(&error.message))?;
+    let (http, _) = answering(
+        "return { type: 'cors', status: 200, headers: new Headers(), arrayBuffer: () => new ArrayBuffer(2) }",
+    )?;
+    let response =
+        http.send(request(Method::Get)).await.map_err(|error| JsError::new(&error.message))?;
     check!(response.is_filtered && response.body.len() == 2);
     // Some give no headers at all.
-    let (http, _) = answering("return { status: 404, arrayBuffer: async () => new ArrayBuffer(0) }")?;
-    let response = http.send(request(Method::Get)).await.map_err(|error| JsError::new(&error.message))?;
+    let (http, _) =
+        answering("return { status: 404, arrayBuffer: async () => new ArrayBuffer(0) }")?;
+    let response =
+        http.send(request(Method::Get)).await.map_err(|error| JsError::new(&error.message))?;
     same!((response.status, response.headers.len()), (404, 0));
     Ok(())
 }
@@ -74,7 +80,10 @@ pub async fn fetch_that_fails_says_why() -> Tested {
     let connect = HttpErrorKind::Connect;
     same!(kind_of("throw new Error('no network')").await?, (connect, "no network".to_owned()));
     same!(
-        kind_of("return Promise.reject(new TypeError('fetch failed', { cause: new Error('refused') }))").await?,
+        kind_of(
+            "return Promise.reject(new TypeError('fetch failed', { cause: new Error('refused') }))"
+        )
+        .await?,
         (connect, "fetch failed: refused".to_owned())
     );
     same!(kind_of("return Promise.reject()").await?.0, connect);
@@ -106,8 +115,10 @@ pub async fn fetch_follows_no_redirect() -> Tested {
     same!(kind, HttpErrorKind::Redirected);
     check!(message.contains("redirect"));
     // Where a runtime shows redirects, they are answers.
-    let (http, _) = answering("return new Response(null, { status: 307, headers: { location: '/there' } })")?;
-    let response = http.send(request(Method::Get)).await.map_err(|error| JsError::new(&error.message))?;
+    let (http, _) =
+        answering("return new Response(null, { status: 307, headers: { location: '/there' } })")?;
+    let response =
+        http.send(request(Method::Get)).await.map_err(|error| JsError::new(&error.message))?;
     same!((response.status, response.header("location")), (307, Some("/there")));
     Ok(())
 }
@@ -121,7 +132,8 @@ pub async fn fetch_is_aborted_when_nobody_waits() -> Tested {
     drop(sending);
     same!(get(&asked, "0.1.signal.aborted"), true);
     // As is the reading of a body.
-    let (http, asked) = answering("return { status: 200, arrayBuffer: () => new Promise(() => {}) }")?;
+    let (http, asked) =
+        answering("return { status: 200, arrayBuffer: () => new Promise(() => {}) }")?;
     let mut sending = http.send(request(Method::Get));
     check!((&mut sending).now_or_never().is_none());
     WebEnvironment.sleep(5).await;
@@ -134,7 +146,9 @@ pub async fn fetch_is_aborted_when_nobody_waits() -> Tested {
 #[wasm_bindgen]
 pub async fn what_fetch_decoded_is_shown_as_if_it_were_stored_so() -> Tested {
     let response = |headers: &str, len: u32| {
-        format!("return {{ status: 200, headers: new Headers({headers}), arrayBuffer: () => new ArrayBuffer({len}) }}")
+        format!(
+            "return {{ status: 200, headers: new Headers({headers}), arrayBuffer: () => new ArrayBuffer({len}) }}"
+        )
     };
     let encoded = "{ 'content-encoding': 'gzip', 'content-length': '10', 'x-amz-checksum-sha256': 'c', etag: 'e' }";
     for (headers, len, method, is_kept) in [
@@ -146,10 +160,14 @@ pub async fn what_fetch_decoded_is_shown_as_if_it_were_stored_so() -> Tested {
         ("{ 'content-length': 'x', etag: 'e' }", 5, Method::Get, true),
     ] {
         let (http, _) = answering(&response(headers, len))?;
-        let answer = http.send(request(method)).await.map_err(|error| JsError::new(&error.message))?;
+        let answer =
+            http.send(request(method)).await.map_err(|error| JsError::new(&error.message))?;
         same!((headers, len, answer.header("content-length").is_some()), (headers, len, is_kept));
         let had_encoding = headers.contains("encoding");
-        same!((headers, answer.header("content-encoding").is_some()), (headers, is_kept && had_encoding));
+        same!(
+            (headers, answer.header("content-encoding").is_some()),
+            (headers, is_kept && had_encoding)
+        );
         same!(answer.header("etag"), Some("e"));
     }
     Ok(())
@@ -163,7 +181,9 @@ pub async fn the_realm_has_a_clock_and_timers() -> Tested {
     let took = environment.now().as_millis() - before.as_millis();
     check!((28..5_000).contains(&took) && before > Timestamp::from_millis(1_700_000_000_000));
     // A timer that nobody waits for is stopped.
-    let cleared = js("(() => { const original = clearTimeout; const cleared = []; globalThis.clearTimeout = (timer) => { cleared.push(timer); original(timer) }; return [cleared, () => (globalThis.clearTimeout = original)] })()")?;
+    let cleared = js(
+        "(() => { const original = clearTimeout; const cleared = []; globalThis.clearTimeout = (timer) => { cleared.push(timer); original(timer) }; return [cleared, () => (globalThis.clearTimeout = original)] })()",
+    )?;
     let mut sleeping = environment.sleep(60_000);
     check!((&mut sleeping).now_or_never().is_none());
     drop(sleeping);

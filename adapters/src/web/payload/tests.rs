@@ -76,7 +76,9 @@ pub async fn hashes_are_the_same_whoever_makes_them() -> Tested {
 pub async fn hashes_need_no_runtime() -> Tested {
     let bytes = noise(100_000);
     for refusal in ["() => { throw new Error('no') }", "() => Promise.reject(5)", "undefined"] {
-        js(&format!("Object.defineProperty(crypto.subtle, 'digest', {{ value: {refusal}, configurable: true }})"))?;
+        js(&format!(
+            "Object.defineProperty(crypto.subtle, 'digest', {{ value: {refusal}, configurable: true }})"
+        ))?;
         let made = sha256(&Payload::from(bytes.clone())).await;
         js("delete crypto.subtle.digest")?;
         same!((refusal, made), (refusal, plain_sha256(&bytes)));

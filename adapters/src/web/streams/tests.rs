@@ -11,12 +11,12 @@ fn prose() -> Vec<u8> {
 }
 
 async fn packed(bytes: &[u8]) -> Result<Payload, JsError> {
-    gzip(&inside(bytes)).await.ok_or_else(|| JsError::new("it was not packed"))
+    gzip(inside(bytes)).await.ok_or_else(|| JsError::new("it was not packed"))
 }
 
 /// Which kind of error comes of unpacking these bytes to `size_bytes` of them.
 async fn refused(bytes: &[u8], size_bytes: u64) -> Result<(ErrorKind, String), JsError> {
-    let error = failure(gunzip(&inside(bytes), size_bytes).await)?;
+    let error = failure(gunzip(inside(bytes), size_bytes).await)?;
     Ok((error.kind(), error.message().to_owned()))
 }
 
@@ -25,10 +25,13 @@ pub async fn gzip_of_the_runtime_means_the_same_as_that_of_core() -> Tested {
     for plain in [Vec::new(), b"a".to_vec(), noise(5_000), vec![7; 300_000], prose()] {
         let len = plain.len();
         let by_runtime = packed(&plain).await?;
-        same!((len, codec::decompress(&by_runtime.as_js().to_vec(), len as u64)? == plain), (len, true));
+        same!(
+            (len, codec::decompress(&by_runtime.as_js().to_vec(), len as u64)? == plain),
+            (len, true)
+        );
         let by_core = codec::compress(&plain);
-        check!(gunzip(&inside(&by_core), len as u64).await?.as_js().to_vec() == plain);
-        check!(gunzip(&by_runtime, len as u64).await?.as_js().to_vec() == plain);
+        check!(gunzip(inside(&by_core), len as u64).await?.as_js().to_vec() == plain);
+        check!(gunzip(by_runtime, len as u64).await?.as_js().to_vec() == plain);
     }
     check!(packed(&prose()).await?.len() < prose().len() / 3);
     Ok(())
@@ -43,7 +46,7 @@ pub async fn gzip_that_holds_more_than_was_written_is_given_up() -> Tested {
         same!((size_bytes, kind), (size_bytes, ErrorKind::Corrupt));
         check!(message.contains("more than was written"));
     }
-    same!(gunzip(&inside(&bomb), 4_000_000).await?.len(), 4_000_000);
+    same!(gunzip(inside(&bomb), 4_000_000).await?.len(), 4_000_000);
     Ok(())
 }
 
@@ -51,9 +54,13 @@ pub async fn gzip_that_holds_more_than_was_written_is_given_up() -> Tested {
 pub async fn gzip_that_was_cut_is_corrupt() -> Tested {
     let plain = prose();
     let whole = packed(&plain).await?.as_js().to_vec();
-    for len in [0, 1, 9, 10, 11, whole.len() / 2, whole.len() - 9, whole.len() - 8, whole.len() - 1] {
+    for len in [0, 1, 9, 10, 11, whole.len() / 2, whole.len() - 9, whole.len() - 8, whole.len() - 1]
+    {
         let (kind, message) = refused(&whole[..len], plain.len() as u64).await?;
-        same!((len, kind, message.as_str()), (len, ErrorKind::Corrupt, "the stored body is not the gzip that was written"));
+        same!(
+            (len, kind, message.as_str()),
+            (len, ErrorKind::Corrupt, "the stored body is not the gzip that was written")
+        );
     }
     Ok(())
 }
@@ -68,7 +75,7 @@ pub async fn what_is_not_gzip_is_corrupt() -> Tested {
     for at in [0, 1, 2, whole.len() / 2, whole.len() - 8, whole.len() - 1] {
         let mut changed = whole.clone();
         changed[at] ^= 0x41;
-        let opened = gunzip(&inside(&changed), plain.len() as u64).await;
+        let opened = gunzip(inside(&changed), plain.len() as u64).await;
         same!((at, failure(opened)?.kind()), (at, ErrorKind::Corrupt));
     }
     Ok(())
@@ -80,7 +87,7 @@ pub async fn bytes_behind_gzip_are_never_taken_for_its_own() -> Tested {
     let whole = packed(&plain).await?.as_js().to_vec();
     for rest in [&[0][..], b"more", &whole] {
         // Some runtimes pass over what follows and some refuse it.
-        let opened = gunzip(&inside(&[&whole, rest].concat()), plain.len() as u64).await;
+        let opened = gunzip(inside(&[&whole, rest].concat()), plain.len() as u64).await;
         check!(opened.is_err() || opened.is_ok_and(|opened| opened.as_js().to_vec() == plain));
     }
     Ok(())
@@ -90,9 +97,11 @@ pub async fn bytes_behind_gzip_are_never_taken_for_its_own() -> Tested {
 pub async fn without_streams_nothing_is_packed_and_unpacking_says_why() -> Tested {
     let kept = js("[CompressionStream, DecompressionStream]")?;
     js("delete globalThis.CompressionStream && delete globalThis.DecompressionStream")?;
-    let made = gzip(&inside(b"text")).await;
-    let opened = gunzip(&inside(&codec::compress(b"text")), 4).await;
-    let give = js("(([pack, unpack]) => Object.assign(globalThis, { CompressionStream: pack, DecompressionStream: unpack }))")?;
+    let made = gzip(inside(b"text")).await;
+    let opened = gunzip(inside(&codec::compress(b"text")), 4).await;
+    let give = js(
+        "(([pack, unpack]) => Object.assign(globalThis, { CompressionStream: pack, DecompressionStream: unpack }))",
+    )?;
     let give: js_sys::Function = give.unchecked_into();
     give.call1(&JsValue::UNDEFINED, &kept).map_err(crate::web::testing::thrown)?;
     check!(made.is_none());

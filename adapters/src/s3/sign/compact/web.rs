@@ -13,7 +13,8 @@ const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 #[wasm_bindgen]
 pub fn requests_are_signed_as_the_suite_of_aws_says() -> Tested {
     let credentials = Credentials::new("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
-    let now = Timestamp::parse_rfc3339("2015-08-30T12:36:00Z").ok_or_else(|| JsError::new("no date"))?;
+    let now =
+        Timestamp::parse_rfc3339("2015-08-30T12:36:00Z").ok_or_else(|| JsError::new("no date"))?;
     let mut cases = 0;
     for line in include_str!("suite.txt").lines().filter(|line| !line.starts_with('#')) {
         let parts: Vec<&str> = line.splitn(4, ' ').collect();
@@ -21,9 +22,8 @@ pub fn requests_are_signed_as_the_suite_of_aws_says() -> Tested {
         let headers = parts.get(3).copied().unwrap_or_default().split('|');
         let headers = headers.filter_map(|text| text.split_once(':'));
         // The names of a request live as long as the program.
-        let mut headers: Vec<_> = headers
-            .map(|(name, value)| (&*name.to_owned().leak(), value.to_owned()))
-            .collect();
+        let mut headers: Vec<_> =
+            headers.map(|(name, value)| (&*name.to_owned().leak(), value.to_owned())).collect();
         headers.push(("x-amz-date", "20150830T123600Z".to_owned()));
         let url = format!("https://example.amazonaws.com{}", parts[1]);
         let request = Request { method, url, headers, body: Default::default() };
