@@ -296,3 +296,6 @@ fn is_nothing(answer: &JsValue) -> bool {
 fn wrong(what: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("the tier did not answer with {what}"))
 }
+
+#[cfg(web_tests)]
+mod tests;

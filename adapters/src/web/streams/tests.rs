@@ -31,7 +31,7 @@ pub async fn gzip_of_the_runtime_means_the_same_as_that_of_core() -> Tested {
         );
         let by_core = codec::compress(&plain);
         check!(gunzip(inside(&by_core), len as u64).await?.as_js().to_vec() == plain);
-        check!(gunzip(by_runtime.clone(), len as u64).await?.as_js().to_vec() == plain);
+        check!(gunzip(by_runtime, len as u64).await?.as_js().to_vec() == plain);
     }
     check!(packed(&prose()).await?.len() < prose().len() / 3);
     Ok(())
