@@ -26,7 +26,7 @@ impl Inner {
         };
         let (name, key) = describe(action);
         let mut found = None;
-        let work = self.act(&**place, action, body, &mut found);
+        let work = self.act(place.as_ref(), action, body, &mut found);
         let outcome = Span::action(tier, name).around(work).await;
         let outcome = outcome.unwrap_or_else(|error| {
             let mut error = error.in_tier(tier);
@@ -43,7 +43,7 @@ impl Inner {
     pub(crate) async fn ask(&self, action: Action) -> Result<Outcome, Error> {
         let tier = action.tier();
         let Some(place) = self.tier(tier) else { return Ok(Outcome::Missing) };
-        let asked = self.act(&**place, &action, None, &mut None).await;
+        let asked = self.act(place.as_ref(), &action, None, &mut None).await;
         asked.map_err(|error| error.in_tier(tier))
     }
 
