@@ -26,13 +26,13 @@ else await main();
 
 async function main(): Promise<void> {
   const isQuick = words.includes('--quick');
-  const effort: Effort = isQuick ? { rounds: 3, ms: 60 } : { rounds: 9, ms: 250 };
+  const effort: Effort = isQuick ? { rounds: 5, ms: 25 } : { rounds: 25, ms: 60 };
   const parts: Record<string, (browser: Browser) => Promise<Goal[]>> = {
     hot: (browser) => hot(browser, effort),
     databases: (browser) => databases(browser, effort),
     memory,
     start: (browser) => start(browser, isQuick ? 5 : 15),
-    codecs: (browser) => codecs(browser, isQuick ? effort : { rounds: 5, ms: 150 }),
+    codecs: (browser) => codecs(browser, isQuick ? effort : { rounds: 15, ms: 40 }),
   };
   const chosen = words.filter((word) => word !== '--quick');
   const unknown = chosen.find((word) => !(word in parts));
