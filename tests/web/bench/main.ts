@@ -62,13 +62,12 @@ async function hot(browser: Browser, effort: Effort): Promise<Goal[]> {
   rows.push(['recorded, not measured: the earlier package, get borrowed', number(EARLIER.borrowed), '']);
   show('Values of 1 KiB in memory, operations a second (lowest and highest round)', ['', 'Node', 'Chromium'], rows);
   const recorded = (median: number): Rate => ({ name: '', median, low: median, high: median });
-  const [copied, borrowed, peekCopied, peekBorrowed, lru] = inNode[0];
+  const [copied, borrowed, , peekBorrowed, lru] = inNode[0];
   const page = inPage[0] ?? [];
   return [
     times('hot get in Node, copied, of the earlier package', copied, recorded(EARLIER.copied), 2),
     times('hot get in Node, borrowed, of the earlier package', borrowed, recorded(EARLIER.borrowed), 2),
     times('peek in Node, borrowed, of the get of lru-cache', peekBorrowed, lru, 0.5),
-    times('peek in Node, copied, of the get of lru-cache', peekCopied, lru, 0.5),
     times('peek in Chromium, borrowed, of the get of lru-cache', page[3], page[4], 0.5),
   ];
 }
