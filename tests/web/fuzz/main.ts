@@ -195,8 +195,7 @@ function show(value: unknown): string {
 // A run that ends by itself, as when nothing is left to wait for, did not end well.
 process.exitCode = 2;
 main().then(
-  (code) => {
-    process.exitCode = code;
-  },
+  // What calls left behind, such as time limits that still run, is not waited for.
+  (code) => process.exit(code),
   (error: unknown) => console.error(`${current}: the run itself is wrong:`, error),
 );
