@@ -1,4 +1,6 @@
 //! Waiting for many tasks, some at once.
+//!
+//! In place of `buffered` of futures-util, whose machinery is in a module of WebAssembly once for each kind of task.
 
 use std::{
     future::Future,

@@ -18,6 +18,7 @@ use crate::{
     events::Event,
     gather::{Finding, Gather},
     host::Task,
+    tier::Shareable,
 };
 
 /// From how many keys with pending accesses on they are written out before their time.
@@ -35,16 +36,24 @@ impl Inner {
     }
 
     async fn write_accesses(self: &Arc<Self>, pending: Map<Key, (u64, Timestamp)>) {
-        let inner = self.clone();
-        let tasks = pending.into_iter().map(move |(key, (count, last))| -> Task<Finding> {
-            let (inner, call) = (inner.clone(), Call::Amend(key, Change::Accessed(count, last)));
+        let written = self.each(pending, |inner, (key, (count, last))| {
             Box::pin(async move {
                 // What a tier refuses here is a statistic; the driver has reported it.
-                drop(inner.change(call, None).await);
+                drop(inner.change(Call::Amend(key, Change::Accessed(count, last)), None).await);
                 Ok(None)
             })
         });
-        drop(Gather::new(Box::new(tasks)).await);
+        drop(written.await);
+    }
+
+    /// Does `work` for each of `items`, for several at once.
+    pub(crate) fn each<I, W>(self: &Arc<Self>, items: I, work: W) -> Gather
+    where
+        I: IntoIterator<IntoIter: Shareable + 'static>,
+        W: Fn(Arc<Self>, I::Item) -> Task<Finding> + Shareable + 'static,
+    {
+        let inner = self.clone();
+        Gather::new(Box::new(items.into_iter().map(move |item| work(inner.clone(), item))))
     }
 
     /// The keys of a tier, page after page.
@@ -115,9 +124,7 @@ impl Inner {
         tier: Tier,
         keys: Vec<Key>,
     ) -> Result<Vec<Option<Metadata>>, Error> {
-        let inner = self.clone();
-        let tasks = keys.into_iter().map(move |key| -> Task<Finding> {
-            let inner = inner.clone();
+        let heads = self.each(keys, move |inner, key| {
             Box::pin(async move {
                 Ok(match inner.ask(Action::Head(tier, key)).await? {
                     Outcome::Found(metadata) => Some(metadata),
@@ -125,7 +132,7 @@ impl Inner {
                 })
             })
         });
-        Gather::new(Box::new(tasks)).await
+        heads.await
     }
 
     async fn load_all(
@@ -134,9 +141,7 @@ impl Inner {
         from: Tier,
         to: Tier,
     ) -> Result<u64, Error> {
-        let inner = self.clone();
-        let tasks = keys.into_iter().map(move |key| -> Task<Finding> {
-            let inner = inner.clone();
+        let loads = self.each(keys, move |inner, key| {
             Box::pin(async move {
                 Ok(match inner.change(Call::Load(key, from, to), None).await? {
                     Reply::Written(metadata, tiers) if tiers.contains(to) => Some(metadata),
@@ -144,8 +149,7 @@ impl Inner {
                 })
             })
         });
-        let loaded = Gather::new(Box::new(tasks)).await?;
-        Ok(loaded.into_iter().flatten().count() as u64)
+        Ok(loads.await?.into_iter().flatten().count() as u64)
     }
 }
 

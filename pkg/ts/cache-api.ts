@@ -1,7 +1,8 @@
 /** Entries in the Cache API: for browsers and service workers, Deno, and Cloudflare's workerd. */
 
-import { StorageError, otherVersion } from './errors.js';
+import { StorageError } from './errors.js';
 import { NAME, check, isFunction, type Rules } from './options.js';
+import { PlainPort } from './plain.js';
 import type { Facts, Port, PortListing, PortUsage, StoredEntry } from './port.js';
 import { SortedKeys } from './sorted.js';
 import { OpenedTier } from './tier.js';
@@ -49,13 +50,12 @@ export class CacheApiStorageTier extends OpenedTier {
   }
 }
 
-class CachePort implements Port {
+class CachePort extends PlainPort {
   readonly traits = { announced: true };
-  readonly #wasm: Wasm;
   readonly #cache: Cache;
 
   constructor(loaded: Wasm, cache: Cache) {
-    this.#wasm = loaded;
+    super(loaded);
     this.#cache = cache;
   }
 
@@ -85,24 +85,8 @@ class CachePort implements Port {
     }
   }
 
-  async patch(key: string, line: string, facts: Facts): Promise<undefined | null> {
-    const found = await this.read(key);
-    if (!found) return null;
-    if (this.#version(key, found.line) !== facts.version) {
-      throw otherVersion(key);
-    }
-    return this.write(key, { body: found.body, line }, facts);
-  }
-
   async remove(keys: readonly string[]): Promise<void> {
     await Promise.all(keys.map((key) => this.#cache.delete(urlOf(key))));
-  }
-
-  async removeVersion(key: string, _line: string, version: string): Promise<boolean> {
-    const line = await this.head(key);
-    if (line === null || this.#version(key, line) !== version) return false;
-    await this.remove([key]);
-    return true;
   }
 
   async list(prefix: string, after: string | undefined, limit: number): Promise<PortListing> {
@@ -125,16 +109,6 @@ class CachePort implements Port {
     await this.remove(await this.#keys());
   }
 
-  announce(key: string): Promise<void> {
-    return this.remove([key]);
-  }
-
-  accesses(): [] {
-    return [];
-  }
-
-  close(): void {}
-
   async #keys(): Promise<string[]> {
     if (typeof this.#cache.keys !== 'function') throw cannotList();
     const requests = await this.#cache.keys().catch((cause: unknown) => {
@@ -142,10 +116,6 @@ class CachePort implements Port {
     });
     const ours = requests.filter(({ url }) => url.startsWith(ORIGIN));
     return ours.map(({ url }) => decodeURIComponent(url.slice(ORIGIN.length)).slice(1));
-  }
-
-  #version(key: string, line: string): string {
-    return this.#wasm.factsOf(key, line).version;
   }
 }
 

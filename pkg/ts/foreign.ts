@@ -1,10 +1,12 @@
 /** Tiers of others: any object with the contract's ten methods, as the core calls it. It cannot harm the storage. */
 
 import type { StorageMetadata, StorageTier, TierName } from './contract.js';
-import { StorageError, otherVersion } from './errors.js';
+import { StorageError } from './errors.js';
+import { PlainPort } from './plain.js';
 import type { Facts, Port, PortListing, PortUsage, StoredEntry } from './port.js';
 import { LINE_FIELD, isBytes, toLine, toMetadata } from './tier.js';
 import { wasm, type Inscribed, type Wasm } from './wasm.js';
+import { within } from './within.js';
 
 /** How many listings may be under way; the one that waited longest for its next page is given up for another. */
 const LISTINGS_MAX = 16;
@@ -26,7 +28,7 @@ export async function foreignPort(tier: StorageTier, options: ForeignOptions): P
   return new ForeignPort(await wasm(), tier, options);
 }
 
-class ForeignPort implements Port {
+class ForeignPort extends PlainPort {
   readonly traits = { announced: true, rereads: true };
   readonly #wasm: Wasm;
   readonly #tier: StorageTier;
@@ -36,15 +38,17 @@ class ForeignPort implements Port {
   #pages = 0;
 
   constructor(loaded: Wasm, tier: StorageTier, options: ForeignOptions) {
+    super(loaded);
     this.#wasm = loaded;
     this.#tier = tier;
     this.#options = options;
   }
 
   async read(key: string): Promise<StoredEntry | null> {
-    const [body, made] = await this.#both(key);
+    let [body, made] = await this.#both(key);
     // A write or removal in between shows as one of the two alone.
-    return body && made ? { body, line: made.line } : this.#again(key);
+    if (!body !== !made) [body, made] = await this.#both(key);
+    return body && made ? { body, line: made.line } : null;
   }
 
   async head(key: string): Promise<string | null> {
@@ -55,12 +59,10 @@ class ForeignPort implements Port {
     await this.#call('set', () => this.#tier.set(key, body.slice(), this.#metadata(key, line)));
   }
 
-  async patch(key: string, line: string, { version }: Facts): Promise<undefined | null> {
-    const found = await this.#inscribed(key);
-    if (!found) return null;
-    if (found.version !== version) {
-      throw otherVersion(key);
-    }
+  override async patch(key: string, line: string, facts: Facts): Promise<undefined | null> {
+    const found = await this.head(key);
+    if (found === null) return null;
+    this.checkVersion(key, found, facts);
     await this.#call('setMetadata', () => this.#tier.setMetadata(key, this.#metadata(key, line)));
     return undefined;
   }
@@ -69,12 +71,6 @@ class ForeignPort implements Port {
     const [key] = keys;
     if (keys.length === 1 && key !== undefined) await this.#call('delete', () => this.#tier.delete(key));
     else await this.#call('deleteMany', () => this.#tier.deleteMany([...keys]));
-  }
-
-  async removeVersion(key: string, _line: string, version: string): Promise<boolean> {
-    if ((await this.#inscribed(key))?.version !== version) return false;
-    await this.remove([key]);
-    return true;
   }
 
   async list(prefix: string, after: string | undefined, limit: number): Promise<PortListing> {
@@ -112,22 +108,9 @@ class ForeignPort implements Port {
     await this.#call('clear', () => this.#tier.clear());
   }
 
-  announce(key: string): Promise<void> {
-    return this.remove([key]);
-  }
-
-  accesses(): [] {
-    return [];
-  }
-
-  close(): void {
+  override close(): void {
     for (const listing of this.#listings.values()) listing.return?.().catch(() => undefined);
     this.#listings.clear();
-  }
-
-  async #again(key: string): Promise<StoredEntry | null> {
-    const [body, made] = await this.#both(key);
-    return body && made ? { body, line: made.line } : null;
   }
 
   #both(key: string): Promise<[Uint8Array | null, Inscribed | null]> {
@@ -170,20 +153,11 @@ class ForeignPort implements Port {
 
   /** Limits a call in time; what comes of it later is passed over. */
   async #call<R>(method: string, work: () => R | Promise<R>): Promise<R> {
-    const { timeoutMs } = this.#options;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        const message = `\`${method}\` of ${this.#name()} did not answer within ${timeoutMs} ms`;
-        reject(new StorageError('unavailable', message, { isTimeout: true }));
-      }, timeoutMs);
-    });
+    const what = `\`${method}\` of ${this.#name()}`;
     try {
-      return await Promise.race([new Promise<R>((done) => done(work())), late]);
+      return await within(this.#options.timeoutMs, what, work);
     } catch (error) {
-      throw StorageError.from(error, `\`${method}\` of ${this.#name()} failed`);
-    } finally {
-      clearTimeout(timer);
+      throw StorageError.from(error, `${what} failed`);
     }
   }
 

@@ -1,7 +1,7 @@
 /** Entries on the JavaScript heap. */
 
 import { StorageError, otherVersion } from './errors.js';
-import { LIMIT, check, isOneOf, type Rules } from './options.js';
+import { FLAG, LIMIT, check, isOneOf, type Rules } from './options.js';
 import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
 import { SortedKeys } from './sorted.js';
 import { PortTier, utf8Length } from './tier.js';
@@ -107,7 +107,7 @@ const RULES: Rules = {
   maxSizeBytes: LIMIT,
   maxItems: LIMIT,
   evictionPolicy: [isOneOf('s3fifo', 'lru', 'fifo', 'size'), "'s3fifo', 'lru', 'fifo' or 'size'"],
-  durable: [(value) => typeof value === 'boolean', 'true or false'],
+  durable: FLAG,
 };
 
 /** How many hits are noted before the policy is told of them. */
@@ -206,9 +206,7 @@ export class MemoryPort implements Port {
   patch(key: string, line: string, facts: Facts): undefined | null {
     const old = this.#records.get(key);
     if (!old) return null;
-    if (!this.#isVersion(key, old, facts.version)) {
-      throw otherVersion(key);
-    }
+    if (!this.#isVersion(key, old, facts.version)) throw otherVersion(key);
     this.#put(key, old.bytes, line, facts, old, true);
     return undefined;
   }

@@ -30,6 +30,7 @@ export type Rule = readonly [check: Check, words: string];
 export type Rules = Readonly<Record<string, Rule>>;
 
 export const NAME: Rule = [(value) => isText(value) && value !== '', 'a string, and not empty'];
+export const FLAG: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 /** How large a tier may get. */
 export const LIMIT: Rule = [isPositive, 'a whole number, 1 or more'];
 const MS: Rule = [isCount, 'a whole number of milliseconds'];
@@ -37,7 +38,7 @@ const MS_POSITIVE: Rule = [isPositive, 'a whole number of milliseconds, 1 or mor
 
 const CONFIG: Rules = {
   tiers: [isObject, 'an object with `cold`, and `hot` and `warm` where there are such tiers'],
-  compression: [(value) => typeof value === 'boolean', 'true or false'],
+  compression: FLAG,
   defaultTTL: MS,
   promotionStrategy: [isOneOf(...PROMOTIONS), "'lazy', 'eager' or 'onSecondHit'"],
   serialization: [
@@ -84,7 +85,7 @@ const SET: Rules = {
   signal: SIGNAL,
 };
 
-const READ: Rules = { signal: SIGNAL, borrow: [(value) => typeof value === 'boolean', 'true or false'] };
+const READ: Rules = { signal: SIGNAL, borrow: FLAG };
 const CALL: Rules = { signal: SIGNAL };
 const BOOTSTRAP: Rules = {
   limit: [isCount, 'a whole number'],
@@ -165,6 +166,7 @@ export function check<T extends object>(given: unknown, rules: Rules, what: stri
   if (given === undefined && !missing) return {} as T;
   if (typeof given !== 'object' || given === null) throw invalid(missing ?? `${what} must be an object`);
   const checked: Record<string, unknown> = {};
+  // Not by `attempt`: its frames would push the caller out of the stack that engines keep.
   try {
     for (const name of Object.keys(given)) {
       const value = (given as Record<string, unknown>)[name];

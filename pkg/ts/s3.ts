@@ -1,10 +1,11 @@
 /** S3, and what speaks its protocol, as a tier: over `fetch`, in every runtime. */
 
 import { StorageError, attempt, invalid } from './errors.js';
-import { check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
-import { PORT, type MaybePromise, type Port, type PortListing, type PortUsage, type StoredEntry } from './port.js';
-import { PortTier, checkPrefix, utf8Length } from './tier.js';
+import { FLAG, check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
+import type { Port, PortListing, PortUsage, StoredEntry } from './port.js';
+import { OpenedTier, checkPrefix, utf8Length } from './tier.js';
 import { S3_CALLS, wasm, type RawS3, type S3Calls } from './wasm.js';
+import { within } from './within.js';
 
 /** An access key and its secret, for as long as they are good. */
 export interface S3Credentials {
@@ -64,7 +65,7 @@ const RULES: Rules = {
     "an object with `accessKeyId` and `secretAccessKey`, a function that gives one, or 'anonymous'",
   ],
   addressing: [(value) => value === 'path' || value === 'virtual-host', "'path' or 'virtual-host'"],
-  forcePathStyle: [(value) => typeof value === 'boolean', 'true or false'],
+  forcePathStyle: FLAG,
   concurrency: NUMBER,
   timeout: NUMBER,
   attempts: NUMBER,
@@ -86,10 +87,9 @@ const RULES: Rules = {
  * });
  * ```
  */
-export class S3StorageTier extends PortTier {
+export class S3StorageTier extends OpenedTier {
   readonly #options: S3Options;
   readonly #credentials: () => Promise<RawCredentials | undefined>;
-  #port: Port | undefined;
 
   /** Fails as `invalid` for options that cannot be right. Nothing is sent yet. */
   constructor(options: S3Options) {
@@ -98,27 +98,17 @@ export class S3StorageTier extends PortTier {
     this.#credentials = toSource(this.#options);
   }
 
-  [PORT](): MaybePromise<Port> {
-    return this.port();
-  }
-
-  protected port(): MaybePromise<Port> {
-    return this.#port ?? this.#open();
-  }
-
   /** Nobody else has the bytes of an answer. */
   protected override handOut(body: Uint8Array): Uint8Array {
     return body;
   }
 
-  async #open(): Promise<Port> {
+  protected async open(): Promise<Port> {
     const { S3 } = await wasm();
-    if (this.#port) return this.#port;
     const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, fetch } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
     const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts];
-    const raw = new S3(this.#credentials, fetch, settings);
-    return (this.#port = new S3Port(raw));
+    return new S3Port(new S3(this.#credentials, fetch, settings));
   }
 }
 
@@ -275,7 +265,14 @@ function toSource({ credentials, timeout = 30_000 }: S3Options): () => Promise<R
     const raw = typeof credentials === 'object' ? toRaw(credentials) : undefined;
     return () => Promise.resolve(raw);
   }
-  return () => within(timeout, async () => toRaw(await credentials()));
+  return async () => {
+    try {
+      return await within(timeout, 'the function for credentials', async () => toRaw(await credentials()));
+    } catch (error) {
+      if (error instanceof StorageError) throw error;
+      throw new StorageError('unavailable', 'the function for credentials failed', { cause: error });
+    }
+  };
 }
 
 /** Nothing of the values is told: they are secret. */
@@ -293,21 +290,4 @@ function toRaw(credentials: unknown): RawCredentials {
           : undefined;
   if (bad) throw invalid(`\`credentials.${bad}\` must be ${bad === 'expiration' ? 'a valid Date' : 'a string of printable characters'}`);
   return [accessKeyId as string, secretAccessKey as string, sessionToken ?? undefined, expiration?.getTime()];
-}
-
-/** Asks a function of the user's, for at most `ms`. */
-async function within<T>(ms: number, ask: () => T | Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, fail) => {
-    const message = `the function for credentials did not answer within ${ms} ms`;
-    timer = setTimeout(() => fail(new StorageError('unavailable', message, { isTimeout: true })), ms);
-  });
-  try {
-    return await Promise.race([ask(), late]);
-  } catch (error) {
-    if (error instanceof StorageError) throw error;
-    throw new StorageError('unavailable', 'the function for credentials failed', { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
 }

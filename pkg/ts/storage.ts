@@ -33,7 +33,7 @@ import {
 import { PORT, type MaybePromise, type Port, type Ported } from './port.js';
 import { fromCustom, fromJson, toBytes } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
-import { checkKey, checkPrefix, toMetadata } from './tier.js';
+import { checkKey, checkPrefix, paged, toMetadata } from './tier.js';
 import { STORAGE_CALLS, wasm, type RawStorage, type StorageCalls, type Wasm } from './wasm.js';
 
 /** Options of a call. */
@@ -224,12 +224,10 @@ export class TieredStorage<T = unknown> {
   async *listKeys(prefix = '', options?: CallOptions): AsyncIterableIterator<string> {
     checkPrefix(prefix);
     const { signal } = checkCallOptions(options);
-    let after: string | undefined;
-    do {
-      const [keys, next]: [string[], string | undefined] = await this.#call(signal, 'keys', [prefix, after]);
-      yield* keys;
-      after = next;
-    } while (after !== undefined);
+    yield* paged(async (after) => {
+      const [keys, next] = await this.#call(signal, 'keys', [prefix, after]);
+      return { keys, next };
+    });
   }
 
   /** How full the tiers are, and how reads were answered. For S3 this lists the whole prefix. */

@@ -2,7 +2,7 @@
 
 import type { StorageMetadata, StorageTier, TierStats } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
-import { PORT, type Facts, type MaybePromise, type Port, type Ported, type PortNotices, type PortUsage, type StoredEntry } from './port.js';
+import { PORT, type Facts, type MaybePromise, type Port, type Ported, type PortListing, type PortNotices, type PortUsage, type StoredEntry } from './port.js';
 import { wasm, type Inscribed, type RawMetadata, type Wasm } from './wasm.js';
 
 /** The longest key, in bytes of UTF-8. */
@@ -98,6 +98,18 @@ function msOfDate(date: unknown): number {
   return date instanceof Date ? date.getTime() : NaN;
 }
 
+/** The keys of a listing, page after page. */
+export async function* paged(
+  page: (after: string | undefined) => Promise<PortListing>,
+): AsyncGenerator<string, void, undefined> {
+  let after: string | undefined;
+  do {
+    const { keys, next } = await page(after);
+    yield* keys;
+    after = next;
+  } while (after !== undefined);
+}
+
 /** A tier of this package. */
 export abstract class PortTier implements StorageTier, Ported {
   #wasm: Wasm | undefined;
@@ -152,7 +164,7 @@ export abstract class PortTier implements StorageTier, Ported {
   /** The keys that start with `prefix`, in the tier's order, in pages of 1,000. */
   listKeys(prefix = ''): AsyncIterableIterator<string> {
     checkPrefix(prefix);
-    return this.#list(prefix);
+    return paged((after) => this.#run((port) => port.list(prefix, after, KEYS_MAX), same));
   }
 
   /** Removes entries, 1,000 at once. */
@@ -220,16 +232,6 @@ export abstract class PortTier implements StorageTier, Ported {
   /** Gives bytes away: the tier may still hold them, so a copy. */
   protected handOut(body: Uint8Array): Uint8Array {
     return body.slice();
-  }
-
-  async *#list(prefix: string): AsyncGenerator<string, void, undefined> {
-    let after: string | undefined;
-    do {
-      const start = after;
-      const page = await this.#run((port) => port.list(prefix, start, KEYS_MAX), same);
-      yield* page.keys;
-      after = page.next;
-    } while (after !== undefined);
   }
 
   async #load(): Promise<Wasm> {

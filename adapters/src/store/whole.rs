@@ -9,11 +9,7 @@ use tiered_storage_core::{
 #[cfg(not(target_arch = "wasm32"))]
 use tiered_storage_core::snapshot::Snapshot;
 
-use crate::{
-    gather::{Finding, Gather},
-    host::Task,
-    store::TieredStorage,
-};
+use crate::store::TieredStorage;
 
 impl TieredStorage {
     /// How full the tiers are, and how reads were answered since the storage was opened.
@@ -73,11 +69,11 @@ impl TieredStorage {
         let mut pages = self.inner.pages(Tier::Cold, "");
         while let Some(keys) = pages.next().await? {
             let storage = self.clone();
-            let tasks = keys.into_iter().map(move |key| -> Task<Finding> {
+            let heads = self.inner.each(keys, move |_, key| {
                 let storage = storage.clone();
                 Box::pin(async move { storage.metadata(&key).await })
             });
-            entries.extend(Gather::new(Box::new(tasks)).await?.into_iter().flatten());
+            entries.extend(heads.await?.into_iter().flatten());
         }
         Ok((self.inner.host.now(), entries, self.stats().await?))
     }
@@ -94,13 +90,11 @@ impl TieredStorage {
 
     /// Takes over what is said of entries whose bytes are still the same.
     pub(crate) async fn adopt(&self, entries: Vec<Metadata>) -> Result<(), Error> {
-        let inner = self.inner.clone();
-        let tasks = entries.into_iter().map(move |entry| -> Task<Finding> {
-            let inner = inner.clone();
+        let adopted = self.inner.each(entries, |inner, entry| {
             let call = Call::Amend(entry.key().clone(), Change::Adopt(entry));
             Box::pin(async move { inner.change(call, None).await.map(|_| None) })
         });
-        Gather::new(Box::new(tasks)).await.map(drop)
+        adopted.await.map(drop)
     }
 
     /// Copies the most valuable warm entries (by access count, then by last access) into hot, at most `limit` and no

@@ -4,8 +4,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DiskOptions } from '../disk.js';
-import { StorageError, otherVersion } from '../errors.js';
-import type { Facts, Port, PortListing, PortTraits, PortUsage, StoredEntry } from '../port.js';
+import { StorageError } from '../errors.js';
+import { PlainPort } from '../plain.js';
+import type { PortListing, PortTraits, PortUsage, StoredEntry } from '../port.js';
 import { SortedKeys } from '../sorted.js';
 import type { Wasm } from '../wasm.js';
 import { hold, type Held } from './lock.js';
@@ -20,9 +21,8 @@ interface Known {
 /** How many files are looked at side by side. */
 const CONCURRENCY = 32;
 
-export class DiskPort implements Port {
+export class DiskPort extends PlainPort {
   readonly traits: PortTraits;
-  readonly #wasm: Wasm;
   readonly #options: DiskOptions;
   readonly #held: Held;
   readonly #onClosed: () => void;
@@ -40,7 +40,7 @@ export class DiskPort implements Port {
   readonly #writing = new Map<string, Promise<void>>();
 
   private constructor(loaded: Wasm, options: DiskOptions, held: Held, onClosed: () => void) {
-    this.#wasm = loaded;
+    super(loaded);
     this.#options = options;
     this.#held = held;
     this.#onClosed = onClosed;
@@ -84,7 +84,7 @@ export class DiskPort implements Port {
     return head?.line ?? null;
   }
 
-  async write(key: string, { body, line }: StoredEntry, _facts?: Facts): Promise<undefined> {
+  async write(key: string, { body, line }: StoredEntry): Promise<undefined> {
     const head = encodeHead(key, line, body.length);
     const known = { weight: head.length + body.length, bytes: body.length };
     const { maxSizeBytes = Infinity } = this.#options;
@@ -107,15 +107,6 @@ export class DiskPort implements Port {
     }
   }
 
-  async patch(key: string, line: string, { version }: Facts): Promise<undefined | null> {
-    const found = await this.read(key);
-    if (!found) return null;
-    if (this.#version(key, found.line) !== version) {
-      throw otherVersion(key);
-    }
-    return this.write(key, { body: found.body, line });
-  }
-
   async remove(keys: readonly string[]): Promise<void> {
     const folders = new Set<string>();
     for (let at = 0; at < keys.length; at += CONCURRENCY) {
@@ -129,13 +120,6 @@ export class DiskPort implements Port {
       );
     }
     await Promise.all(Array.from(folders, (folder) => this.#sync(folder)));
-  }
-
-  async removeVersion(key: string, _line: string, version: string): Promise<boolean> {
-    const line = await this.head(key);
-    if (line === null || this.#version(key, line) !== version) return false;
-    await this.remove([key]);
-    return true;
   }
 
   async list(prefix: string, after: string | undefined, limit: number): Promise<PortListing> {
@@ -157,15 +141,7 @@ export class DiskPort implements Port {
     await rm(aside, { recursive: true, force: true });
   }
 
-  announce(key: string): Promise<void> {
-    return this.remove([key]);
-  }
-
-  accesses(): [] {
-    return [];
-  }
-
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     await this.#held.release();
     this.#onClosed();
   }
@@ -173,10 +149,6 @@ export class DiskPort implements Port {
   #path(key: string): string {
     const name = createHash('sha256').update(key).digest('hex');
     return join(this.#entries, name.slice(0, 2), name.slice(2));
-  }
-
-  #version(key: string, line: string): string {
-    return this.#wasm.factsOf(key, line).version;
   }
 
   async #put(key: string, parts: Uint8Array[]): Promise<void> {

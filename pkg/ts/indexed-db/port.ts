@@ -115,9 +115,7 @@ export class DatabasePort implements Port {
     const name = ordered(key);
     return this.#change(name, line.length, ({ entries }, old, outcome) => {
       if (!old) return outcome.done(null);
-      if (old[1] !== facts.version) {
-        throw otherVersion(key);
-      }
+      if (old[1] !== facts.version) throw otherVersion(key);
       const used = this.#options.policy === 'fifo' ? old[2] : Math.max(old[2], facts.lastAccessed);
       const record: StoredRecord = [line, old[1], used, old[3], this.#weigh(key, old[3], line)];
       if (old[5]) record.push(old[5]);

@@ -90,6 +90,18 @@ suite('a tier works in any place', () => {
     assert.equal(await storage.get('k'), 'v');
   });
 
+  /** A miss once was asked twice, as if a write had come in between. */
+  test('what it does not have is asked for once', async () => {
+    const asked: string[] = [];
+    const { tier } = oddTier({
+      get: async (key: string) => (asked.push(`get ${key}`), null),
+      getMetadata: async (key: string) => (asked.push(`getMetadata ${key}`), null),
+    });
+    const storage = await openWith('cold', tier);
+    assert.equal(await storage.get('k'), null);
+    assert.deepEqual(asked.sort(), ['get k', 'getMetadata k']);
+  });
+
   test('its methods may be those of a class, and use `this`', async () => {
     class MyTier implements StorageTier {
       readonly #inner = plainTier();
