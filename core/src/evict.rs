@@ -83,7 +83,7 @@ pub struct Standing(Option<s3fifo::Standing>);
 ///
 /// An entry is a slot number, a weight (its size in bytes, say, or 1) and a fingerprint (the hash of its key). The
 /// owner has the limit: when it has no room, it calls [`Policy::evict`] until it has, and then [`Policy::insert`].
-/// Slot numbers are used again and should be dense, since memory (24 to about 60 bytes a slot) goes with the highest.
+/// Slot numbers are used again and should be dense, since memory (24 to about 50 bytes a slot) goes with the highest.
 /// All calls take constant time on average; with [`PolicyKind::Size`], logarithmic time. The weights of all entries
 /// must add up to less than 2^64.
 ///

@@ -19,27 +19,38 @@ pub(super) struct Ghost {
     last: u32,
 }
 
+/// What is remembered of a fingerprint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Tag(u32);
+
+/// Spread over all bits, whatever hash the fingerprint is of.
+impl From<u64> for Tag {
+    fn from(fingerprint: u64) -> Self {
+        Self((fingerprint.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32)
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Name {
-    tag: u32,
+    tag: Tag,
     /// Which name it was, counting from 1 and past 2^32 again from 1; 0 where there is none.
     number: u32,
 }
 
 impl Ghost {
     /// Adds a name to those that are remembered, which are the last `names_max` and never more than [`NAMES_MAX`].
-    pub(super) fn insert(&mut self, fingerprint: u64, names_max: usize) {
+    pub(super) fn insert(&mut self, tag: impl Into<Tag>, names_max: usize) {
         if names_max == 0 {
             return;
         }
         self.grow(names_max.min(NAMES_MAX));
         self.last = self.last.checked_add(1).unwrap_or(1);
-        self.put(Name { tag: tag(fingerprint), number: self.last });
+        self.put(Name { tag: tag.into(), number: self.last });
     }
 
     /// Takes out a name; whether it was among the last `names_max`.
-    pub(super) fn take(&mut self, fingerprint: u64, names_max: usize) -> bool {
-        let (last, tag) = (self.last, tag(fingerprint));
+    pub(super) fn take(&mut self, tag: impl Into<Tag>, names_max: usize) -> bool {
+        let (last, tag) = (self.last, tag.into());
         let names_max = names_max.min(NAMES_MAX);
         let Some(bucket) = self.bucket(tag) else { return false };
         let found = bucket.iter_mut().find(|name| name.number != 0 && name.tag == tag);
@@ -66,7 +77,7 @@ impl Ghost {
         bucket[place] = name;
     }
 
-    fn bucket(&mut self, tag: u32) -> Option<&mut [Name; WAYS]> {
+    fn bucket(&mut self, Tag(tag): Tag) -> Option<&mut [Name; WAYS]> {
         let bits = self.buckets.len().checked_ilog2()?;
         self.buckets.get_mut((u64::from(tag) >> (32 - bits)) as usize)
     }
@@ -78,11 +89,6 @@ fn age(name: Name, last: u32) -> usize {
         0 => usize::MAX,
         number => last.wrapping_sub(number) as usize,
     }
-}
-
-/// Spread over all bits, whatever hash the fingerprint is of.
-fn tag(fingerprint: u64) -> u32 {
-    (fingerprint.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 #[cfg(test)]

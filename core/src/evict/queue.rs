@@ -9,10 +9,27 @@ pub(super) struct Slots<T>(Vec<Option<Slot<T>>>);
 
 #[derive(Debug)]
 pub(super) struct Slot<T> {
-    older: Option<u32>,
-    newer: Option<u32>,
+    older: Link,
+    newer: Link,
     pub(super) weight: u64,
     pub(super) held: T,
+}
+
+/// Another slot, or none: half as large as an `Option<u32>`. No slot has the highest number, since there would have to be
+/// 2^32 entries.
+#[derive(Clone, Copy, Debug)]
+struct Link(u32);
+
+impl Link {
+    const NONE: Self = Self(u32::MAX);
+
+    fn to(id: Option<u32>) -> Self {
+        id.map_or(Self::NONE, Self)
+    }
+
+    fn id(self) -> Option<u32> {
+        (self.0 != Self::NONE.0).then_some(self.0)
+    }
 }
 
 impl<T> Slots<T> {
@@ -26,7 +43,7 @@ impl<T> Slots<T> {
             self.0.resize_with(at + 1, || None);
         }
         assert!(self.0[at].is_none(), "slot {id} is in use already");
-        self.0[at] = Some(Slot { older: None, newer: None, weight, held });
+        self.0[at] = Some(Slot { older: Link::NONE, newer: Link::NONE, weight, held });
     }
 
     pub(super) fn remove(&mut self, id: u32) -> Slot<T> {
@@ -79,11 +96,11 @@ impl Queue {
     /// Links the slot `id`, which is in no queue, as the newest.
     pub(super) fn push<T>(&mut self, slots: &mut Slots<T>, id: u32) {
         let slot = &mut slots[id];
-        (slot.older, slot.newer) = (self.newest, None);
+        (slot.older, slot.newer) = (Link::to(self.newest), Link::NONE);
         self.weight += slot.weight;
         self.len += 1;
         match self.newest.replace(id) {
-            Some(older) => slots[older].newer = Some(id),
+            Some(older) => slots[older].newer = Link(id),
             None => self.oldest = Some(id),
         }
     }
@@ -94,13 +111,13 @@ impl Queue {
         let (older, newer) = (slot.older, slot.newer);
         self.weight -= slot.weight;
         self.len -= 1;
-        match older {
+        match older.id() {
             Some(older) => slots[older].newer = newer,
-            None => self.oldest = newer,
+            None => self.oldest = newer.id(),
         }
-        match newer {
+        match newer.id() {
             Some(newer) => slots[newer].older = older,
-            None => self.newest = older,
+            None => self.newest = older.id(),
         }
     }
 

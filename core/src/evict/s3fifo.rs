@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::{
-    ghost::Ghost,
+    ghost::{Ghost, Tag},
     queue::{Queue, Slots},
 };
 
@@ -36,7 +36,7 @@ pub(super) struct S3Fifo {
 
 #[derive(Debug)]
 struct Held {
-    fingerprint: u64,
+    tag: Tag,
     stage: Stage,
 }
 
@@ -60,11 +60,12 @@ impl S3Fifo {
         fingerprint: u64,
         standing: Option<Standing>,
     ) {
+        let tag = Tag::from(fingerprint);
         let standing = standing.unwrap_or_else(|| {
-            let is_known = self.ghost.take(fingerprint, self.len());
+            let is_known = self.ghost.take(tag, self.len());
             Standing { stage: if is_known { Stage::Main } else { Stage::Trial }, hits: 0 }
         });
-        self.slots.insert(id, weight, Held { fingerprint, stage: standing.stage });
+        self.slots.insert(id, weight, Held { tag, stage: standing.stage });
         if id as usize >= self.hits.len() {
             self.hits.resize_with(id as usize + 1, AtomicU8::default);
         }
@@ -88,9 +89,9 @@ impl S3Fifo {
             match (self.trial.oldest(), self.main.oldest()) {
                 (Some(id), main) if is_trial_full || main.is_none() => {
                     if core::mem::take(self.hits_mut(id)) == 0 {
-                        let fingerprint = self.slots[id].held.fingerprint;
+                        let tag = self.slots[id].held.tag;
                         self.remove(id);
-                        self.ghost.insert(fingerprint, self.len());
+                        self.ghost.insert(tag, self.len());
                         return Some(id);
                     }
                     self.trial.unlink(&mut self.slots, id);
