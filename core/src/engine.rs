@@ -19,7 +19,7 @@ use crate::{
     lane::Lanes,
     map::Map,
     metadata::Metadata,
-    op::{Access, Amend, Effects, Head, Invalidate, Load, Machine, Next, Promote, Remove, Set},
+    op::{Access, Amend, Effects, Head, Invalidate, Load, Machine, Next, Promote, Remove},
     tier::{Tier, TierSet},
     time::Timestamp,
 };
@@ -70,6 +70,8 @@ pub struct Engine {
     ops: Map<OpId, Op>,
     lanes: Lanes,
     slots: Map<SlotId, usize>,
+    /// What is handed out piece by piece, by the slot it comes from.
+    held: Map<SlotId, OpId>,
     recent: (Map<Key, Timestamp>, VecDeque<Key>),
     promotions: usize,
     woken: VecDeque<OpId>,
@@ -88,6 +90,8 @@ struct Op {
     slot: SlotId,
     /// The action that is under way.
     issued: Option<Action>,
+    /// Whether the body of what it read comes piece by piece.
+    is_open: bool,
     /// Those who share its read.
     followers: Vec<OpId>,
 }
@@ -100,6 +104,7 @@ impl Engine {
             ops: Map::new(),
             lanes: Lanes::default(),
             slots: Map::new(),
+            held: Map::new(),
             recent: Default::default(),
             promotions: 0,
             woken: VecDeque::new(),
@@ -116,18 +121,13 @@ impl Engine {
         let id = self.id();
         match call {
             Call::Get(key) => self.start_get(id, key),
+            Call::Part(key) => self.start_part(id, key),
             Call::Head(key) => {
                 self.insert(id, Machine::Head(Head::new(key.clone())), Some(key), None)
             }
-            Call::Set(metadata, targets) => {
-                let key = metadata.key().clone();
-                let announced = self.config.announced.intersection(self.config.tiers);
-                self.insert(
-                    id,
-                    Machine::Set(Set::new(metadata, targets, announced)),
-                    Some(key),
-                    None,
-                );
+            Call::Set(metadata, targets) => self.start_set(id, metadata, targets, None),
+            Call::SetIf(metadata, targets, condition) => {
+                self.start_set(id, metadata, targets, Some(condition));
             }
             Call::Remove(key) => {
                 let machine = Machine::Remove(Remove::new(key.clone(), self.config.tiers));
@@ -158,16 +158,51 @@ impl Engine {
         match self.next(op) {
             Some(Next::Do(action)) => {
                 let running = self.ops.get_mut(&op).expect("what has a next step is known");
+                running.is_open &= !matches!(action, Action::Read(..));
                 running.issued = Some(action.clone());
                 Step::Do(Ticket(op), action, running.slot)
             }
             Some(Next::End(reply)) => {
                 let slot = self.slot(op).expect("what has a next step is known");
+                if let Some(held) = self.held_mut(slot) {
+                    held.readers += 1;
+                }
                 self.forget(op);
                 Step::Reply(reply, slot)
             }
             None => Step::Park,
         }
+    }
+
+    /// The body that the read of `ticket` found comes piece by piece: say so before [`Engine::finish`]. Those who read
+    /// the key meanwhile share it, and what is to be copied from it waits until all of it is there.
+    pub fn open(&mut self, ticket: &Ticket) {
+        if let Some(op) = self.ops.get_mut(&ticket.0) {
+            op.is_open = true;
+        }
+    }
+
+    /// What hands out the body in `slot` piece by piece, and the tiers that are to have a copy of it then.
+    pub fn held(&self, slot: SlotId) -> Option<(OpId, TierSet)> {
+        let id = *self.held.get(&slot)?;
+        let Machine::Held(held) = &self.ops.get(&id)?.machine else { return None };
+        Some((id, held.promotion.as_ref().map_or(TierSet::EMPTY, Promote::writes)))
+    }
+
+    /// All of the body that `held` handed out is in its slot now, to be copied if nothing came between.
+    pub fn delivered(&mut self, held: OpId, now: Timestamp) {
+        self.now = now;
+        self.land_held(held);
+    }
+
+    /// One of those that were answered with a slot that is [held](Engine::held) reads no more. With the last of them goes
+    /// what is not delivered.
+    pub fn leave(&mut self, held: OpId) {
+        let Some(slot) = self.slot(held) else { return };
+        if let Some(held) = self.held_mut(slot) {
+            held.readers -= 1;
+        }
+        self.drop_unread(slot);
     }
 
     /// Takes in how an action ended. The ticket of an operation that is gone says nothing.

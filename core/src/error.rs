@@ -6,7 +6,7 @@ use core::{
     hash::{Hash, Hasher},
 };
 
-use crate::{key::Key, tier::Tier};
+use crate::{key::Key, metadata::Metadata, tier::Tier};
 
 /// What to do about an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Full,
     /// The storage was closed.
     Closed,
+    /// The tier, or its server, cannot do this: use another, or another call.
+    Unsupported,
     /// A defect of this library: report it.
     Internal,
 }
@@ -41,6 +43,7 @@ impl ErrorKind {
             Self::Corrupt => "corrupt",
             Self::Full => "full",
             Self::Closed => "closed",
+            Self::Unsupported => "unsupported",
             Self::Internal => "internal",
         }
     }
@@ -62,6 +65,7 @@ struct Inner {
     timed_out: bool,
     message: Cow<'static, str>,
     source: Option<Source>,
+    current: Option<Metadata>,
 }
 
 impl Error {
@@ -74,6 +78,7 @@ impl Error {
             timed_out: false,
             message: message.into(),
             source: None,
+            current: None,
         }))
     }
 
@@ -99,6 +104,17 @@ impl Error {
     pub fn with_source(self, source: impl Into<Box<dyn core::error::Error + Send + Sync>>) -> Self {
         let source: Box<dyn core::error::Error + Send + Sync> = source.into();
         self.edit(|inner| inner.source = Some(Source::from(source)))
+    }
+
+    /// The same error, with the entry that stood in the way.
+    #[must_use]
+    pub fn with_current(self, current: Metadata) -> Self {
+        self.edit(|inner| inner.current = Some(current))
+    }
+
+    /// Of a `Conflict`: the entry that is there instead, if there is one.
+    pub fn current(&self) -> Option<&Metadata> {
+        self.0.current.as_ref()
     }
 
     /// What to do about it.

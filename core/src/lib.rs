@@ -8,6 +8,7 @@ extern crate std;
 
 pub mod base64;
 pub mod codec;
+pub mod condition;
 pub mod config;
 pub mod digest;
 pub mod engine;
@@ -28,6 +29,7 @@ pub mod stats;
 pub mod tier;
 pub mod time;
 
+pub use condition::Condition;
 pub use error::{Error, ErrorKind};
 pub use key::Key;
 pub use metadata::{Checksum, Content, ETag, Metadata, WriteId};

@@ -1,5 +1,6 @@
 //! What is stored beside a body.
 
+use alloc::format;
 use alloc::{
     string::{String, ToString},
     sync::Arc,
@@ -259,6 +260,19 @@ impl Metadata {
             }
             _ => false,
         }
+    }
+
+    /// Names this version, for a write that is to replace no other: the tag that the cold tier gave it, or where it
+    /// gives none, one made of what tells writes apart.
+    pub fn version(&self) -> ETag {
+        if let Some(etag) = &self.etag {
+            return etag.clone();
+        }
+        ETag::new(match (self.write_id(), self.checksum()) {
+            (Some(WriteId(id)), _) => format!("\"{id:016x}\""),
+            (None, Some(checksum)) => format!("\"{checksum}\""),
+            (None, None) => format!("\"{:x}-{:x}\"", self.size(), self.created_at().as_millis()),
+        })
     }
 
     /// Whether both say the same of everything that a write settles, so that they differ in their fields at most.

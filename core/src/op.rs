@@ -4,6 +4,7 @@
 mod amend;
 mod get;
 mod head;
+mod held;
 mod invalidate;
 mod load;
 mod promote;
@@ -15,12 +16,13 @@ mod sweep;
 use alloc::{string::String, vec::Vec};
 
 pub(crate) use self::{
-    amend::Amend, get::Get, head::Head, invalidate::Invalidate, load::Load, promote::Promote,
-    remove::Remove, set::Set, sweep::Sweep,
+    amend::Amend, get::Get, head::Head, held::Held, invalidate::Invalidate, load::Load,
+    promote::Promote, remove::Remove, set::Set, sweep::Sweep,
 };
 pub use amend::Change;
 
 use crate::{
+    condition::Condition,
     config::{Config, Mutant},
     error::Error,
     key::Key,
@@ -39,6 +41,10 @@ pub enum Call {
     Head(Key),
     /// Write the entry whose body is in the slot to these tiers, and remove it from the others.
     Set(Metadata, TierSet),
+    /// The same, if cold holds what the condition says.
+    SetIf(Metadata, TierSet, Condition),
+    /// Read a part of an entry, which others do not share and no tier takes over.
+    Part(Key),
     /// Remove an entry from every tier.
     Remove(Key),
     /// Change metadata where the entry is.
@@ -63,6 +69,8 @@ pub enum Action {
     Head(Tier, Key),
     /// Write the body in the slot.
     Write(Tier, Metadata),
+    /// Write the body in the slot if the tier holds what the condition says, else fail with a `Conflict`.
+    WriteIf(Tier, Metadata, Condition),
     /// Replace the metadata.
     Patch(Tier, Metadata),
     /// Remove entries.
@@ -83,6 +91,7 @@ impl Action {
             | Self::Read(tier, ..)
             | Self::Head(tier, _)
             | Self::Write(tier, _)
+            | Self::WriteIf(tier, ..)
             | Self::Patch(tier, _)
             | Self::Remove(tier, _)
             | Self::RemoveVersion(tier, _)
@@ -203,6 +212,8 @@ pub(crate) enum Machine {
     Invalidate(Invalidate),
     /// Shares the read of another operation.
     Follow,
+    /// Has been read, and is still handed out.
+    Held(Held),
     /// Has its answer.
     Ended(Reply),
 }
@@ -223,7 +234,9 @@ pub(crate) enum Access {
 impl Machine {
     pub(crate) fn access(&self) -> Access {
         match self {
-            Self::Get(_) | Self::Head(_) | Self::Follow | Self::Ended(_) => Access::Reads,
+            Self::Get(_) | Self::Head(_) | Self::Held(_) | Self::Follow | Self::Ended(_) => {
+                Access::Reads
+            }
             Self::Amend(amend) => amend.access(),
             Self::Load(_) | Self::Promote(_) | Self::Sweep(_) => Access::Tends,
             Self::Set(_) | Self::Remove(_) => Access::Changes,
@@ -254,7 +267,7 @@ macro_rules! machine_in {
             Machine::Promote(machine) => machine,
             Machine::Sweep(machine) => machine,
             Machine::Invalidate(machine) => machine,
-            Machine::Follow | Machine::Ended(_) => return None,
+            Machine::Follow | Machine::Held(_) | Machine::Ended(_) => return None,
         })
     };
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use tiered_storage_core::{
-    Key, Metadata, Tier, TierSet, Timestamp, WriteId,
+    Condition, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
     config::Config,
     engine::{Call, Change},
 };
@@ -47,6 +47,8 @@ pub struct Script {
     pub faults: u8,
     /// How many calls may be given up.
     pub abandons: u8,
+    /// Whether bodies come piece by piece.
+    pub opens: bool,
 }
 
 /// What a walk saw.
@@ -111,6 +113,11 @@ pub fn get(name: &str) -> Event {
 /// Write version `id` of `name` to all tiers.
 pub fn set(name: &str, id: u64) -> Event {
     Event::Call(Call::Set(version(name, id), TierSet::ALL))
+}
+
+/// Write version `id` of `name` to all tiers, if cold holds what `condition` says.
+pub fn set_if(name: &str, id: u64, condition: Condition) -> Event {
+    Event::Call(Call::SetIf(version(name, id), TierSet::ALL, condition))
 }
 
 /// Remove `name`.

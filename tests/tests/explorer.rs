@@ -4,13 +4,13 @@ use std::fmt::Write;
 
 use expect_test::expect;
 use tiered_storage_core::{
-    Tier,
+    Condition, ETag, Tier, WriteId,
     config::{Config, Mutant, Promotion},
     engine::Call,
     tier::TierSet,
 };
 use tiered_storage_tests::explorer::{
-    Event, Script, delete, expiring, explore, get, invalidate, key, set, touch, version,
+    Event, Script, delete, expiring, explore, get, invalidate, key, set, set_if, touch, version,
 };
 
 fn eager() -> Config {
@@ -21,7 +21,7 @@ fn eager() -> Config {
 
 fn script(name: &'static str, events: Vec<Event>) -> Script {
     let held = vec![(Tier::Cold, version("a", 1))];
-    Script { name, config: eager(), held, events, faults: 1, abandons: 0 }
+    Script { name, config: eager(), held, events, faults: 1, abandons: 0, opens: false }
 }
 
 fn everywhere(script: Script) -> Script {
@@ -37,6 +37,10 @@ fn expired_everywhere(script: Script) -> Script {
 fn scripts() -> Vec<Script> {
     let clear = || Event::Call(Call::Clear(TierSet::ALL));
     let upper = || Event::Call(Call::Invalidate("".into(), TierSet::UPPER));
+    let part = || Event::Call(Call::Part(key("a")));
+    let opened = |script: Script| Script { opens: true, ..script };
+    let tag = |id| Condition::Version(ETag::new(format!("{:?}-0", Some(WriteId(id)))));
+    let (first, second) = (|| tag(1), || tag(2));
     let head = || Event::Call(Call::Head(key("a")));
     let cold_only = |id| Event::Call(Call::Set(version("a", id), TierSet::from(Tier::Cold)));
     let abandoned = |script: Script| Script { faults: 0, abandons: 1, ..script };
@@ -94,6 +98,23 @@ fn scripts() -> Vec<Script> {
         overtaken("overtaken copies, get | head | delete", vec![get("a"), head(), delete("a")]),
         gone(overtaken("copies of what is gone, get | get", vec![get("a"), get("a")])),
         script("get | set | set | get", vec![get("a"), set("a", 2), set("a", 3), get("a")]),
+        opened(script("open get | set | get", vec![get("a"), set("a", 2), get("a")])),
+        opened(script("open get | get | delete", vec![get("a"), get("a"), delete("a")])),
+        opened(script("open get | invalidate | get", vec![get("a"), invalidate(""), get("a")])),
+        opened(overtaken("overtaken copies, open get | get", vec![get("a"), get("a")])),
+        abandoned(opened(script(
+            "open get | get | set, one given up",
+            vec![get("a"), get("a"), set("a", 2)],
+        ))),
+        everywhere(script(
+            "set if absent | get | set if version",
+            vec![set_if("a", 2, Condition::Absent), get("a"), set_if("a", 3, second())],
+        )),
+        everywhere(script(
+            "set elsewhere | set if version | get",
+            vec![Event::Elsewhere(version("a", 2)), set_if("a", 3, first()), get("a")],
+        )),
+        script("part | set | get", vec![part(), set("a", 2), get("a")]),
         script("three readers of one flight", vec![get("a"), get("a"), get("a")]),
         abandoned(script(
             "three readers, one gives up | set",
@@ -152,6 +173,14 @@ fn every_interleaving_keeps_every_promise() {
         overtaken copies, get | head | delete      14717 states   14 ends
         copies of what is gone, get | get            263 states    7 ends
         get | set | set | get                      25816 states   19 ends
+        open get | set | get                       14281 states   53 ends
+        open get | get | delete                     5692 states   65 ends
+        open get | invalidate | get                15611 states   30 ends
+        overtaken copies, open get | get            1297 states   38 ends
+        open get | get | set, one given up          3486 states   63 ends
+        set if absent | get | set if version        1455 states   12 ends
+        set elsewhere | set if version | get         303 states   10 ends
+        part | set | get                            5037 states    9 ends
         three readers of one flight                 1181 states    6 ends
         three readers, one gives up | set           2267 states   13 ends
         set given up | get | set                    1099 states   10 ends

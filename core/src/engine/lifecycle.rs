@@ -4,9 +4,11 @@ use alloc::{string::String, vec::Vec};
 
 use super::{Engine, Op, OpId, Reply, SlotId};
 use crate::{
+    condition::Condition,
     config::{Mutant, Promotion},
     key::Key,
-    op::{Access, Get, Invalidate, Machine, Next, View},
+    metadata::Metadata,
+    op::{Access, Get, Held, Invalidate, Machine, Next, Set, View},
     tier::TierSet,
 };
 
@@ -36,11 +38,45 @@ impl Engine {
                 lane.queue.push_back(id);
             }
         }
-        let op = Op { machine, key: key.clone(), slot, issued: None, followers: Vec::new() };
+        let op = Op {
+            machine,
+            key: key.clone(),
+            slot,
+            issued: None,
+            is_open: false,
+            followers: Vec::new(),
+        };
         self.ops.insert(id, op);
         if let Some(key) = key.filter(|_| waits) {
             self.admit(&key);
         }
+    }
+
+    pub(super) fn start_set(
+        &mut self,
+        id: OpId,
+        metadata: Metadata,
+        targets: TierSet,
+        condition: Option<Condition>,
+    ) {
+        let key = metadata.key().clone();
+        let announced = self.config.announced.intersection(self.config.tiers);
+        let machine = Machine::Set(Set::new(metadata, targets, condition, announced));
+        self.insert(id, machine, Some(key), None);
+    }
+
+    /// A part is read by whoever wants it, and shared with nobody.
+    pub(super) fn start_part(&mut self, id: OpId, key: Key) {
+        let is_fenced = self.lanes.is_fenced(&key);
+        let lane = self.lanes.hold(&key);
+        let (epoch, is_clean) = (lane.epoch, lane.writer.is_none() && !is_fenced);
+        self.insert(
+            id,
+            Machine::Get(Get::part(key.clone(), epoch, is_clean)),
+            Some(key.clone()),
+            None,
+        );
+        self.lanes.release(&key);
     }
 
     pub(super) fn start_get(&mut self, id: OpId, key: Key) {
@@ -48,14 +84,24 @@ impl Engine {
         let lane = self.lanes.hold(&key);
         let (epoch, is_clean) = (lane.epoch, lane.writer.is_none() && !is_fenced);
         let any_epoch = self.config.is_mutant(Mutant::JoinOldFlight);
-        let joins = |leader: &Op| matches!(&leader.machine, Machine::Get(get) if any_epoch || get.epoch == epoch);
+        let joins = |leader: &Op| match &leader.machine {
+            Machine::Get(get) => any_epoch || get.epoch == epoch,
+            Machine::Held(held) => any_epoch || held.epoch == epoch,
+            _ => false,
+        };
         if let Some((leader, shared)) = lane
             .flight
             .and_then(|leader| Some((leader, self.ops.get_mut(&leader).filter(|op| joins(op))?)))
         {
-            shared.followers.push(id);
+            let machine = match &shared.machine {
+                Machine::Held(held) => Machine::Ended(held.reply.clone()),
+                _ => {
+                    shared.followers.push(id);
+                    Machine::Follow
+                }
+            };
             let slot = self.slot(leader);
-            self.insert(id, Machine::Follow, Some(key.clone()), slot);
+            self.insert(id, machine, Some(key.clone()), slot);
         } else {
             lane.flight = Some(id);
             self.insert(
@@ -158,12 +204,70 @@ impl Engine {
         if !is_current || self.lanes.is_fenced(&key) {
             return;
         }
-        if let Some(machine) = get.aftermath(&self.config, is_repeated) {
+        let mut aftermath = get.aftermath(&self.config, is_repeated);
+        if self.ops.get(&id).is_some_and(|op| op.is_open) {
+            aftermath = self.hold(&get, slot, aftermath);
+        }
+        if let Some(machine) = aftermath {
             let is_promotion = matches!(machine, Machine::Promote(_));
             if !is_promotion || self.promotions < self.config.promotions_max {
                 self.spawn(machine, key, Some(slot));
             }
         }
+    }
+
+    /// Keeps a read that others may share until its body was handed out. Gives back what is left to do at once.
+    fn hold(&mut self, get: &Get, slot: SlotId, aftermath: Option<Machine>) -> Option<Machine> {
+        let Some(reply @ Reply::Found(..)) = get.reply() else { return aftermath };
+        let (now, promotion) = match aftermath {
+            Some(Machine::Promote(promote)) => {
+                let (now, later) = promote.deferred();
+                (now.map(Machine::Promote), later)
+            }
+            other => (other, None),
+        };
+        let (id, key) = (self.id(), get.key().clone());
+        let held = Held { reply: reply.clone(), promotion, readers: 0, epoch: get.epoch };
+        self.insert(id, Machine::Held(held), Some(key.clone()), Some(slot));
+        self.held.insert(slot, id);
+        self.lanes.lane(&key).flight = Some(id);
+        now
+    }
+
+    pub(super) fn held_mut(&mut self, slot: SlotId) -> Option<&mut Held> {
+        match &mut self.ops.get_mut(self.held.get(&slot)?)?.machine {
+            Machine::Held(held) => Some(held),
+            _ => None,
+        }
+    }
+
+    /// Gives up what is handed out to nobody any more.
+    pub(super) fn drop_unread(&mut self, slot: SlotId) {
+        let is_last = self.slots.get(&slot) == Some(&1);
+        if is_last
+            && self.held_mut(slot).is_some_and(|held| held.readers == 0)
+            && let Some(id) = self.held.get(&slot).copied()
+        {
+            self.hand_over(id);
+            self.forget(id);
+        }
+    }
+
+    /// What was handed out is there as a whole: it is copied if nothing came between.
+    pub(super) fn land_held(&mut self, id: OpId) {
+        let Some(op) = self.ops.get(&id) else { return };
+        let (Machine::Held(held), Some(key)) = (op.machine.clone(), op.key.clone()) else { return };
+        let slot = op.slot;
+        let is_current = self.lanes.lane(&key).epoch == held.epoch
+            || self.config.is_mutant(Mutant::NoEpochCheck);
+        let may_copy = is_current && !self.lanes.is_fenced(&key);
+        if let Some(promote) = held.promotion.filter(|_| may_copy)
+            && self.promotions < self.config.promotions_max
+        {
+            self.spawn(Machine::Promote(promote), key, Some(slot));
+        }
+        self.hand_over(id);
+        self.forget(id);
     }
 
     /// Lets the next in line write, if it may.
@@ -228,6 +332,9 @@ impl Engine {
     /// Removes what is left of an operation.
     pub(super) fn forget(&mut self, id: OpId) {
         let Some(op) = self.ops.remove(&id) else { return };
+        if matches!(op.machine, Machine::Held(_)) {
+            self.held.remove(&op.slot);
+        }
         if let Some(key) = &op.key {
             self.lanes.release(key);
         }
@@ -236,6 +343,8 @@ impl Engine {
             if *users == 0 {
                 self.slots.remove(&op.slot);
                 self.freed.push_back(op.slot);
+            } else {
+                self.drop_unread(op.slot);
             }
         }
     }

@@ -41,6 +41,8 @@ pub(crate) struct Get {
     pub(crate) epoch: u64,
     /// Whether no writer was in its lane when it began, so that what it found may be copied.
     pub(crate) is_clean: bool,
+    /// Whether only a part of the body is read, which is not what a tier could take over.
+    is_part: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,11 +75,21 @@ impl Get {
             reply: None,
             epoch,
             is_clean,
+            is_part: false,
         }
+    }
+
+    /// Reads a part of the body.
+    pub(crate) fn part(key: Key, epoch: u64, is_clean: bool) -> Self {
+        Self { is_part: true, ..Self::new(key, epoch, is_clean) }
     }
 
     pub(crate) fn key(&self) -> &Key {
         &self.key
+    }
+
+    pub(crate) fn reply(&self) -> Option<&Reply> {
+        self.reply.as_ref()
     }
 
     /// What is left to do in the background, once there is a reply. `is_repeated` says that the key was read within
@@ -101,6 +113,7 @@ impl Get {
                     self.due.as_ref().filter(|due| due.comparison == Comparison::Another);
                 let wanted = overtaken.map_or(wanted, |due| wanted.with(due.tier));
                 let writes = config.promotable(metadata, *source).intersection(wanted);
+                let writes = if self.is_part { TierSet::EMPTY } else { writes };
                 let writes = writes.difference(self.failed);
                 self.cleanup(metadata, writes)
             }

@@ -5,7 +5,10 @@
 //! ```
 
 use super::{Action, Effects, Next, Operation, Outcome, Reply, View, spread::Spread};
-use crate::{metadata::Metadata, tier::TierSet};
+use crate::{
+    metadata::Metadata,
+    tier::{Tier, TierSet},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Promote {
@@ -18,6 +21,24 @@ pub(crate) struct Promote {
 impl Promote {
     pub(crate) fn new(metadata: Metadata, writes: TierSet, removes: TierSet, epoch: u64) -> Self {
         Self { metadata, spread: Spread::new(writes, removes), epoch }
+    }
+
+    /// What can be done at once, and what has to wait for the whole body: of the tiers, only warm is given a body that
+    /// comes in pieces.
+    pub(crate) fn deferred(self) -> (Option<Self>, Option<Self>) {
+        let (writes, removes) = self.spread.left();
+        let part = |writes: TierSet, removes: TierSet| {
+            let is_wanted = !writes.union(removes).is_empty();
+            is_wanted.then(|| Self::new(self.metadata.clone(), writes, removes, self.epoch))
+        };
+        let later = writes.intersection(TierSet::from(Tier::Warm));
+        let now = removes.union(writes.difference(later));
+        (part(TierSet::EMPTY, now), part(later, TierSet::EMPTY))
+    }
+
+    /// The tiers that it writes to.
+    pub(crate) fn writes(&self) -> TierSet {
+        self.spread.left().0
     }
 }
 

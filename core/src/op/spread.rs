@@ -26,6 +26,11 @@ impl Spread {
         Self { writes, removes, written: TierSet::EMPTY }
     }
 
+    /// The tiers that are still to be written to, and to be removed from.
+    pub(super) fn left(&self) -> (TierSet, TierSet) {
+        (self.writes, self.removes)
+    }
+
     /// What to do next; `None` once all is done.
     pub(super) fn next(&self, key: &Key, metadata: &Metadata) -> Option<Action> {
         let tier = self.writes.union(self.removes).iter().next_back()?;

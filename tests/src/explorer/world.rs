@@ -30,6 +30,9 @@ pub(super) struct World {
     history: BTreeMap<Key, Vec<State>>,
     /// From which of these states on a read that begins now may answer.
     floor: BTreeMap<Key, usize>,
+    /// Those who read a body that comes piece by piece: what hands it out.
+    readers: Vec<OpId>,
+    opens: bool,
     faults: u8,
     abandons: u8,
     /// What another process wrote: upper copies may be older, but cold keeps it.
@@ -89,6 +92,8 @@ impl World {
             flights: BTreeMap::new(),
             history: BTreeMap::new(),
             floor: BTreeMap::new(),
+            readers: Vec::new(),
+            opens: script.opens,
             faults: script.faults,
             abandons: script.abandons,
             elsewhere: None,
@@ -137,6 +142,13 @@ impl World {
                 next.push(world);
             }
         }
+        for at in 0..self.readers.len() {
+            for is_read in [true, false] {
+                let mut world = self.branch();
+                world.end_reading(at, is_read);
+                next.push(world);
+            }
+        }
         if self.abandons > 0 {
             let given_up = self.calls.iter().filter(|(_, begun)| begun.call.is_some());
             for (id, _) in given_up {
@@ -164,7 +176,7 @@ impl World {
 
     /// What is wrong when nothing more can happen.
     fn unsettled(&self) -> Option<String> {
-        if !self.flights.is_empty() {
+        if !self.flights.is_empty() || !self.readers.is_empty() {
             return None;
         }
         if let Some((id, _)) = self.calls.first_key_value() {
@@ -208,7 +220,9 @@ impl World {
         match event {
             Event::Call(call) => {
                 let id = self.engine.start(call.clone(), self.now);
-                if let (Call::Set(metadata, _), Some(slot)) = (call, self.engine.slot(id)) {
+                if let (Call::Set(metadata, ..) | Call::SetIf(metadata, ..), Some(slot)) =
+                    (call, self.engine.slot(id))
+                {
                     self.slots.insert(slot, metadata.clone());
                 }
                 self.say(format!("{id:?} begins {call:?}"));
@@ -264,6 +278,7 @@ impl World {
             Step::Reply(reply, slot) => {
                 self.say(format!("{id:?} replies {reply:?}"));
                 let begun = self.calls.remove(&id).expect("only known operations are stepped");
+                self.readers.extend(self.engine.held(slot).map(|(held, _)| held));
                 self.judge(&begun, &reply, slot);
                 true
             }
@@ -320,7 +335,20 @@ impl World {
             self.slots.insert(flight.slot, found);
         }
         self.say(format!("  {id:?} sees {outcome:?}"));
+        if self.opens && matches!(flight.action, Action::Read(..)) {
+            self.engine.open(&flight.ticket);
+        }
         self.engine.finish(flight.ticket, outcome, self.now);
+    }
+
+    /// A reader comes to the end of a body, or goes before.
+    fn end_reading(&mut self, at: usize, is_read: bool) {
+        let held = self.readers.remove(at);
+        self.say(format!("  a reader of {held:?} {}", if is_read { "has all" } else { "leaves" }));
+        if is_read {
+            self.engine.delivered(held, self.now);
+        }
+        self.engine.leave(held);
     }
 
     fn give_up(&mut self, id: OpId) {
@@ -346,6 +374,6 @@ impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.engine, self.now, &self.tiers, &self.slots, self.at).hash(state);
         (&self.calls, &self.flights, &self.history, &self.floor).hash(state);
-        (self.faults, self.abandons, &self.broken).hash(state);
+        (&self.readers, self.faults, self.abandons, &self.broken).hash(state);
     }
 }

@@ -58,7 +58,12 @@ impl World {
             Action::Head(tier, key) => {
                 self.tiers.get(&(tier, key)).cloned().map_or(Outcome::Missing, Outcome::Found)
             }
-            Action::Write(tier, metadata) => {
+            Action::WriteIf(tier, metadata, condition)
+                if !condition.holds(self.tiers.get(&(tier, metadata.key().clone()))) =>
+            {
+                Outcome::Failed(Error::new(ErrorKind::Conflict, "another version"))
+            }
+            Action::Write(tier, metadata) | Action::WriteIf(tier, metadata, _) => {
                 let body = self.slots.get(&flight.slot).and_then(Metadata::write_id);
                 if body != metadata.write_id() {
                     self.broken = Some(format!(
