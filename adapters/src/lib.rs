@@ -54,6 +54,7 @@ pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 mod payload;
+mod pieces;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod store;
@@ -79,8 +80,10 @@ pub use tiered_storage_core::map;
 pub use tiered_storage_core::snapshot;
 pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
+    condition::Condition,
     config::{ExpiredCold, Promotion},
     evict, format, placement,
+    range::ByteRange,
     seal::Compression,
     stats,
 };

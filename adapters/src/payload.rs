@@ -30,6 +30,16 @@ mod native {
         joined.freeze()
     }
 
+    /// The pieces as one, without copying where there is only one.
+    pub(crate) fn concatenated(mut pieces: Vec<Payload>) -> Payload {
+        if pieces.len() == 1 {
+            return pieces.swap_remove(0);
+        }
+        let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+        pieces.iter().for_each(|piece| whole.put_slice(piece));
+        whole.freeze()
+    }
+
     /// The SHA-256 of the bytes.
     #[cfg(feature = "s3")]
     pub(crate) async fn sha256(payload: &Payload) -> [u8; 32] {
@@ -39,10 +49,12 @@ mod native {
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::Payload;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use native::concatenated;
 #[cfg(all(not(target_arch = "wasm32"), feature = "s3"))]
 pub(crate) use native::{after, joined, sha256, start};
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::web::payload::Payload;
 #[cfg(target_arch = "wasm32")]
-pub(crate) use crate::web::payload::{after, joined, sha256, start};
+pub(crate) use crate::web::payload::{after, concatenated, joined, sha256, start};

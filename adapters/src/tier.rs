@@ -2,9 +2,12 @@
 //! three places.
 
 use async_trait::async_trait;
-use tiered_storage_core::{ETag, Error, Key, Metadata, Timestamp};
+use tiered_storage_core::{
+    Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, range::ByteRange,
+};
 
 pub use crate::payload::Payload;
+pub use crate::pieces::{Body, Contents, GATHERED_BYTES_MAX, Opened, Part, Pieces, Source, Stage};
 
 /// `Send + Sync` natively; nothing on wasm, where there is one thread and JavaScript objects cannot leave it.
 #[cfg(not(target_arch = "wasm32"))]
@@ -48,16 +51,28 @@ pub struct Peeked {
 /// What a tier answered to a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Read {
+pub enum Read<T = Stored> {
     /// The tier has the entry.
-    Found(Stored),
+    Found(T),
     /// The tier has the entry, whole, but cannot vouch that it is not older than what was last written (after a
     /// power loss, say). It is served only after it was compared with the cold tier's version.
-    Suspect(Stored),
+    Suspect(T),
     /// The tier's version is the one that the caller knows already.
     Unchanged,
     /// The tier does not have the entry.
     Missing,
+}
+
+impl<T> Read<T> {
+    /// The same answer, with another form of the entry.
+    pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Read<U> {
+        match self {
+            Self::Found(entry) => Read::Found(form(entry)),
+            Self::Suspect(entry) => Read::Suspect(form(entry)),
+            Self::Unchanged => Read::Unchanged,
+            Self::Missing => Read::Missing,
+        }
+    }
 }
 
 /// What became of a [`StorageTier::patch`].
@@ -179,6 +194,50 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
 
     /// How full the tier is.
     async fn usage(&self) -> Result<Usage, Error>;
+
+    /// Reads an entry as [`read`](StorageTier::read) does; of a large one the body may come in pieces. What follows must
+    /// be of the version that was begun, also when the entry is overwritten or removed meanwhile, or end with an error.
+    async fn open(&self, key: &Key, unless: Option<&ETag>) -> Result<Read<Opened>, Error> {
+        Ok(self.read(key, unless).await?.map(Opened::from))
+    }
+
+    /// Reads a part of an entry's stored body; `None` if the tier can only read it whole. A tier that is
+    /// [guarded](Properties::is_guarded) has checked what it gives.
+    async fn read_range(
+        &self,
+        _key: &Key,
+        _range: ByteRange,
+        _unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        Ok(None)
+    }
+
+    /// Begins a place for a body that comes in pieces, which will be that of `key` if it gets there; `None` if the tier
+    /// has none.
+    async fn stage(&self, _key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        Ok(None)
+    }
+
+    /// Stores an entry as [`write`](StorageTier::write) does: with a body that lies ready somewhere, perhaps
+    /// [staged](StorageTier::stage) here, and perhaps only if the tier holds what `condition` says.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` if the condition does not hold, and `Unsupported` if the tier cannot tell, which this default cannot.
+    async fn store(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        body: Contents,
+        condition: Option<&Condition>,
+    ) -> Result<Option<ETag>, Error> {
+        if condition.is_some() {
+            let message = "this tier cannot write conditionally; use one that can as the cold tier";
+            return Err(Error::new(ErrorKind::Unsupported, message));
+        }
+        let body = body.whole().await?;
+        self.write(key, Stored { metadata: metadata.clone(), body }).await
+    }
 
     /// Removes an entry if it is still the version that `seen` is of, and says whether it was. A tier that can do
     /// both at once should; this default asks first.

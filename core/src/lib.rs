@@ -22,6 +22,7 @@ pub mod metadata;
 mod mutant;
 mod op;
 pub mod placement;
+pub mod range;
 pub mod seal;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod snapshot;

@@ -10,19 +10,22 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata, Timestamp};
+use tiered_storage_core::{
+    Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, range::ByteRange,
+};
 
 use crate::tier::{
-    Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage,
+    Access, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read, Stage,
+    StorageTier, Stored, Usage,
 };
 
 /// A way into a tier, as scenarios name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Call {
-    /// [`StorageTier::read`], and a hit of [`StorageTier::peek`].
+    /// [`StorageTier::read`], [`StorageTier::open`], [`StorageTier::read_range`], and a hit of [`StorageTier::peek`].
     Read,
-    /// [`StorageTier::write`].
+    /// [`StorageTier::write`] and [`StorageTier::store`].
     Write,
     /// [`StorageTier::patch`].
     Patch,
@@ -84,7 +87,7 @@ pub enum When {
 ///
 /// A call is counted when it begins. Then it waits, if it was to be [held](Self::hold); then it fails, if it was to
 /// [fail](Self::fail). While a read is to be held or to fail, `peek` answers `None` and is not counted, so that the
-/// storage goes on to `read`; a miss of `peek` is not counted either. `usage`, `announce`, `accesses` and `close` are
+/// storage goes on to `read`; a miss of `peek` is not counted either. `usage`, `stage`, `announce`, `accesses` and `close` are
 /// passed on and never counted.
 ///
 /// It needs no runtime: a held call is a future that waits to be woken.
@@ -246,6 +249,33 @@ impl StorageTier for FaultTier {
 
     async fn usage(&self) -> Result<Usage, Error> {
         self.inner.usage().await
+    }
+
+    async fn open(&self, key: &Key, unless: Option<&ETag>) -> Result<Read<Opened>, Error> {
+        self.run(Call::Read, self.inner.open(key, unless)).await
+    }
+
+    async fn read_range(
+        &self,
+        key: &Key,
+        range: ByteRange,
+        unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        self.run(Call::Read, self.inner.read_range(key, range, unless)).await
+    }
+
+    async fn stage(&self, key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        self.inner.stage(key).await
+    }
+
+    async fn store(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        body: Contents,
+        condition: Option<&Condition>,
+    ) -> Result<Option<ETag>, Error> {
+        self.run(Call::Write, self.inner.store(key, metadata, body, condition)).await
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {

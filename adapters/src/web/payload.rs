@@ -102,6 +102,20 @@ pub(crate) fn joined(front: &[u8], payload: &Payload) -> Payload {
     Payload(joined)
 }
 
+/// The pieces as one, without copying where there is only one.
+pub(crate) fn concatenated(mut pieces: Vec<Payload>) -> Payload {
+    if pieces.len() == 1 {
+        return pieces.swap_remove(0);
+    }
+    let whole = Uint8Array::new_with_length(pieces.iter().map(|piece| piece.0.length()).sum());
+    let mut at = 0;
+    for Payload(piece) in &pieces {
+        whole.set(piece, at);
+        at += piece.length();
+    }
+    Payload(whole)
+}
+
 /// The SHA-256 of the bytes: by the runtime where that is quicker.
 pub(crate) fn sha256(payload: &Payload) -> Task<[u8; 32]> {
     let payload = payload.clone();

@@ -1,0 +1,150 @@
+//! Bodies that are not in memory as a whole.
+
+use core::fmt;
+use std::{any::Any, ops::Range, sync::Arc};
+
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
+use tiered_storage_core::{Error, ErrorKind, Metadata};
+
+use crate::{
+    payload::{self, Payload},
+    tier::{Shareable, Stored},
+};
+
+/// The bytes of a body, one piece after the other. What cannot be read whole ends with an error.
+#[cfg(not(target_arch = "wasm32"))]
+pub type Pieces = futures_util::stream::BoxStream<'static, Result<Payload, Error>>;
+/// The bytes of a body, one piece after the other. What cannot be read whole ends with an error.
+#[cfg(target_arch = "wasm32")]
+pub type Pieces = futures_util::stream::LocalBoxStream<'static, Result<Payload, Error>>;
+
+/// How large a body may be that a tier is given as a whole although it came in pieces, in bytes.
+pub const GATHERED_BYTES_MAX: u64 = 64 << 20;
+
+/// An entry whose body may come in pieces.
+pub struct Opened {
+    /// What is known of the body.
+    pub metadata: Metadata,
+    /// The body, as [`Stored::body`] has it.
+    pub body: Body,
+}
+
+/// A body: there already, or on its way.
+pub enum Body {
+    /// All of it.
+    Whole(Payload),
+    /// One piece after the other; dropped, it is not read any further.
+    Pieces(Pieces),
+}
+
+/// A part of an entry as a tier holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What is known of the whole body.
+    pub metadata: Metadata,
+    /// Where in the stored body it starts and ends. Empty if the body does not reach that far.
+    pub range: Range<u64>,
+    /// Its bytes.
+    pub body: Payload,
+}
+
+/// Bytes that lie ready somewhere, to be read in any order and by several at once, as long as it is kept.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub trait Source: fmt::Debug + Shareable {
+    /// How many bytes there are.
+    fn size_bytes(&self) -> u64;
+
+    /// Reads these bytes; they are within the size.
+    async fn read(&self, range: Range<u64>) -> Result<Payload, Error>;
+
+    /// The tier's own type, by which it knows what it staged itself.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A body on its way into a tier, invisible until it is [stored](crate::tier::StorageTier::store). Dropped, it leaves
+/// nothing.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub trait Stage: fmt::Debug + Shareable {
+    /// Takes the next bytes.
+    async fn write(&mut self, piece: Payload) -> Result<(), Error>;
+
+    /// All bytes are there. What it gives is discarded when it is dropped without having been stored.
+    async fn finish(self: Box<Self>) -> Result<Arc<dyn Source>, Error>;
+}
+
+/// What a tier is to store as a body.
+#[derive(Clone, Debug)]
+pub enum Contents {
+    /// All of it.
+    Whole(Payload),
+    /// What lies ready in a tier, this one or another.
+    Staged(Arc<dyn Source>),
+}
+
+impl Contents {
+    /// How many bytes there are.
+    pub fn size_bytes(&self) -> u64 {
+        match self {
+            Self::Whole(body) => body.len() as u64,
+            Self::Staged(source) => source.size_bytes(),
+        }
+    }
+
+    /// The body in one piece, for tiers that take no other.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` for more than [`GATHERED_BYTES_MAX`], and what reading it meets.
+    pub async fn whole(&self) -> Result<Payload, Error> {
+        match self {
+            Self::Whole(body) => Ok(body.clone()),
+            Self::Staged(source) if source.size_bytes() > GATHERED_BYTES_MAX => {
+                let message = "this tier takes bodies as a whole, of at most 64 MiB; skip it";
+                Err(Error::new(ErrorKind::Unsupported, message))
+            }
+            Self::Staged(source) => source.read(0..source.size_bytes()).await,
+        }
+    }
+}
+
+impl Body {
+    /// The body in one piece. It takes as much memory as the body has bytes.
+    ///
+    /// # Errors
+    ///
+    /// What reading it meets.
+    pub async fn whole(self) -> Result<Payload, Error> {
+        match self {
+            Self::Whole(body) => Ok(body),
+            Self::Pieces(pieces) => {
+                let pieces: Vec<Payload> = pieces.try_collect().await?;
+                Ok(payload::concatenated(pieces))
+            }
+        }
+    }
+}
+
+impl From<Stored> for Opened {
+    fn from(Stored { metadata, body }: Stored) -> Self {
+        Self { metadata, body: Body::Whole(body) }
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { metadata, body } = self;
+        f.debug_struct("Opened").field("metadata", metadata).field("body", body).finish()
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(body) => write!(f, "[{} bytes]", body.len()),
+            Self::Pieces(_) => f.write_str("[pieces]"),
+        }
+    }
+}
