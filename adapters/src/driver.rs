@@ -9,9 +9,12 @@ mod act;
 #[cfg(not(target_arch = "wasm32"))]
 mod bodies;
 mod drive;
+mod flow;
 #[cfg(not(target_arch = "wasm32"))]
 mod peek;
 mod perform;
+mod receive;
+mod stage;
 
 use std::{
     future::{Future, poll_fn},
@@ -24,11 +27,16 @@ use tiered_storage_core::{
     Error, ErrorKind, Tier,
     config::Config,
     engine::{Action, Call, Engine, OpId, Outcome, Reply, SlotId, Step, Ticket},
+    range::ByteRange,
     seal::Verify,
 };
 
 pub(crate) use self::accesses::Accesses;
-use self::drive::{Lasting, Stranded, TaskGuard, drive};
+pub(crate) use self::flow::Reader;
+use self::{
+    drive::{Lasting, Stranded, TaskGuard, drive},
+    flow::Flow,
+};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::counters::Counters;
 #[cfg(target_arch = "wasm32")]
@@ -38,7 +46,7 @@ use crate::{
     gate::Gate,
     host::{Host, Task},
     lock::Lock,
-    tier::{Payload, Place, Properties},
+    tier::{Payload, Place, Properties, Source},
     trace::Span,
 };
 
@@ -54,11 +62,45 @@ pub(crate) const PAGE_KEYS: usize = 1_000;
 
 /// An entry's body while an operation has it.
 #[derive(Clone, Debug)]
-pub(crate) struct Body {
+pub(crate) enum Body {
+    /// In memory.
+    Whole(Whole),
+    /// Ready somewhere, as it is to be stored.
+    Staged(Arc<dyn Source>),
+    /// Handed out piece by piece.
+    Open(Arc<Flow>),
+    /// A part of it, and where that starts.
+    Part(u64, Payload),
+}
+
+/// A body in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Whole {
     /// As the caller gave it.
     pub(crate) plain: Payload,
     /// As gzip, where it is stored so and was at hand.
     pub(crate) packed: Option<Payload>,
+}
+
+/// What whoever waits for an operation gets beside its reply.
+#[derive(Debug)]
+pub(crate) enum Given {
+    /// Nothing.
+    None,
+    /// The body.
+    Whole(Payload),
+    /// The body, piece by piece.
+    Pieces(Reader),
+    /// A part of the body, and where that starts.
+    Part(u64, Payload),
+}
+
+/// How an operation reads bodies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Want {
+    Whole,
+    Pieces,
+    Part(ByteRange),
 }
 
 /// What all handles of a storage share.
@@ -103,7 +145,7 @@ enum Caller {
 /// What an operation wants of its driver.
 enum Turn {
     Do(Ticket, Action, SlotId, Option<Body>),
-    Reply(Reply, Option<Body>),
+    Reply(Reply, Given),
 }
 
 impl Inner {
@@ -146,13 +188,14 @@ impl Inner {
     pub(crate) fn read(
         self: &Arc<Self>,
         call: Call,
-    ) -> Result<impl Future<Output = (Reply, Option<Body>)> + use<>, Error> {
+        want: Want,
+    ) -> Result<impl Future<Output = (Reply, Given)> + use<>, Error> {
         let span = Span::call(&call);
         let op = self.start(call, None)?;
-        let work = span.around(drive(self.clone(), op, Caller::Waits));
+        let work = span.around(drive(self.clone(), op, want, Caller::Waits));
         // Whatever holds this machine would bring another copy of it.
         #[cfg(target_arch = "wasm32")]
-        let work: Task<(Reply, Option<Body>)> = Box::pin(work);
+        let work: Task<(Reply, Given)> = Box::pin(work);
         Ok(work)
     }
 
@@ -161,8 +204,8 @@ impl Inner {
         let span = Span::call(&call);
         let begun = self.start(call, body);
         Lasting::new(begun.map(|op| {
-            let task = span.around(drive(self.clone(), op, Caller::Waits));
-            (self.clone(), op, Box::pin(task) as Task<(Reply, Option<Body>)>)
+            let task = span.around(drive(self.clone(), op, Want::Whole, Caller::Waits));
+            (self.clone(), op, Box::pin(task) as Task<(Reply, Given)>)
         }))
     }
 
@@ -253,9 +296,9 @@ impl Inner {
         let inner = self.clone();
         self.spawn(Box::pin(async move {
             stranded.rescue();
-            let work = drive(inner, op, Caller::None);
+            let work = drive(inner, op, Want::Whole, Caller::None);
             #[cfg(target_arch = "wasm32")]
-            let work: Task<(Reply, Option<Body>)> = Box::pin(work);
+            let work: Task<(Reply, Given)> = Box::pin(work);
             work.await;
         }));
     }
@@ -268,7 +311,15 @@ impl Inner {
             }
             Step::Reply(reply, slot) => {
                 state.wakers.remove(&op);
-                Poll::Ready(Turn::Reply(reply, state.bodies.get(&slot).cloned()))
+                let given = match state.bodies.get(&slot) {
+                    None | Some(Body::Staged(_)) => Given::None,
+                    Some(Body::Whole(Whole { plain, .. })) => Given::Whole(plain.clone()),
+                    Some(Body::Part(start, part)) => Given::Part(*start, part.clone()),
+                    Some(Body::Open(flow)) => {
+                        Given::Pieces(Reader::new(flow.clone(), slot, state.engine.held(slot)))
+                    }
+                };
+                Poll::Ready(Turn::Reply(reply, given))
             }
             Step::Park => {
                 state.wakers.insert(op, cx.waker().clone());
@@ -287,6 +338,9 @@ impl Inner {
         let now = self.host.now();
         self.with(|state| {
             if let Some(found) = found {
+                if matches!(found, Body::Open(_)) {
+                    state.engine.open(&ticket);
+                }
                 state.bodies.insert(slot, found);
             }
             state.engine.finish(ticket, outcome, now);

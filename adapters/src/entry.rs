@@ -1,8 +1,8 @@
 //! What goes into a write, and what comes out of a write and a read.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
-use tiered_storage_core::{Content, Key, Metadata, Tier, TierSet, map::Map};
+use tiered_storage_core::{Condition, Content, ETag, Key, Metadata, Tier, TierSet, map::Map};
 
 use crate::tier::Payload;
 
@@ -22,6 +22,8 @@ pub struct SetOptions {
     pub skip_tiers: TierSet,
     /// The only tiers, beside cold, that get the entry. It goes before `skip_tiers`, and both before placement rules.
     pub only_tiers: Option<TierSet>,
+    /// What cold must hold for the write to take effect; whatever it holds if `None`.
+    pub condition: Option<Condition>,
 }
 
 impl SetOptions {
@@ -60,12 +62,42 @@ impl SetOptions {
         self
     }
 
+    /// Only if there is no live entry. Else the write fails with a `Conflict` that [tells](crate::Error::current) what is
+    /// there, and changes nothing.
+    #[must_use]
+    pub fn if_absent(mut self) -> Self {
+        self.condition = Some(Condition::Absent);
+        self
+    }
+
+    /// Only if the entry is still this version: what [`Metadata::version`] said of it. Else the write fails with a
+    /// `Conflict` that [tells](crate::Error::current) what is there, and changes nothing.
+    #[must_use]
+    pub fn if_version(mut self, version: ETag) -> Self {
+        self.condition = Some(Condition::Version(version));
+        self
+    }
+
     /// Only into these tiers, and cold.
     #[must_use]
     pub fn only_tiers(mut self, tiers: impl Into<TierSet>) -> Self {
         self.only_tiers = Some(tiers.into());
         self
     }
+}
+
+/// A part of an entry as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EntryPart {
+    /// The bytes.
+    pub data: Payload,
+    /// Where in the body they start and end; empty if the body does not reach that far.
+    pub range: Range<u64>,
+    /// What is known of the whole body; its size, for one.
+    pub metadata: Metadata,
+    /// The tier that it came from.
+    pub source: Tier,
 }
 
 /// An entry as it was read.

@@ -65,7 +65,7 @@ mod upkeep;
 pub mod web;
 
 pub use builder::{Builder, VerifyMode};
-pub use entry::{Entry, SetOptions, Written};
+pub use entry::{Entry, EntryPart, SetOptions, Written};
 pub use events::Event;
 #[cfg(not(target_arch = "wasm32"))]
 pub use memory::{MemoryOptions, MemoryTier};
@@ -74,6 +74,8 @@ pub use native::disk::{DiskOptions, DiskTier, Durability};
 #[cfg(feature = "s3")]
 pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};
 pub use store::TieredStorage;
+#[cfg(not(target_arch = "wasm32"))]
+pub use store::pieces::EntryStream;
 #[cfg(target_arch = "wasm32")]
 pub use tiered_storage_core::map;
 #[cfg(not(target_arch = "wasm32"))]

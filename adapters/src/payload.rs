@@ -2,9 +2,12 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 mod native {
+    #[cfg(feature = "s3")]
     use std::borrow::Cow;
+    use std::ops::Range;
 
     use bytes::{BufMut, Bytes, BytesMut};
+    use tiered_storage_core::digest::Sha256;
 
     /// The bytes of a body. A clone is a reference count.
     pub type Payload = Bytes;
@@ -30,6 +33,16 @@ mod native {
         joined.freeze()
     }
 
+    /// These bytes of it.
+    pub(crate) fn slice(payload: &Payload, range: Range<usize>) -> Payload {
+        payload.slice(range)
+    }
+
+    /// Hashes the bytes.
+    pub(crate) fn hash(hasher: &mut Sha256, payload: &Payload) {
+        hasher.update(payload);
+    }
+
     /// The pieces as one, without copying where there is only one.
     pub(crate) fn concatenated(mut pieces: Vec<Payload>) -> Payload {
         if pieces.len() == 1 {
@@ -49,12 +62,12 @@ mod native {
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::Payload;
-#[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::concatenated;
 #[cfg(all(not(target_arch = "wasm32"), feature = "s3"))]
 pub(crate) use native::{after, joined, sha256, start};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use native::{concatenated, hash, slice};
 
 #[cfg(target_arch = "wasm32")]
 pub use crate::web::payload::Payload;
 #[cfg(target_arch = "wasm32")]
-pub(crate) use crate::web::payload::{after, concatenated, joined, sha256, start};
+pub(crate) use crate::web::payload::{after, concatenated, hash, joined, sha256, slice, start};

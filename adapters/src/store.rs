@@ -1,5 +1,7 @@
 //! The storage: three tiers as one.
 
+pub(crate) mod pieces;
+mod update;
 mod whole;
 
 use std::{sync::Arc, time::Duration};
@@ -11,14 +13,14 @@ use serde::{Serialize, de::DeserializeOwned};
 #[cfg(not(target_arch = "wasm32"))]
 use tiered_storage_core::Content;
 use tiered_storage_core::{
-    Error, ErrorKind, Key, Metadata, Tier, TierSet, WriteId,
+    Condition, Error, ErrorKind, Key, Metadata, Tier, TierSet, WriteId,
     engine::{Call, Change, Reply},
     seal::{Compression, Draft},
 };
 
 use crate::{
     builder::{Builder, millis},
-    driver::{Body, Inner},
+    driver::{Body, Given, Inner, Want},
     entry::{Entry, SetOptions, Written},
     host::Task,
     tier::{Payload, Place},
@@ -189,7 +191,7 @@ impl TieredStorage {
     ///
     /// `Unavailable` or `Denied` if a tier failed and no lower one has the entry.
     pub async fn metadata(&self, key: impl AsRef<str>) -> Result<Option<Metadata>, Error> {
-        match self.inner.read(Call::Head(Key::new(key)?))?.await {
+        match self.inner.read(Call::Head(Key::new(key)?), Want::Whole)?.await {
             (Reply::Found(metadata, _), _) => Ok(Some(self.with_pending(metadata))),
             (Reply::Failed(error), _) => Err(error),
             _ => Ok(None),
@@ -255,41 +257,84 @@ impl TieredStorage {
     }
 
     async fn read_through(&self, key: Key) -> Result<Option<Entry>, Error> {
-        let (metadata, source, data) = match self.inner.read(Call::Get(key.clone()))?.await {
-            (Reply::Found(metadata, source), Some(Body { plain, .. })) => (metadata, source, plain),
+        let Some((metadata, source, given)) = self.read_as(&key, Want::Whole).await? else {
+            return Ok(None);
+        };
+        let data = match given {
+            Given::Whole(body) => body,
+            Given::Pieces(reader) => reader.whole().await?,
+            _ => return Err(without_body(&key)),
+        };
+        Ok(Some(Entry { data, metadata, source }))
+    }
+
+    /// Reads, and counts what is found. `None` if there is no live entry.
+    pub(crate) async fn read_as(
+        &self,
+        key: &Key,
+        want: Want,
+    ) -> Result<Option<(Metadata, Tier, Given)>, Error> {
+        let call = match want {
+            Want::Part(_) => Call::Part(key.clone()),
+            _ => Call::Get(key.clone()),
+        };
+        let (metadata, source, given) = match self.inner.read(call, want)?.await {
+            (Reply::Found(metadata, source), given) => (metadata, source, given),
             (Reply::Failed(error), _) => return Err(error),
             (Reply::Missing, _) => {
                 self.inner.counters.absent();
                 return Ok(None);
             }
-            _ => {
-                return Err(
-                    Error::new(ErrorKind::Internal, "a read ended without a body").with_key(&key)
-                );
-            }
+            _ => return Err(without_body(key)),
         };
         self.inner.counters.hit(source);
-        if self.inner.note_access(&key) == FLUSH_KEYS {
+        if self.inner.note_access(key) == FLUSH_KEYS {
             let inner = self.inner.clone();
             self.inner.spawn(Box::pin(async move { inner.keep_up().await }));
         }
-        Ok(Some(Entry { data, metadata: self.with_pending(metadata), source }))
+        Ok(Some((self.with_pending(metadata), source, given)))
     }
 
     async fn write(&self, key: Key, body: Payload, options: SetOptions) -> Result<Written, Error> {
-        let inner = &self.inner;
-        let SetOptions { ttl, metadata, mime_type, content, skip_tiers, only_tiers } = options;
+        let (draft, targets, condition) = self.draft(key, options);
+        let (metadata, body) = self.inner.seal(draft, body).await?;
+        self.write_sealed(metadata, Body::Whole(body), targets, condition).await
+    }
+
+    /// What a write says of its body, the tiers that are to have it, and when it may take effect.
+    pub(crate) fn draft(
+        &self,
+        key: Key,
+        options: SetOptions,
+    ) -> (Draft, TierSet, Option<Condition>) {
+        let host = &self.inner.host;
+        let SetOptions { ttl, metadata, mime_type, content, skip_tiers, only_tiers, condition } =
+            options;
         let skipped = Some(TierSet::ALL.difference(skip_tiers)).filter(|_| !skip_tiers.is_empty());
-        let targets = inner.config.targets(&key, only_tiers.or(skipped));
-        let mut draft = Draft::new(key, inner.host.now(), WriteId(inner.host.random()));
+        let targets = self.inner.config.targets(&key, only_tiers.or(skipped));
+        let mut draft = Draft::new(key, host.now(), WriteId(host.random()));
         draft.ttl_ms = ttl.or(self.settings.default_ttl).map(millis);
         draft.content = content;
         draft.mime_type = mime_type;
         draft.custom = metadata;
         draft.compression = self.settings.compression;
-        let (metadata, body) = inner.seal(draft, body).await?;
+        (draft, targets, condition)
+    }
+
+    pub(crate) async fn write_sealed(
+        &self,
+        metadata: Metadata,
+        body: Body,
+        targets: TierSet,
+        condition: Option<Condition>,
+    ) -> Result<Written, Error> {
+        let inner = &self.inner;
         let targets = inner.config.fitting(targets, &metadata).with(Tier::Cold);
-        match inner.change(Call::Set(metadata, targets), Some(body)).await? {
+        let call = match condition {
+            Some(condition) => Call::SetIf(metadata, targets, condition),
+            None => Call::Set(metadata, targets),
+        };
+        match inner.change(call, Some(body)).await? {
             Reply::Written(metadata, tiers_written) => {
                 Ok(Written { key: metadata.key().clone(), metadata, tiers_written })
             }
@@ -324,4 +369,8 @@ impl TieredStorage {
         }
         metadata
     }
+}
+
+pub(crate) fn without_body(key: &Key) -> Error {
+    Error::new(ErrorKind::Internal, "a read ended without a body").with_key(key)
 }

@@ -195,6 +195,15 @@ impl Engine {
         self.land_held(held);
     }
 
+    /// What `held` hands out turned out not to be what was written: the copy in `tier` is removed, if it still is that.
+    pub fn spoiled(&mut self, held: OpId, tier: Tier) {
+        let Some(op) = self.ops.get(&held) else { return };
+        let (Machine::Held(held), Some(key)) = (&op.machine, op.key.clone()) else { return };
+        let (epoch, nothing) = (held.epoch, Metadata::new(key.clone(), 0, self.now));
+        let machine = Promote::new(nothing, TierSet::EMPTY, TierSet::from(tier), epoch);
+        self.spawn(Machine::Promote(machine), key, None);
+    }
+
     /// One of those that were answered with a slot that is [held](Engine::held) reads no more. With the last of them goes
     /// what is not delivered.
     pub fn leave(&mut self, held: OpId) {

@@ -1,12 +1,13 @@
 //! A wrapper that makes any tier fail, stop and be counted, on demand.
 
+mod gate;
+
 use std::{
     collections::VecDeque,
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     str::FromStr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Poll, Waker},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use async_trait::async_trait;
@@ -14,6 +15,7 @@ use tiered_storage_core::{
     Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, range::ByteRange,
 };
 
+use self::gate::{Gate, lock};
 use crate::tier::{
     Access, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read, Stage,
     StorageTier, Stored, Usage,
@@ -344,41 +346,6 @@ struct Fault {
     kind: ErrorKind,
 }
 
-/// Where one call waits.
-#[derive(Debug, Default)]
-struct Gate(Mutex<GateState>);
-
-#[derive(Debug, Default)]
-struct GateState {
-    is_open: bool,
-    waiting: Option<Waker>,
-}
-
-impl Gate {
-    fn open(&self) {
-        let waiting = {
-            let mut state = lock(&self.0);
-            state.is_open = true;
-            state.waiting.take()
-        };
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
-    }
-
-    async fn passed(&self) {
-        poll_fn(|context| {
-            let mut state = lock(&self.0);
-            if state.is_open {
-                return Poll::Ready(());
-            }
-            state.waiting = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
 /// A stopped call; one that is dropped there is no longer waiting to be released.
 struct Stop<'a> {
     tier: &'a FaultTier,
@@ -394,10 +361,6 @@ impl Drop for Stop<'_> {
 
 fn injected(call: Call, kind: ErrorKind) -> Error {
     Error::new(kind, format!("the {call} was told to fail"))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,34 +1,51 @@
 //! Asking tiers that are objects of Rust's.
 
+use std::sync::Arc;
+
 use tiered_storage_core::{
-    Error,
+    Condition, Error, Metadata,
     engine::{Action, Outcome},
 };
 
-use super::{Body, Inner, PAGE_KEYS, perform::internal};
-use crate::tier::{Page, Patched, Place};
+use super::{Body, Inner, PAGE_KEYS, Want, perform::internal};
+use crate::tier::{Contents, Page, Patched, Place, Stored};
 
 impl Inner {
     /// Does what the engine wants, in a place of this host.
     pub(crate) async fn act(
-        &self,
+        self: &Arc<Self>,
         place: &Place,
         action: &Action,
         body: Option<Body>,
+        want: Want,
         found: &mut Option<Body>,
     ) -> Result<Outcome, Error> {
         let tier = action.tier();
         match action {
             Action::Read(_, key, unless) => {
-                let read = place.read(key, unless.as_ref()).await?;
-                self.receive(tier, key, read, found).await
+                let unless = unless.as_ref();
+                match want {
+                    Want::Whole => {
+                        let read = place.read(key, unless).await?;
+                        self.receive(tier, key, read, found).await
+                    }
+                    Want::Pieces => {
+                        let read = place.open(key, unless).await?;
+                        self.receive_opened(tier, key, read, found).await
+                    }
+                    Want::Part(range) => self.receive_part(place, action, key, range, found).await,
+                }
             }
             Action::Head(_, key) => {
                 place.head(key).await.map(|head| head.map_or(Outcome::Missing, Outcome::Found))
             }
             Action::Write(_, metadata) => {
-                let entry = self.stored(tier, metadata, body).await?;
-                place.write(metadata.key(), entry).await.map(Outcome::Done)
+                let contents = self.contents(tier, metadata, body).await?;
+                write(place, metadata, contents, None).await
+            }
+            Action::WriteIf(_, metadata, condition) => {
+                let contents = self.contents(tier, metadata, body).await?;
+                write(place, metadata, contents, Some(condition)).await
             }
             Action::Patch(_, metadata) => {
                 place.patch(metadata.key(), metadata).await.map(|patched| match patched {
@@ -54,4 +71,21 @@ impl Inner {
             _ => Err(internal("an action that the driver does not know")),
         }
     }
+}
+
+/// Writes by the simplest way that does.
+async fn write(
+    place: &Place,
+    metadata: &Metadata,
+    contents: Contents,
+    condition: Option<&Condition>,
+) -> Result<Outcome, Error> {
+    let key = metadata.key();
+    let etag = match (contents, condition) {
+        (Contents::Whole(body), None) => {
+            place.write(key, Stored { metadata: metadata.clone(), body }).await?
+        }
+        (contents, condition) => place.store(key, metadata, contents, condition).await?,
+    };
+    Ok(Outcome::Done(etag))
 }

@@ -6,12 +6,14 @@ use std::{
 };
 
 use tiered_storage_core::{
-    Error, ErrorKind, Metadata, codec,
+    Error, ErrorKind, Metadata,
+    codec::{self, Compressor, Decompressor},
     seal::{self, Draft, Verify},
 };
 
-use super::{Body, Inner};
-use crate::tier::Payload;
+use super::{Inner, Whole};
+use crate::tier::{Payload, Pieces};
+use futures_util::{TryStreamExt, stream};
 
 /// From which size on a body is hashed and packed away from the threads that drive futures.
 const COMPUTE_BYTES_MIN: usize = 256 * 1024;
@@ -22,10 +24,10 @@ impl Inner {
         &self,
         draft: Draft,
         plain: Payload,
-    ) -> Result<(Metadata, Body), Error> {
+    ) -> Result<(Metadata, Whole), Error> {
         let body = plain.clone();
         let (metadata, packed) = self.compute(body.len(), move || draft.seal(&body)).await??;
-        Ok((metadata, Body { plain, packed: packed.map(Payload::from) }))
+        Ok((metadata, Whole { plain, packed: packed.map(Payload::from) }))
     }
 
     /// Checks and unpacks what a tier gave.
@@ -34,12 +36,12 @@ impl Inner {
         metadata: &Metadata,
         body: Payload,
         verify: Verify,
-    ) -> Result<Body, Error> {
+    ) -> Result<Whole, Error> {
         let (metadata, size) = (metadata.clone(), body.len());
         let open = move || {
             Ok(match seal::open(&metadata, &body, verify)? {
-                Cow::Borrowed(_) => Body { plain: body, packed: None },
-                Cow::Owned(plain) => Body { plain: Payload::from(plain), packed: Some(body) },
+                Cow::Borrowed(_) => Whole { plain: body, packed: None },
+                Cow::Owned(plain) => Whole { plain: Payload::from(plain), packed: Some(body) },
             })
         };
         self.compute(size, open).await?
@@ -70,4 +72,42 @@ impl Inner {
         let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
         value.ok_or_else(|| Error::new(ErrorKind::Unavailable, "the runtime is shutting down"))
     }
+}
+
+/// Packs a body that comes in pieces.
+pub(super) struct Packer(Compressor);
+
+impl Packer {
+    pub(super) fn new() -> Self {
+        Self(Compressor::new())
+    }
+
+    /// What is ready of the output, which may be nothing.
+    pub(super) fn push(&mut self, piece: &Payload) -> Payload {
+        let mut packed = Vec::new();
+        self.0.push(piece, &mut packed);
+        Payload::from(packed)
+    }
+
+    /// The rest of the output.
+    pub(super) fn finish(self) -> Payload {
+        let mut packed = Vec::new();
+        self.0.finish(&mut packed);
+        Payload::from(packed)
+    }
+}
+
+/// Unpacks gzip that comes in pieces and must hold `size_bytes`.
+pub(super) fn unpacked(pieces: Pieces, size_bytes: u64) -> Pieces {
+    let state = (pieces, Some(Decompressor::new(size_bytes)));
+    Box::pin(stream::try_unfold(state, |(mut pieces, mut decompressor)| async move {
+        let Some(open) = &mut decompressor else { return Ok(None) };
+        let mut plain = Vec::new();
+        if let Some(piece) = pieces.try_next().await? {
+            open.push(&piece, &mut plain)?;
+        } else if let Some(ended) = decompressor.take() {
+            ended.finish()?;
+        }
+        Ok(Some((Payload::from(plain), (pieces, decompressor))))
+    }))
 }

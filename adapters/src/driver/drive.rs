@@ -12,16 +12,21 @@ use tiered_storage_core::{
     engine::{Abandoned, Action, OpId, Outcome, Reply},
 };
 
-use super::{Body, Caller, Inner, Turn};
+use super::{Caller, Given, Inner, Turn, Want};
 use crate::{events::Event, host::Task};
 
 /// Drives an operation to its reply.
-pub(super) async fn drive(inner: Arc<Inner>, op: OpId, caller: Caller) -> (Reply, Option<Body>) {
+pub(super) async fn drive(
+    inner: Arc<Inner>,
+    op: OpId,
+    want: Want,
+    caller: Caller,
+) -> (Reply, Given) {
     let mut guard = Driving { inner, op, has_reply: false };
     loop {
         match poll_fn(|cx| guard.inner.poll_turn(op, cx)).await {
             Turn::Do(ticket, action, slot, body) => {
-                let (outcome, found) = guard.inner.perform(&action, body).await;
+                let (outcome, found) = guard.inner.perform(&action, body, want).await;
                 if let (Caller::None, Action::Write(tier, metadata), Outcome::Done(_)) =
                     (caller, &action, &outcome)
                 {
@@ -30,9 +35,9 @@ pub(super) async fn drive(inner: Arc<Inner>, op: OpId, caller: Caller) -> (Reply
                 }
                 guard.inner.finish(ticket, slot, outcome, found);
             }
-            Turn::Reply(reply, body) => {
+            Turn::Reply(reply, given) => {
                 guard.has_reply = true;
-                return (reply, body);
+                return (reply, given);
             }
         }
     }
@@ -68,7 +73,7 @@ struct Running {
 }
 
 /// An operation on its way to its reply.
-type Drive = Task<(Reply, Option<Body>)>;
+type Drive = Task<(Reply, Given)>;
 
 impl Lasting {
     /// A change that was begun, or that was refused.

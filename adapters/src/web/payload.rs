@@ -1,7 +1,7 @@
 //! Bodies that stay on the JavaScript heap.
 
 use core::fmt;
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use js_sys::Uint8Array;
 use tiered_storage_core::{Checksum, digest::Sha256};
@@ -102,6 +102,17 @@ pub(crate) fn joined(front: &[u8], payload: &Payload) -> Payload {
     Payload(joined)
 }
 
+/// These bytes of it.
+pub(crate) fn slice(payload: &Payload, range: Range<usize>) -> Payload {
+    let at = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    Payload(payload.0.subarray(at(range.start), at(range.end)))
+}
+
+/// Hashes the bytes.
+pub(crate) fn hash(hasher: &mut Sha256, payload: &Payload) {
+    payload.chunks(|chunk| hasher.update(chunk));
+}
+
 /// The pieces as one, without copying where there is only one.
 pub(crate) fn concatenated(mut pieces: Vec<Payload>) -> Payload {
     if pieces.len() == 1 {
@@ -124,7 +135,7 @@ pub(crate) fn sha256(payload: &Payload) -> Task<[u8; 32]> {
             return digest;
         }
         let mut hasher = Sha256::new();
-        payload.chunks(|chunk| hasher.update(chunk));
+        hash(&mut hasher, &payload);
         let Checksum(digest) = hasher.finish();
         digest
     })

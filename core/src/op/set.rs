@@ -111,11 +111,20 @@ impl Operation for Set {
             (State::WritingCold, outcome) => self.hear_cold(outcome, effects.config),
             (State::Refused(error), outcome) => {
                 let error = error.clone();
-                let error = match outcome {
-                    Outcome::Found(current) => error.with_current(current),
-                    _ => error,
-                };
-                self.fail(error, effects.config)
+                match outcome {
+                    // What has expired is as good as absent, if nobody renews it meanwhile.
+                    Outcome::Found(current)
+                        if self.condition == Some(Condition::Absent)
+                            && !current.is_live(effects.now) =>
+                    {
+                        self.condition = Some(Condition::Version(current.version()));
+                        State::WritingCold
+                    }
+                    Outcome::Found(current) => {
+                        self.fail(error.with_current(current), effects.config)
+                    }
+                    _ => self.fail(error, effects.config),
+                }
             }
             (State::Spreading(spread, _), outcome) => {
                 spread.finish(action, &outcome, effects);

@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tiered_storage::{
-    ETag, Error, Key, Metadata, Timestamp,
-    tier::{Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage},
+    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp,
+    tier::{
+        Access, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read, Stage,
+        StorageTier, Stored, Usage,
+    },
 };
 
 /// Whether the tier is closed with the storage.
@@ -73,6 +76,33 @@ impl StorageTier for Seat {
 
     async fn usage(&self) -> Result<Usage, Error> {
         self.tier().usage().await
+    }
+
+    async fn open(&self, key: &Key, unless: Option<&ETag>) -> Result<Read<Opened>, Error> {
+        self.tier().open(key, unless).await
+    }
+
+    async fn read_range(
+        &self,
+        key: &Key,
+        range: ByteRange,
+        unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        self.tier().read_range(key, range, unless).await
+    }
+
+    async fn stage(&self, key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        self.tier().stage(key).await
+    }
+
+    async fn store(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        body: Contents,
+        condition: Option<&Condition>,
+    ) -> Result<Option<ETag>, Error> {
+        self.tier().store(key, metadata, body, condition).await
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tiered_storage::{
-    ETag, Error, Key, Metadata, Timestamp,
-    tier::{Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage},
+    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp,
+    tier::{
+        Access, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read, Stage,
+        StorageTier, Stored, Usage,
+    },
 };
 use tokio::task::yield_now;
 
@@ -52,6 +55,33 @@ impl StorageTier for SteppingTier {
 
     async fn usage(&self) -> Result<Usage, Error> {
         step(self.0.usage()).await
+    }
+
+    async fn open(&self, key: &Key, unless: Option<&ETag>) -> Result<Read<Opened>, Error> {
+        step(self.0.open(key, unless)).await
+    }
+
+    async fn read_range(
+        &self,
+        key: &Key,
+        range: ByteRange,
+        unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        step(self.0.read_range(key, range, unless)).await
+    }
+
+    async fn stage(&self, key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        step(self.0.stage(key)).await
+    }
+
+    async fn store(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        body: Contents,
+        condition: Option<&Condition>,
+    ) -> Result<Option<ETag>, Error> {
+        step(self.0.store(key, metadata, body, condition)).await
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {

@@ -1,0 +1,265 @@
+//! A body that is handed out piece by piece: read once, for all who read it at the same time, and kept for the warm
+//! tier on the way where it is to have a copy.
+//!
+//! A few MiB of what came last are kept, so that readers need not go in step. A reader that falls further behind, or
+//! comes later, reads on by itself; so does one whose upper copy turns out damaged, from cold.
+
+use core::fmt;
+use std::{collections::VecDeque, sync::Arc};
+
+use futures_util::{StreamExt, TryStreamExt, lock::Mutex as AsyncMutex};
+use tiered_storage_core::{
+    Error, ErrorKind, Metadata, Tier, TierSet,
+    engine::{OpId, SlotId},
+};
+
+use super::{Body, Inner, perform::internal, stage::Tee};
+use crate::{
+    events::Event,
+    lock::Lock,
+    payload,
+    tier::{Body as TierBody, Opened, Payload, Pieces, Read},
+};
+
+/// How much of a body is kept for readers that are not in step, in bytes.
+const WINDOW_BYTES: u64 = 4 << 20;
+
+/// A body that is handed out piece by piece.
+pub(crate) struct Flow {
+    inner: Arc<Inner>,
+    tier: Tier,
+    metadata: Metadata,
+    window: Lock<Window>,
+    feed: AsyncMutex<Feed>,
+}
+
+/// What came last.
+#[derive(Debug, Default)]
+struct Window {
+    pieces: VecDeque<Payload>,
+    /// Where in the body the first of them starts, and the last ends.
+    start: u64,
+    end: u64,
+    /// How the body ended.
+    ended: Option<Result<(), Error>>,
+}
+
+/// Where the next piece comes from.
+enum Feed {
+    /// As the tier gave it; nobody has read yet.
+    Raw(Pieces),
+    /// Checked and unpacked, and kept on the way where it is to be copied.
+    Plain(Pieces, Option<Tee>),
+    Dry,
+}
+
+/// What a reader finds where it is.
+enum Spot {
+    Piece(Payload),
+    End(Result<(), Error>),
+    NotYet,
+    Gone,
+}
+
+impl Flow {
+    pub(super) fn new(inner: Arc<Inner>, tier: Tier, metadata: Metadata, raw: Pieces) -> Self {
+        let (window, feed) = (Lock::new(Window::default()), AsyncMutex::new(Feed::Raw(raw)));
+        Self { inner, tier, metadata, window, feed }
+    }
+
+    fn spot(&self, at: u64) -> Spot {
+        let window = self.window.lock();
+        if at < window.start {
+            return Spot::Gone;
+        }
+        let mut start = window.start;
+        for piece in &window.pieces {
+            if start == at {
+                return Spot::Piece(piece.clone());
+            }
+            start += piece.len() as u64;
+        }
+        window.ended.clone().map_or(Spot::NotYet, Spot::End)
+    }
+
+    /// Brings the next piece into the window, for whoever is at `at`.
+    async fn advance(&self, at: u64, held: Option<(SlotId, OpId, TierSet)>) {
+        let mut feed = self.feed.lock().await;
+        if !matches!(self.spot(at), Spot::NotYet) {
+            return;
+        }
+        if let Feed::Raw(_) = *feed {
+            let Feed::Raw(raw) = std::mem::replace(&mut *feed, Feed::Dry) else { return };
+            *feed = self.begin(raw, held).await;
+        }
+        let Feed::Plain(pieces, _) = &mut *feed else { return };
+        let next = pieces.next().await;
+        let ended = {
+            let mut window = self.window.lock();
+            match next {
+                Some(Ok(piece)) => {
+                    window.push(piece);
+                    return;
+                }
+                Some(Err(error)) => Err(error),
+                None => Ok(()),
+            }
+        };
+        self.window.lock().ended = Some(ended.clone());
+        let Feed::Plain(pieces, tee) = std::mem::replace(&mut *feed, Feed::Dry) else { return };
+        drop(pieces);
+        match ended {
+            Ok(()) => self.deliver(tee, held).await,
+            Err(error) if error.kind() == ErrorKind::Corrupt && self.tier != Tier::Cold => {
+                let (tier, key) = (self.tier, self.metadata.key().clone());
+                self.inner.subscribers.tell(&Event::CopyCorrupt { tier, key });
+                if let Some((_, held, _)) = held {
+                    self.inner.with(|state| state.engine.spoiled(held, tier));
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Begins to read, and to keep what is read where warm is to have a copy of it.
+    async fn begin(&self, raw: Pieces, held: Option<(SlotId, OpId, TierSet)>) -> Feed {
+        let is_wanted = held.is_some_and(|(_, _, writes)| writes.contains(Tier::Warm));
+        let tee = if is_wanted { Tee::begin(&self.inner, self.metadata.key()).await } else { None };
+        let raw = TierBody::Pieces(raw);
+        Feed::Plain(self.inner.plain(self.tier, &self.metadata, raw, tee.clone()), tee)
+    }
+
+    /// All of it was read and is what was written: what was kept of it is copied, if nothing came between.
+    async fn deliver(&self, tee: Option<Tee>, held: Option<(SlotId, OpId, TierSet)>) {
+        let (Some(tee), Some((slot, held, _))) = (tee, held) else { return };
+        let Some(source) = tee.finish(self.metadata.key()).await else { return };
+        let now = self.inner.host.now();
+        self.inner.with(|state| {
+            if state.engine.held(slot).is_some_and(|(known, _)| known == held) {
+                state.bodies.insert(slot, Body::Staged(source));
+                state.engine.delivered(held, now);
+            }
+        });
+    }
+
+    /// The same version from `tier`, from `at` on.
+    async fn reopen(&self, tier: Tier, at: u64) -> Result<Pieces, Error> {
+        let key = self.metadata.key();
+        let place = self.inner.tier(tier).ok_or_else(|| internal("a tier that there is not"))?;
+        match place.open(key, None).await.map_err(|error| error.in_tier(tier).with_key(key))? {
+            Read::Found(Opened { metadata, body }) | Read::Suspect(Opened { metadata, body })
+                if metadata.is_same_version(&self.metadata) =>
+            {
+                Ok(skipping(self.inner.plain(tier, &metadata, body, None), at))
+            }
+            _ => {
+                let message = "the entry was changed while it was read; read it again";
+                Err(Error::new(ErrorKind::Conflict, message).in_tier(tier).with_key(key))
+            }
+        }
+    }
+}
+
+impl Window {
+    fn push(&mut self, piece: Payload) {
+        self.end += piece.len() as u64;
+        self.pieces.push_back(piece);
+        while self.end - self.start > WINDOW_BYTES
+            && let Some(oldest) = self.pieces.pop_front()
+        {
+            self.start += oldest.len() as u64;
+        }
+    }
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { tier, metadata, window, .. } = self;
+        f.debug_struct("Flow")
+            .field("tier", tier)
+            .field("metadata", metadata)
+            .field("end", &window.lock().end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What follows the first `bytes`.
+fn skipping(pieces: Pieces, bytes: u64) -> Pieces {
+    let mut left = bytes;
+    let rest = pieces.try_filter_map(move |piece| {
+        let skipped = left.min(piece.len() as u64);
+        left -= skipped;
+        let range = skipped as usize..piece.len();
+        let rest = (!range.is_empty()).then(|| payload::slice(&piece, range));
+        core::future::ready(Ok(rest))
+    });
+    Box::pin(rest)
+}
+
+/// One of those who read a body that is handed out piece by piece.
+pub(crate) struct Reader {
+    flow: Arc<Flow>,
+    held: Option<(SlotId, OpId, TierSet)>,
+    at: u64,
+    /// What it reads by itself.
+    own: Option<Pieces>,
+    /// Whether it has been led from a damaged copy to cold.
+    is_led: bool,
+}
+
+impl Reader {
+    pub(super) fn new(flow: Arc<Flow>, slot: SlotId, held: Option<(OpId, TierSet)>) -> Self {
+        let held = held.map(|(held, writes)| (slot, held, writes));
+        Self { flow, held, at: 0, own: None, is_led: false }
+    }
+
+    /// The next piece; `None` at the end, which only comes if all were what was written.
+    pub(crate) async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        loop {
+            if let Some(own) = &mut self.own {
+                return own.try_next().await;
+            }
+            match self.flow.spot(self.at) {
+                Spot::Piece(piece) => {
+                    self.at += piece.len() as u64;
+                    return Ok(Some(piece));
+                }
+                Spot::NotYet => self.flow.advance(self.at, self.held).await,
+                Spot::Gone => self.own = Some(self.flow.reopen(self.flow.tier, self.at).await?),
+                Spot::End(Ok(())) => return Ok(None),
+                Spot::End(Err(error)) => {
+                    let is_damaged = error.kind() == ErrorKind::Corrupt;
+                    if !is_damaged || self.flow.tier == Tier::Cold || self.is_led {
+                        let key = self.flow.metadata.key();
+                        return Err(error.in_tier(self.flow.tier).with_key(key));
+                    }
+                    self.is_led = true;
+                    self.own = Some(self.flow.reopen(Tier::Cold, self.at).await?);
+                }
+            }
+        }
+    }
+
+    /// All of it in one piece.
+    pub(crate) async fn whole(mut self) -> Result<Payload, Error> {
+        let mut pieces = Vec::new();
+        while let Some(piece) = self.next().await? {
+            pieces.push(piece);
+        }
+        Ok(payload::concatenated(pieces))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some((_, held, _)) = self.held {
+            self.flow.inner.with(|state| state.engine.leave(held));
+        }
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("flow", &self.flow).field("at", &self.at).finish()
+    }
+}

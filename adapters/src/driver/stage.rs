@@ -1,0 +1,215 @@
+//! Bodies on their way: unpacked, checked, packed, and kept in a tier before they are an entry's.
+
+use std::sync::Arc;
+
+use futures_util::{TryStreamExt, lock::Mutex as AsyncMutex, stream};
+use tiered_storage_core::{
+    Error, ErrorKind, Key, Metadata, Tier, TierSet,
+    digest::Sha256,
+    seal::{self, Draft, Verify},
+};
+
+use super::{
+    Body, Inner,
+    bodies::{Packer, unpacked},
+};
+use crate::{
+    payload,
+    tier::{Body as TierBody, Payload, Pieces, Source, Stage},
+};
+
+/// Bodies up to this size that come in pieces are gathered, and treated as if they had come whole.
+const GATHERED_BYTES: usize = 1 << 20;
+/// How much of a body is packed to see whether that pays.
+const SAMPLE_BYTES: usize = 64 << 10;
+
+/// Keeps what is read on its way, for the warm tier. What cannot be kept is no failure of the read.
+#[derive(Clone)]
+pub(super) struct Tee {
+    inner: Arc<Inner>,
+    stage: Arc<AsyncMutex<Option<Box<dyn Stage>>>>,
+}
+
+impl Tee {
+    /// `None` if the warm tier has no place for it.
+    pub(super) async fn begin(inner: &Arc<Inner>, key: &Key) -> Option<Self> {
+        let tee = Self { inner: inner.clone(), stage: Arc::default() };
+        let begun = inner.tier(Tier::Warm)?.stage(key).await;
+        let stage = tee.taken(key, begun)??;
+        *tee.stage.lock().await = Some(stage);
+        Some(tee)
+    }
+
+    async fn write(&self, key: &Key, piece: &Payload) {
+        let mut stage = self.stage.lock().await;
+        let Some(open) = &mut *stage else { return };
+        let written = open.write(piece.clone()).await;
+        if self.taken(key, written).is_none() {
+            *stage = None;
+        }
+    }
+
+    /// What was kept; `None` if that failed.
+    pub(super) async fn finish(self, key: &Key) -> Option<Arc<dyn Source>> {
+        let stage = self.stage.lock().await.take()?;
+        let finished = stage.finish().await;
+        self.taken(key, finished)
+    }
+
+    fn taken<T>(&self, key: &Key, result: Result<T, Error>) -> Option<T> {
+        let report = |error: Error| {
+            let error = error.in_tier(Tier::Warm).with_key(key);
+            self.inner.report(Tier::Warm, "write", Some(key.clone()), &error);
+        };
+        result.map_err(report).ok()
+    }
+}
+
+impl Inner {
+    /// A body from `tier` as it was written, and an error where it is not that. The last piece is given out when all is
+    /// checked.
+    pub(super) fn plain(
+        &self,
+        tier: Tier,
+        metadata: &Metadata,
+        body: TierBody,
+        tee: Option<Tee>,
+    ) -> Pieces {
+        let mut pieces = match body {
+            TierBody::Pieces(pieces) => pieces,
+            TierBody::Whole(body) => Box::pin(stream::iter([Ok(body)])),
+        };
+        if let Some(tee) = tee {
+            pieces = kept(pieces, tee, metadata.key().clone());
+        }
+        if metadata.is_compressed() && !self.properties(tier).is_volatile {
+            pieces = unpacked(pieces, metadata.size());
+        }
+        checked(pieces, metadata.clone(), self.verify(tier))
+    }
+
+    /// Describes a body that comes in pieces, and brings it to where it can be read again: into memory if it is small,
+    /// else to where it is invisible until it is stored.
+    pub(crate) async fn seal_pieces(
+        &self,
+        draft: Draft,
+        targets: TierSet,
+        mut pieces: Pieces,
+    ) -> Result<(Metadata, Body), Error> {
+        // What is refused is refused before the body is asked for.
+        draft.clone().plan(0)?;
+        let (mut first, mut bytes) = (Vec::new(), 0);
+        while bytes <= GATHERED_BYTES {
+            let Some(piece) = pieces.try_next().await? else {
+                let (metadata, whole) = self.seal(draft, payload::concatenated(first)).await?;
+                return Ok((metadata, Body::Whole(whole)));
+            };
+            bytes += piece.len();
+            first.push(piece);
+        }
+        let first = payload::concatenated(first);
+        let sample = payload::slice(&first, 0..SAMPLE_BYTES.min(first.len()));
+        let is_packed = draft.clone().plan(bytes as u64)?.pays()
+            && self.pack(sample.clone()).await?.len() < sample.len();
+        let mut stage = self.stage(&draft.key, targets).await?;
+        let mut packer = if is_packed { Some(Packer::new()) } else { None };
+        let (mut hasher, mut size_bytes) = (Sha256::new(), 0);
+        let mut next = Some(first);
+        while let Some(piece) = next {
+            payload::hash(&mut hasher, &piece);
+            size_bytes += piece.len() as u64;
+            let stored = match &mut packer {
+                Some(packer) => packer.push(&piece),
+                None => piece,
+            };
+            if !stored.is_empty() {
+                stage.write(stored).await?;
+            }
+            next = pieces.try_next().await?;
+        }
+        if let Some(packer) = packer {
+            stage.write(packer.finish()).await?;
+        }
+        let metadata = draft.plan(size_bytes)?.metadata(hasher.finish(), is_packed);
+        Ok((metadata, Body::Staged(stage.finish().await?)))
+    }
+
+    /// A place for a body that comes in pieces. In warm, where that is to have it: it gets there without being read back
+    /// from cold.
+    async fn stage(&self, key: &Key, targets: TierSet) -> Result<Box<dyn Stage>, Error> {
+        let order = if targets.contains(Tier::Warm) {
+            [Tier::Warm, Tier::Cold]
+        } else {
+            [Tier::Cold, Tier::Warm]
+        };
+        let mut failure = None;
+        for tier in order {
+            let Some(place) = self.tier(tier) else { continue };
+            match place.stage(key).await.map_err(|error| error.in_tier(tier).with_key(key)) {
+                Ok(Some(stage)) => return Ok(stage),
+                Ok(None) => {}
+                Err(error) => {
+                    self.report(tier, "write", Some(key.clone()), &error);
+                    failure = failure.or(Some(error));
+                }
+            }
+        }
+        Err(failure.unwrap_or_else(|| {
+            let message = "no tier takes bodies of more than 1 MiB in pieces; write it as a whole";
+            Error::new(ErrorKind::Unsupported, message).with_key(key)
+        }))
+    }
+}
+
+/// The same pieces, kept on their way.
+fn kept(pieces: Pieces, tee: Tee, key: Key) -> Pieces {
+    Box::pin(pieces.and_then(move |piece| {
+        let (tee, key) = (tee.clone(), key.clone());
+        async move {
+            tee.write(&key, &piece).await;
+            Ok(piece)
+        }
+    }))
+}
+
+/// The same pieces, of which the last comes only when all are what was written.
+fn checked(pieces: Pieces, metadata: Metadata, verify: Verify) -> Pieces {
+    let hasher = (metadata.checksum().is_some() && verify == Verify::Digest).then(Sha256::new);
+    let check = Check { pieces, metadata, hasher, size_bytes: 0, last: None };
+    Box::pin(stream::try_unfold(check, |mut check| async {
+        Ok(check.next().await?.map(|piece| (piece, check)))
+    }))
+}
+
+struct Check {
+    pieces: Pieces,
+    metadata: Metadata,
+    hasher: Option<Sha256>,
+    size_bytes: u64,
+    last: Option<Payload>,
+}
+
+impl Check {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        while let Some(piece) = self.pieces.try_next().await? {
+            if piece.is_empty() {
+                continue;
+            }
+            self.size_bytes += piece.len() as u64;
+            if self.size_bytes > self.metadata.size() {
+                seal::check_length(&self.metadata, self.size_bytes)?;
+            }
+            if let Some(hasher) = &mut self.hasher {
+                payload::hash(hasher, &piece);
+            }
+            if let Some(ready) = self.last.replace(piece) {
+                return Ok(Some(ready));
+            }
+        }
+        seal::check_length(&self.metadata, self.size_bytes)?;
+        if let Some(hasher) = self.hasher.take() {
+            seal::check_digest(&self.metadata, hasher.finish())?;
+        }
+        Ok(self.last.take())
+    }
+}
