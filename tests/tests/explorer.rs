@@ -114,6 +114,10 @@ fn scripts() -> Vec<Script> {
             "set elsewhere | set if version | get",
             vec![Event::Elsewhere(version("a", 2)), set_if("a", 3, first()), get("a")],
         )),
+        expired_everywhere(script(
+            "set if absent over what expired | get",
+            vec![set_if("a", 2, Condition::Absent), get("a")],
+        )),
         script("part | set | get", vec![part(), set("a", 2), get("a")]),
         script("three readers of one flight", vec![get("a"), get("a"), get("a")]),
         abandoned(script(
@@ -180,6 +184,7 @@ fn every_interleaving_keeps_every_promise() {
         open get | get | set, one given up          3486 states   63 ends
         set if absent | get | set if version        1455 states   12 ends
         set elsewhere | set if version | get         303 states   10 ends
+        set if absent over what expired | get        697 states    9 ends
         part | set | get                            5037 states    9 ends
         three readers of one flight                 1181 states    6 ends
         three readers, one gives up | set           2267 states   13 ends

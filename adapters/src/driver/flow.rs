@@ -1,13 +1,22 @@
 //! A body that is handed out piece by piece: read once, for all who read it at the same time, and kept for the warm
 //! tier on the way where it is to have a copy.
 //!
-//! A few MiB of what came last are kept, so that readers need not go in step. A reader that falls further behind, or
-//! comes later, reads on by itself; so does one whose upper copy turns out damaged, from cold.
+//! A few MiB of what came last are kept, so that readers need not go in step. The others wait a little for one that is
+//! further behind; if it does not move, or comes later, it reads on by itself. So does one whose upper copy turns out
+//! damaged, from cold.
 
-use core::fmt;
+use core::{
+    fmt,
+    future::poll_fn,
+    task::{Poll, Waker},
+};
 use std::{collections::VecDeque, sync::Arc};
 
-use futures_util::{StreamExt, TryStreamExt, lock::Mutex as AsyncMutex};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::{Either, select},
+    lock::Mutex as AsyncMutex,
+};
 use tiered_storage_core::{
     Error, ErrorKind, Metadata, Tier, TierSet,
     engine::{OpId, SlotId},
@@ -23,6 +32,8 @@ use crate::{
 
 /// How much of a body is kept for readers that are not in step, in bytes.
 const WINDOW_BYTES: u64 = 4 << 20;
+/// How long the others wait for a reader that is so far behind, in milliseconds.
+const PATIENCE_MS: u64 = 250;
 
 /// A body that is handed out piece by piece.
 pub(crate) struct Flow {
@@ -42,7 +53,15 @@ struct Window {
     end: u64,
     /// How the body ended.
     ended: Option<Result<(), Error>>,
+    /// Where each reader is that reads from here.
+    readers: Vec<(ReaderId, u64)>,
+    readers_ever: u64,
+    /// Who waits for the last of them.
+    waiting: Option<Waker>,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ReaderId(u64);
 
 /// Where the next piece comes from.
 enum Feed {
@@ -92,6 +111,7 @@ impl Flow {
             let Feed::Raw(raw) = std::mem::replace(&mut *feed, Feed::Dry) else { return };
             *feed = self.begin(raw, held).await;
         }
+        self.keep_step().await;
         let Feed::Plain(pieces, _) = &mut *feed else { return };
         let next = pieces.next().await;
         let ended = {
@@ -118,6 +138,26 @@ impl Flow {
                 }
             }
             Err(_) => {}
+        }
+    }
+
+    /// Waits a little for a reader that the next piece would leave behind.
+    async fn keep_step(&self) {
+        if !self.window.lock().leaves_behind() {
+            return;
+        }
+        let caught_up = poll_fn(|cx| {
+            let mut window = self.window.lock();
+            if !window.leaves_behind() {
+                return Poll::Ready(());
+            }
+            window.waiting = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        if let Either::Left(_) = select(self.inner.host.sleep(PATIENCE_MS), caught_up).await {
+            let mut window = self.window.lock();
+            let first = window.first_kept();
+            window.readers.retain(|(_, at)| *at >= first);
         }
     }
 
@@ -161,6 +201,39 @@ impl Flow {
 }
 
 impl Window {
+    /// Where what is kept starts once there is no room for the oldest piece.
+    fn first_kept(&self) -> u64 {
+        self.start + self.pieces.front().map_or(0, |piece| piece.len() as u64)
+    }
+
+    /// Whether the next piece takes the place of one that a reader still needs.
+    fn leaves_behind(&self) -> bool {
+        let is_full = self.end - self.start >= WINDOW_BYTES;
+        is_full && self.readers.iter().any(|(_, at)| *at < self.first_kept())
+    }
+
+    fn join(&mut self) -> ReaderId {
+        self.readers_ever += 1;
+        let id = ReaderId(self.readers_ever);
+        if self.start == 0 {
+            self.readers.push((id, 0));
+        }
+        id
+    }
+
+    /// A reader is at another place now, or at none. Gives back who waits for that.
+    fn moved(&mut self, reader: ReaderId, to: Option<u64>) -> Option<Waker> {
+        match to {
+            Some(to) => {
+                for (_, at) in self.readers.iter_mut().filter(|(id, _)| *id == reader) {
+                    *at = to;
+                }
+            }
+            None => self.readers.retain(|(id, _)| *id != reader),
+        }
+        self.waiting.take()
+    }
+
     fn push(&mut self, piece: Payload) {
         self.end += piece.len() as u64;
         self.pieces.push_back(piece);
@@ -200,6 +273,7 @@ fn skipping(pieces: Pieces, bytes: u64) -> Pieces {
 pub(crate) struct Reader {
     flow: Arc<Flow>,
     held: Option<(SlotId, OpId, TierSet)>,
+    id: ReaderId,
     at: u64,
     /// What it reads by itself.
     own: Option<Pieces>,
@@ -210,7 +284,8 @@ pub(crate) struct Reader {
 impl Reader {
     pub(super) fn new(flow: Arc<Flow>, slot: SlotId, held: Option<(OpId, TierSet)>) -> Self {
         let held = held.map(|(held, writes)| (slot, held, writes));
-        Self { flow, held, at: 0, own: None, is_led: false }
+        let id = flow.window.lock().join();
+        Self { flow, held, id, at: 0, own: None, is_led: false }
     }
 
     /// The next piece; `None` at the end, which only comes if all were what was written.
@@ -222,6 +297,7 @@ impl Reader {
             match self.flow.spot(self.at) {
                 Spot::Piece(piece) => {
                     self.at += piece.len() as u64;
+                    self.tell(Some(self.at));
                     return Ok(Some(piece));
                 }
                 Spot::NotYet => self.flow.advance(self.at, self.held).await,
@@ -240,6 +316,13 @@ impl Reader {
         }
     }
 
+    fn tell(&self, at: Option<u64>) {
+        let waiting = self.flow.window.lock().moved(self.id, at);
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
     /// All of it in one piece.
     pub(crate) async fn whole(mut self) -> Result<Payload, Error> {
         let mut pieces = Vec::new();
@@ -252,6 +335,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
+        self.tell(None);
         if let Some((_, held, _)) = self.held {
             self.flow.inner.with(|state| state.engine.leave(held));
         }

@@ -151,8 +151,11 @@ impl Inner {
     }
 }
 
-/// What was found, and how that is told to the engine; or what else the answer is.
-fn sorted<T>(read: Read<T>) -> Result<(T, fn(Metadata) -> Outcome), Outcome> {
+/// How what was found is told to the engine.
+type Told = fn(Metadata) -> Outcome;
+
+/// What was found, and how that is told; or what else the answer is.
+fn sorted<T>(read: Read<T>) -> Result<(T, Told), Outcome> {
     match read {
         Read::Found(entry) => Ok((entry, Outcome::Found)),
         Read::Suspect(entry) => Ok((entry, Outcome::Suspect)),

@@ -2,7 +2,7 @@
 
 use tiered_storage_core::{
     ETag, Error, ErrorKind, Key, Metadata, Tier, Timestamp,
-    engine::{Action, OpId, Outcome},
+    engine::{Action, OpId, Outcome, SlotId},
 };
 
 use super::{Fault, Flight, State, World};
@@ -64,16 +64,7 @@ impl World {
                 Outcome::Failed(Error::new(ErrorKind::Conflict, "another version"))
             }
             Action::Write(tier, metadata) | Action::WriteIf(tier, metadata, _) => {
-                let body = self.slots.get(&flight.slot).and_then(Metadata::write_id);
-                if body != metadata.write_id() {
-                    self.broken = Some(format!(
-                        "VIOLATION {metadata:?} is written with the body of {body:?}"
-                    ));
-                }
-                let key = metadata.key().clone();
-                let etag = self.store(tier, metadata);
-                self.credit(id, tier, &key);
-                Outcome::Done(etag)
+                self.write(id, flight.slot, tier, metadata)
             }
             Action::Patch(tier, metadata) => {
                 let key = metadata.key().clone();
@@ -119,6 +110,18 @@ impl World {
             }
             _ => Outcome::Done(None),
         }
+    }
+
+    fn write(&mut self, id: OpId, slot: SlotId, tier: Tier, metadata: Metadata) -> Outcome {
+        let body = self.slots.get(&slot).and_then(Metadata::write_id);
+        if body != metadata.write_id() {
+            self.broken =
+                Some(format!("VIOLATION {metadata:?} is written with the body of {body:?}"));
+        }
+        let key = metadata.key().clone();
+        let etag = self.store(tier, metadata);
+        self.credit(id, tier, &key);
+        Outcome::Done(etag)
     }
 
     fn erase(&mut self, id: OpId, tier: Tier, key: &Key) {
