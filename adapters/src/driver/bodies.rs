@@ -17,6 +17,10 @@ use futures_util::{TryStreamExt, stream};
 
 /// From which size on a body is hashed and packed away from the threads that drive futures.
 const COMPUTE_BYTES_MIN: usize = 256 * 1024;
+/// How large pieces are that are unpacked, in bytes; the last of what they are made of may make them up to 4 MiB larger.
+const UNPACKED_BYTES: usize = 256 << 10;
+/// How much is unpacked at once, in bytes; it may become a thousand times as much.
+const PACKED_BYTES: usize = 4 << 10;
 
 impl Inner {
     /// Describes a body, and packs it where that is asked for and pays.
@@ -99,15 +103,41 @@ impl Packer {
 
 /// Unpacks gzip that comes in pieces and must hold `size_bytes`.
 pub(super) fn unpacked(pieces: Pieces, size_bytes: u64) -> Pieces {
-    let state = (pieces, Some(Decompressor::new(size_bytes)));
-    Box::pin(stream::try_unfold(state, |(mut pieces, mut decompressor)| async move {
-        let Some(open) = &mut decompressor else { return Ok(None) };
-        let mut plain = Vec::new();
-        if let Some(piece) = pieces.try_next().await? {
-            open.push(&piece, &mut plain)?;
-        } else if let Some(ended) = decompressor.take() {
-            ended.finish()?;
+    let unpacking = Unpacking {
+        pieces,
+        packed: Payload::default(),
+        decompressor: Decompressor::new(size_bytes),
+    };
+    Box::pin(stream::try_unfold(Some(unpacking), |unpacking| async {
+        let Some(mut unpacking) = unpacking else { return Ok(None) };
+        match unpacking.next().await? {
+            Some(plain) => Ok(Some((plain, Some(unpacking)))),
+            None => unpacking.decompressor.finish().map(|_| None),
         }
-        Ok(Some((Payload::from(plain), (pieces, decompressor))))
     }))
+}
+
+struct Unpacking {
+    pieces: Pieces,
+    /// What is not unpacked yet of the last piece.
+    packed: Payload,
+    decompressor: Decompressor,
+}
+
+impl Unpacking {
+    /// The next plain piece, which is of bounded size however well the body was packed.
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        let mut plain = Vec::new();
+        while plain.len() < UNPACKED_BYTES {
+            if self.packed.is_empty() {
+                match self.pieces.try_next().await? {
+                    Some(piece) => self.packed = piece,
+                    None => break,
+                }
+            }
+            let packed = self.packed.split_to(PACKED_BYTES.min(self.packed.len()));
+            self.decompressor.push(&packed, &mut plain)?;
+        }
+        Ok((!plain.is_empty()).then(|| Payload::from(plain)))
+    }
 }

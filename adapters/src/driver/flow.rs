@@ -237,7 +237,9 @@ impl Window {
     fn push(&mut self, piece: Payload) {
         self.end += piece.len() as u64;
         self.pieces.push_back(piece);
+        // The piece that came last is always there for whoever asked for it.
         while self.end - self.start > WINDOW_BYTES
+            && self.pieces.len() > 1
             && let Some(oldest) = self.pieces.pop_front()
         {
             self.start += oldest.len() as u64;

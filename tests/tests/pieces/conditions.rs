@@ -10,7 +10,7 @@ use tiered_storage::{
 
 use super::{
     World,
-    tier::{PieceTier, WholeTier},
+    tier::{Pace, PieceTier, WholeTier},
 };
 
 fn if_version(metadata: &Metadata) -> SetOptions {
@@ -65,7 +65,7 @@ async fn a_conflict_drops_what_another_storage_has_overtaken() {
 
 #[tokio::test]
 async fn no_update_is_lost_among_many_storages() {
-    let cold = Arc::new(PieceTier::new());
+    let cold = Arc::new(PieceTier::new(Pace::Ready));
     let count = |entry: Option<tiered_storage::Entry>| async move {
         let count: u64 = entry.map_or(0, |entry| {
             let text = std::str::from_utf8(&entry.data).expect("it is a number");

@@ -1,6 +1,7 @@
 //! Bodies of any size: in pieces, in part, and written depending on what is there.
 
 mod conditions;
+mod dropped;
 mod ranges;
 mod reads;
 mod tier;
@@ -14,7 +15,7 @@ use tiered_storage::{
     memory::{MemoryOptions, MemoryTier},
 };
 
-use tier::PieceTier;
+use tier::{Pace, PieceTier};
 
 /// Hot, and warm and cold that take and give bodies in pieces.
 struct World {
@@ -26,7 +27,11 @@ struct World {
 
 impl World {
     async fn open(promotion: Promotion, compression: Compression) -> Self {
-        let (warm, cold) = (Arc::new(PieceTier::new()), Arc::new(PieceTier::new()));
+        Self::over(Pace::Ready, promotion, compression).await
+    }
+
+    async fn over(pace: Pace, promotion: Promotion, compression: Compression) -> Self {
+        let (warm, cold) = (Arc::new(PieceTier::new(pace)), Arc::new(PieceTier::new(pace)));
         let hot = MemoryTier::new(MemoryOptions::new().size_bytes_max(1 << 20));
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = events.clone();

@@ -20,13 +20,35 @@ use tiered_storage::{
         StorageTier, Stored, Usage,
     },
 };
+use tokio::task::yield_now;
 
 /// How long a piece is, in bytes.
-pub(crate) const PIECE_BYTES: usize = 256 << 10;
+pub(crate) const PIECE_BYTES: usize = 512 << 10;
+
+/// Whether a tier stops before and after every effect, so that a call can be dropped there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Ready,
+    Stepping,
+}
+
+impl Pace {
+    async fn step<T>(self, effect: impl Future<Output = T>) -> T {
+        if self == Self::Stepping {
+            yield_now().await;
+        }
+        let outcome = effect.await;
+        if self == Self::Stepping {
+            yield_now().await;
+        }
+        outcome
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct PieceTier {
     inner: MemoryTier,
+    pace: Pace,
     /// How often a body was opened, read whole, and read in part.
     pub(crate) opens: AtomicU64,
     pub(crate) reads: AtomicU64,
@@ -46,10 +68,11 @@ pub(crate) struct PieceTier {
 }
 
 impl PieceTier {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(pace: Pace) -> Self {
         let options = MemoryOptions::new().volatility(Volatility::Durable).size_bytes_max(1 << 30);
         Self {
             inner: MemoryTier::new(options).expect("the limits are right"),
+            pace,
             opens: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             ranges: AtomicU64::new(0),
@@ -80,8 +103,10 @@ impl PieceTier {
             pieces.push(Err(Error::new(kind, "the body was told to break off")));
         }
         let count = self.pieces.clone();
-        let pieces = stream::iter(pieces).inspect(move |_| {
+        let pace = self.pace;
+        let pieces = stream::iter(pieces).then(move |piece| {
             count.fetch_add(1, Ordering::SeqCst);
+            pace.step(async { piece })
         });
         Opened { metadata, body: Body::Pieces(Box::pin(pieces)) }
     }
@@ -95,12 +120,12 @@ impl StorageTier for PieceTier {
 
     async fn read(&self, key: &Key, unless: Option<&ETag>) -> Result<Read, Error> {
         self.reads.fetch_add(1, Ordering::SeqCst);
-        self.inner.read(key, unless).await
+        self.pace.step(self.inner.read(key, unless)).await
     }
 
     async fn open(&self, key: &Key, unless: Option<&ETag>) -> Result<Read<Opened>, Error> {
         self.opens.fetch_add(1, Ordering::SeqCst);
-        Ok(self.inner.read(key, unless).await?.map(|stored| self.opened(stored)))
+        Ok(self.pace.step(self.inner.read(key, unless)).await?.map(|stored| self.opened(stored)))
     }
 
     async fn read_range(
@@ -110,11 +135,13 @@ impl StorageTier for PieceTier {
         unless: Option<&ETag>,
     ) -> Result<Option<Read<Part>>, Error> {
         self.ranges.fetch_add(1, Ordering::SeqCst);
-        Ok(Some(self.inner.read(key, unless).await?.map(|Stored { metadata, body }| {
-            let range = range.of(body.len() as u64).unwrap_or_default();
-            let body = body.slice(range.start as usize..range.end as usize);
-            Part { metadata, range, body }
-        })))
+        Ok(Some(self.pace.step(self.inner.read(key, unless)).await?.map(
+            |Stored { metadata, body }| {
+                let range = range.of(body.len() as u64).unwrap_or_default();
+                let body = body.slice(range.start as usize..range.end as usize);
+                Part { metadata, range, body }
+            },
+        )))
     }
 
     async fn stage(&self, _key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
@@ -123,6 +150,7 @@ impl StorageTier for PieceTier {
         Ok(Some(Box::new(Staging {
             body: BytesMut::new(),
             room_bytes,
+            pace: self.pace,
             live: Live(self.staged.clone()),
         })))
     }
@@ -141,24 +169,28 @@ impl StorageTier for PieceTier {
         let is_own = matches!(&body, Contents::Staged(source) if source.as_any().is::<Staged>());
         let body = body.whole().await?;
         let stored = Stored { metadata: metadata.clone(), body };
-        if is_own { self.inner.write(key, stored).await } else { self.write(key, stored).await }
+        if is_own {
+            self.pace.step(self.inner.write(key, stored)).await
+        } else {
+            self.write(key, stored).await
+        }
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
-        self.inner.head(key).await
+        self.pace.step(self.inner.head(key)).await
     }
 
     async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
         self.writes.fetch_add(1, Ordering::SeqCst);
-        self.inner.write(key, entry).await
+        self.pace.step(self.inner.write(key, entry)).await
     }
 
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
-        self.inner.patch(key, metadata).await
+        self.pace.step(self.inner.patch(key, metadata)).await
     }
 
     async fn remove(&self, keys: &[Key]) -> Result<(), Error> {
-        self.inner.remove(keys).await
+        self.pace.step(self.inner.remove(keys)).await
     }
 
     async fn list(&self, page: Page<'_>) -> Result<Listing, Error> {
@@ -184,6 +216,7 @@ impl Drop for Live {
 struct Staging {
     body: BytesMut,
     room_bytes: u64,
+    pace: Pace,
     live: Live,
 }
 
@@ -193,11 +226,14 @@ impl Stage for Staging {
         if (self.body.len() + piece.len()) as u64 > self.room_bytes {
             return Err(Error::new(ErrorKind::Full, "there is no room for the body"));
         }
-        self.body.extend_from_slice(&piece);
+        let pace = self.pace;
+        pace.step(async { self.body.extend_from_slice(&piece) }).await;
         Ok(())
     }
 
     async fn finish(self: Box<Self>) -> Result<Arc<dyn Source>, Error> {
+        let pace = self.pace;
+        pace.step(async {}).await;
         Ok(Arc::new(Staged { body: self.body.freeze(), _live: self.live }))
     }
 }
