@@ -95,6 +95,15 @@ impl Builder {
         self
     }
 
+    /// Has warm keep the parts of bodies that were [read from cold](TieredStorage::get_range), in chunks of so many bytes:
+    /// 64 KiB to 64 MiB, in whole 64 KiB; 1 MiB does for most. Cold is asked for whole chunks then. When all chunks of an
+    /// entry are there, warm has the entry. Default: parts are not kept. It needs a warm tier that can keep them, as the
+    /// disk tier can.
+    pub fn range_caching(mut self, chunk_bytes: u64) -> Self {
+        self.config.part_bytes = Some(chunk_bytes);
+        self
+    }
+
     /// Which tiers entries may be in, by key. Default: all.
     pub fn placement(mut self, placement: Placement) -> Self {
         self.config.placement = placement;

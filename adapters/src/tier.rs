@@ -239,6 +239,24 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
         self.write(key, Stored { metadata: metadata.clone(), body }).await
     }
 
+    /// Keeps a part of the stored body of an entry, beside those of the same version that are kept already; parts of
+    /// another version go, and so does a whole entry of another one. `part` starts at `start`, both are in whole chunks of
+    /// one size, at least 64 KiB (but for the end of the body).
+    ///
+    /// A key with parts is listed, has metadata that is read and patched, and is removed as any other;
+    /// [`read_range`](StorageTier::read_range) finds ranges that are kept whole. [`read`](StorageTier::read) and
+    /// [`open`](StorageTier::open) find nothing until all parts are there: then it is an entry as any other. A tier may
+    /// drop parts at any time, and this default keeps none.
+    async fn write_part(
+        &self,
+        _key: &Key,
+        _metadata: &Metadata,
+        _start: u64,
+        _part: Payload,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Removes an entry if it is still the version that `seen` is of, and says whether it was. A tier that can do
     /// both at once should; this default asks first.
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {

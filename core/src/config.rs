@@ -65,6 +65,8 @@ pub struct Config {
     pub revalidate_after_ms: Option<u64>,
     /// How many milliseconds old a copy may be that is served because cold could not be asked. Default: none is.
     pub stale_if_unavailable_ms: Option<u64>,
+    /// The size in bytes of the chunks in which warm keeps what reads of parts found in cold. Default: it keeps none.
+    pub part_bytes: Option<u64>,
     /// How many keys may be distrusted one by one; beyond that their tier is not read at all until it is cleared.
     /// Default: 10,000.
     pub distrusted_max: usize,
@@ -88,6 +90,7 @@ impl Config {
             expired_cold: ExpiredCold::default(),
             revalidate_after_ms: None,
             stale_if_unavailable_ms: None,
+            part_bytes: None,
             distrusted_max: 10_000,
             #[cfg(feature = "explorer")]
             mutant: None,
@@ -147,6 +150,10 @@ impl Config {
             ("promotions_max", self.promotions_max as u64),
             ("distrusted_max", self.distrusted_max as u64),
         ];
+        if self.part_bytes.is_some_and(|bytes| !is_part_size(bytes)) {
+            let message = "chunks of parts must be of 64 KiB to 64 MiB, in whole 64 KiB";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         if let Some((name, _)) = limits.into_iter().find(|(_, value)| *value == 0) {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -154,6 +161,12 @@ impl Config {
             ));
         }
         Ok(())
+    }
+
+    /// Whether warm is to keep a part that a read found in cold.
+    pub(crate) fn keeps_part(&self, metadata: &Metadata) -> bool {
+        let allowed = self.fitting(self.targets(metadata.key(), None), metadata);
+        self.part_bytes.is_some() && allowed.contains(Tier::Warm) && !metadata.is_compressed()
     }
 
     #[cfg(feature = "explorer")]
@@ -165,4 +178,9 @@ impl Config {
     pub(crate) const fn is_mutant(&self, _mutant: Mutant) -> bool {
         false
     }
+}
+
+fn is_part_size(bytes: u64) -> bool {
+    const UNIT: u64 = 64 << 10;
+    (UNIT..=UNIT << 10).contains(&bytes) && bytes.is_multiple_of(UNIT)
 }

@@ -71,6 +71,8 @@ pub enum Action {
     Write(Tier, Metadata),
     /// Write the body in the slot if the tier holds what the condition says, else fail with a `Conflict`.
     WriteIf(Tier, Metadata, Condition),
+    /// Write the part of the body that is in the slot, beside the parts of that version that are there.
+    WritePart(Tier, Metadata),
     /// Replace the metadata.
     Patch(Tier, Metadata),
     /// Remove entries.
@@ -92,6 +94,7 @@ impl Action {
             | Self::Head(tier, _)
             | Self::Write(tier, _)
             | Self::WriteIf(tier, ..)
+            | Self::WritePart(tier, _)
             | Self::Patch(tier, _)
             | Self::Remove(tier, _)
             | Self::RemoveVersion(tier, _)

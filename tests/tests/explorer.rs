@@ -38,6 +38,10 @@ fn scripts() -> Vec<Script> {
     let clear = || Event::Call(Call::Clear(TierSet::ALL));
     let upper = || Event::Call(Call::Invalidate("".into(), TierSet::UPPER));
     let part = || Event::Call(Call::Part(key("a")));
+    let keeping = |mut script: Script| {
+        script.config.part_bytes = Some(1 << 20);
+        script
+    };
     let opened = |script: Script| Script { opens: true, ..script };
     let tag = |id| Condition::Version(ETag::new(format!("{:?}-0", Some(WriteId(id)))));
     let (first, second) = (|| tag(1), || tag(2));
@@ -118,6 +122,8 @@ fn scripts() -> Vec<Script> {
             "set if absent over what expired | get",
             vec![set_if("a", 2, Condition::Absent), get("a")],
         )),
+        keeping(script("kept part | set | part", vec![part(), set("a", 2), part()])),
+        keeping(script("kept part | get | delete", vec![part(), get("a"), delete("a")])),
         script("part | set | get", vec![part(), set("a", 2), get("a")]),
         script("three readers of one flight", vec![get("a"), get("a"), get("a")]),
         abandoned(script(
@@ -185,6 +191,8 @@ fn every_interleaving_keeps_every_promise() {
         set if absent | get | set if version        1455 states   12 ends
         set elsewhere | set if version | get         303 states   10 ends
         set if absent over what expired | get        697 states    9 ends
+        kept part | set | part                      6010 states   16 ends
+        kept part | get | delete                    5279 states   19 ends
         part | set | get                            5037 states    9 ends
         three readers of one flight                 1181 states    6 ends
         three readers, one gives up | set           2267 states   13 ends

@@ -17,8 +17,8 @@ use tiered_storage_core::{
 
 use self::gate::{Gate, lock};
 use crate::tier::{
-    Access, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read, Stage,
-    StorageTier, Stored, Usage,
+    Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
+    Stage, StorageTier, Stored, Usage,
 };
 
 /// A way into a tier, as scenarios name it.
@@ -27,7 +27,7 @@ use crate::tier::{
 pub enum Call {
     /// [`StorageTier::read`], [`StorageTier::open`], [`StorageTier::read_range`], and a hit of [`StorageTier::peek`].
     Read,
-    /// [`StorageTier::write`] and [`StorageTier::store`].
+    /// [`StorageTier::write`], [`StorageTier::store`] and [`StorageTier::write_part`].
     Write,
     /// [`StorageTier::patch`].
     Patch,
@@ -278,6 +278,16 @@ impl StorageTier for FaultTier {
         condition: Option<&Condition>,
     ) -> Result<Option<ETag>, Error> {
         self.run(Call::Write, self.inner.store(key, metadata, body, condition)).await
+    }
+
+    async fn write_part(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        start: u64,
+        part: Payload,
+    ) -> Result<(), Error> {
+        self.run(Call::Write, self.inner.write_part(key, metadata, start, part)).await
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {

@@ -47,6 +47,12 @@ impl Inner {
                 let contents = self.contents(tier, metadata, body).await?;
                 write(place, metadata, contents, Some(condition)).await
             }
+            Action::WritePart(_, metadata) => {
+                if let Some((start, part)) = self.chunks(metadata, body) {
+                    place.write_part(metadata.key(), metadata, start, part).await?;
+                }
+                Ok(Outcome::Done(None))
+            }
             Action::Patch(_, metadata) => {
                 place.patch(metadata.key(), metadata).await.map(|patched| match patched {
                     Patched::Done(etag) => Outcome::Done(etag),

@@ -72,9 +72,9 @@ fn describe(action: &Action) -> (&'static str, Option<Key>) {
         Action::Announce(_, key) => ("announce", Some(key.clone())),
         Action::Read(_, key, _) => ("read", Some(key.clone())),
         Action::Head(_, key) => ("head", Some(key.clone())),
-        Action::Write(_, metadata) | Action::WriteIf(_, metadata, _) => {
-            ("write", Some(metadata.key().clone()))
-        }
+        Action::Write(_, metadata)
+        | Action::WriteIf(_, metadata, _)
+        | Action::WritePart(_, metadata) => ("write", Some(metadata.key().clone())),
         Action::Patch(_, metadata) => ("patch", Some(metadata.key().clone())),
         Action::Remove(_, keys) => ("remove", keys.first().filter(|_| keys.len() == 1).cloned()),
         Action::RemoveVersion(_, metadata) => ("remove", Some(metadata.key().clone())),

@@ -13,7 +13,7 @@ use tiered_storage_core::{
 use super::{Body, Flow, Inner, Whole, perform::internal};
 use crate::{
     payload,
-    tier::{Body as TierBody, Contents, Opened, Part, Place, Read, Stored},
+    tier::{Body as TierBody, Contents, Opened, Part, Payload, Place, Read, Stored},
 };
 
 impl Inner {
@@ -86,6 +86,7 @@ impl Inner {
         let Action::Read(tier, _, unless) = action else {
             return Err(internal("a part of what is not read"));
         };
+        let range = if *tier == Tier::Cold { self.aligned(range) } else { range };
         let read = place.read_range(key, range, unless.as_ref()).await?;
         if let Some((part, outcome)) = match read.map(sorted) {
             Some(Ok((Part { metadata, .. }, _))) if metadata.is_compressed() => None,
@@ -121,6 +122,33 @@ impl Inner {
         }
         *found = Some(Body::Part(wanted.start, payload::concatenated(parts)));
         Ok(outcome(metadata))
+    }
+
+    /// What is asked of cold where warm keeps what is found: whole chunks.
+    fn aligned(&self, range: ByteRange) -> ByteRange {
+        match (range, self.config.part_bytes) {
+            (ByteRange::Between(start, end), Some(bytes)) => {
+                let after = end.div_ceil(bytes).saturating_mul(bytes);
+                ByteRange::Between(start / bytes * bytes, after)
+            }
+            (ByteRange::From(start), Some(bytes)) => ByteRange::From(start / bytes * bytes),
+            _ => range,
+        }
+    }
+
+    /// The whole chunks of a part, and where they start; the last chunk of a body may be shorter.
+    pub(super) fn chunks(&self, metadata: &Metadata, body: Option<Body>) -> Option<(u64, Payload)> {
+        let (Some(Body::Part(start, part)), Some(bytes)) = (body, self.config.part_bytes) else {
+            return None;
+        };
+        let end = start + part.len() as u64;
+        let from = start.div_ceil(bytes) * bytes;
+        let to = if end == metadata.size() { end } else { end / bytes * bytes };
+        let is_some = from < to;
+        is_some.then(|| {
+            let range = (from - start) as usize..(to - start) as usize;
+            (from, payload::slice(&part, range))
+        })
     }
 
     /// What is to be stored in a tier: packed where the entry is, and the tier keeps it so.

@@ -101,7 +101,8 @@ impl TieredStorage {
     ///
     /// One part is of one version. Hot, warm and cold are asked in turn; a tier that can is asked for these bytes alone,
     /// one request of S3. Entries that are stored as gzip are read from their start. What cold gives of an entry that is
-    /// stored as it is cannot be held against the checksum of the whole: it is as sound as the connection. No tier takes
+    /// stored as it is cannot be held against the checksum of the whole: it is as sound as the connection. With
+    /// [`Builder::range_caching`](crate::Builder::range_caching) warm keeps what cold was asked for; without, no tier takes
     /// over what is read so.
     ///
     /// # Errors
@@ -120,8 +121,11 @@ impl TieredStorage {
         let found = self.read_as(&key, Want::Part(range)).await?;
         found
             .map(|(metadata, source, given)| match given {
-                Given::Part(start, data) => {
-                    let range = start..start + data.len() as u64;
+                // More may have been read than was asked for.
+                Given::Part(start, found) => {
+                    let range = range.of(metadata.size()).unwrap_or_default();
+                    let at = range.start.saturating_sub(start) as usize;
+                    let data = payload::slice(&found, at..at + (range.end - range.start) as usize);
                     Ok(EntryPart { data, range, metadata, source })
                 }
                 Given::Whole(body) => Ok(part(metadata, source, &body, range)),

@@ -113,7 +113,9 @@ impl Get {
                     self.due.as_ref().filter(|due| due.comparison == Comparison::Another);
                 let wanted = overtaken.map_or(wanted, |due| wanted.with(due.tier));
                 let writes = config.promotable(metadata, *source).intersection(wanted);
-                let writes = if self.is_part { TierSet::EMPTY } else { writes };
+                if self.is_part {
+                    return self.keep(config, metadata, *source);
+                }
                 let writes = writes.difference(self.failed);
                 self.cleanup(metadata, writes)
             }
@@ -128,6 +130,18 @@ impl Get {
             },
             _ => None,
         }
+    }
+
+    /// What becomes of a part that was found.
+    fn keep(&self, config: &Config, metadata: &Metadata, source: Tier) -> Option<Machine> {
+        let is_kept = source == Tier::Cold
+            && !self.failed.contains(Tier::Warm)
+            && config.keeps_part(metadata);
+        if is_kept {
+            let removes = self.bad.without(Tier::Warm);
+            return Some(Machine::Promote(Promote::part(metadata.clone(), removes, self.epoch)));
+        }
+        self.cleanup(metadata, TierSet::EMPTY)
     }
 
     fn cleanup(&self, metadata: &Metadata, writes: TierSet) -> Option<Machine> {

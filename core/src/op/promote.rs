@@ -14,13 +14,21 @@ use crate::{
 pub(crate) struct Promote {
     metadata: Metadata,
     spread: Spread,
+    /// Whether the slot holds a part of the body.
+    is_part: bool,
     /// The epoch of its lane when its read began; in any other, the promotion is dropped.
     pub(crate) epoch: u64,
 }
 
 impl Promote {
     pub(crate) fn new(metadata: Metadata, writes: TierSet, removes: TierSet, epoch: u64) -> Self {
-        Self { metadata, spread: Spread::new(writes, removes), epoch }
+        Self { metadata, spread: Spread::new(writes, removes), is_part: false, epoch }
+    }
+
+    /// Copies a part of a body into warm, once `removes` are gone.
+    pub(crate) fn part(metadata: Metadata, removes: TierSet, epoch: u64) -> Self {
+        let spread = Spread::new(TierSet::from(Tier::Warm), removes);
+        Self { metadata, spread, is_part: true, epoch }
     }
 
     /// What can be done at once, and what has to wait for the whole body: of the tiers, only warm is given a body that
@@ -45,6 +53,9 @@ impl Promote {
 impl Operation for Promote {
     fn next(&self, _view: &View<'_>) -> Next {
         match self.spread.next(self.metadata.key(), &self.metadata) {
+            Some(Action::Write(tier, metadata)) if self.is_part => {
+                Next::Do(Action::WritePart(tier, metadata))
+            }
             Some(action) => Next::Do(action),
             None => Next::End(Reply::Done),
         }

@@ -43,7 +43,7 @@ impl Spread {
 
     pub(super) fn finish(&mut self, action: &Action, outcome: &Outcome, effects: &mut Effects<'_>) {
         let tier = action.tier();
-        let is_write = matches!(action, Action::Write(..));
+        let is_write = matches!(action, Action::Write(..) | Action::WritePart(..));
         let failed = matches!(outcome, Outcome::Failed(_));
         self.writes = self.writes.without(tier);
         if failed {

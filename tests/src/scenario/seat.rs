@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use tiered_storage::{
     ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp,
     tier::{
-        Access, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read, Stage,
-        StorageTier, Stored, Usage,
+        Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
+        Stage, StorageTier, Stored, Usage,
     },
 };
 
@@ -103,6 +103,16 @@ impl StorageTier for Seat {
         condition: Option<&Condition>,
     ) -> Result<Option<ETag>, Error> {
         self.tier().store(key, metadata, body, condition).await
+    }
+
+    async fn write_part(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        start: u64,
+        part: Payload,
+    ) -> Result<(), Error> {
+        self.tier().write_part(key, metadata, start, part).await
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {

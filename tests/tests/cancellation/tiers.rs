@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use tiered_storage::{
     ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp,
     tier::{
-        Access, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read, Stage,
-        StorageTier, Stored, Usage,
+        Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
+        Stage, StorageTier, Stored, Usage,
     },
 };
 use tokio::task::yield_now;
@@ -82,6 +82,16 @@ impl StorageTier for SteppingTier {
         condition: Option<&Condition>,
     ) -> Result<Option<ETag>, Error> {
         step(self.0.store(key, metadata, body, condition)).await
+    }
+
+    async fn write_part(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        start: u64,
+        part: Payload,
+    ) -> Result<(), Error> {
+        step(self.0.write_part(key, metadata, start, part)).await
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {

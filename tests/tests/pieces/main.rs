@@ -17,6 +17,9 @@ use tiered_storage::{
 
 use tier::{Pace, PieceTier};
 
+/// The chunks in which warm keeps parts.
+const CHUNK_BYTES: u64 = 64 << 10;
+
 /// Hot, and warm and cold that take and give bodies in pieces.
 struct World {
     storage: TieredStorage,
@@ -35,15 +38,14 @@ impl World {
         let hot = MemoryTier::new(MemoryOptions::new().size_bytes_max(1 << 20));
         let events = Arc::new(Mutex::new(Vec::new()));
         let heard = events.clone();
-        let storage = TieredStorage::builder(cold.clone())
+        let builder = TieredStorage::builder(cold.clone())
             .hot(Arc::new(hot.expect("the limits are right")))
             .warm(warm.clone())
             .promotion(promotion)
             .compression(compression)
-            .on_event(move |event| heard.lock().expect("no holder panics").push(event.clone()))
-            .open()
-            .await
-            .expect("the storage opens");
+            .on_event(move |event| heard.lock().expect("no holder panics").push(event.clone()));
+        let builder = builder.range_caching(CHUNK_BYTES);
+        let storage = builder.open().await.expect("the storage opens");
         Self { storage, warm, cold, events }
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    collections::BTreeMap,
     ops::Range,
     sync::{
         Arc, Mutex,
@@ -63,6 +64,8 @@ pub(crate) struct PieceTier {
     pub(crate) breaks: Mutex<Option<(usize, ErrorKind)>>,
     /// Whether the next body has a bit flipped in its last byte.
     pub(crate) damages: Mutex<bool>,
+    /// The parts that are kept, with the metadata of their entry.
+    pub(crate) parts: Mutex<Option<(Metadata, BTreeMap<u64, Bytes>)>>,
     /// How many bytes a staged body may have.
     pub(crate) room_bytes: Mutex<u64>,
 }
@@ -81,8 +84,20 @@ impl PieceTier {
             pieces: Arc::default(),
             breaks: Mutex::new(None),
             damages: Mutex::new(false),
+            parts: Mutex::new(None),
             room_bytes: Mutex::new(u64::MAX),
         }
+    }
+
+    /// What one part that is kept has of a range.
+    fn kept(&self, key: &Key, range: ByteRange) -> Option<Part> {
+        let parts = self.parts.lock().expect("no holder panics");
+        let (metadata, parts) = parts.as_ref().filter(|(metadata, _)| metadata.key() == key)?;
+        let range = range.of(metadata.size())?;
+        let (start, part) = parts.range(..=range.start).next_back()?;
+        let (from, to) = ((range.start - start) as usize, (range.end - start) as usize);
+        let body = part.get(from..to).map(Bytes::copy_from_slice)?;
+        Some(Part { metadata: metadata.clone(), range, body })
     }
 
     fn opened(&self, Stored { metadata, body }: Stored) -> Opened {
@@ -135,6 +150,9 @@ impl StorageTier for PieceTier {
         unless: Option<&ETag>,
     ) -> Result<Option<Read<Part>>, Error> {
         self.ranges.fetch_add(1, Ordering::SeqCst);
+        if let Some(part) = self.kept(key, range) {
+            return Ok(Some(Read::Found(part)));
+        }
         Ok(Some(self.pace.step(self.inner.read(key, unless)).await?.map(
             |Stored { metadata, body }| {
                 let range = range.of(body.len() as u64).unwrap_or_default();
@@ -142,6 +160,21 @@ impl StorageTier for PieceTier {
                 Part { metadata, range, body }
             },
         )))
+    }
+
+    async fn write_part(
+        &self,
+        _key: &Key,
+        metadata: &Metadata,
+        start: u64,
+        part: Bytes,
+    ) -> Result<(), Error> {
+        let mut parts = self.parts.lock().expect("no holder panics");
+        if parts.as_ref().is_none_or(|(known, _)| !known.is_same_version(metadata)) {
+            *parts = Some((metadata.clone(), BTreeMap::new()));
+        }
+        parts.as_mut().expect("it is there now").1.insert(start, part);
+        Ok(())
     }
 
     async fn stage(&self, _key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
@@ -190,11 +223,21 @@ impl StorageTier for PieceTier {
     }
 
     async fn remove(&self, keys: &[Key]) -> Result<(), Error> {
+        {
+            let mut parts = self.parts.lock().expect("no holder panics");
+            parts.take_if(|(metadata, _)| keys.contains(metadata.key()));
+        }
         self.pace.step(self.inner.remove(keys)).await
     }
 
     async fn list(&self, page: Page<'_>) -> Result<Listing, Error> {
-        self.inner.list(page).await
+        let mut listing = self.inner.list(page).await?;
+        let parts = self.parts.lock().expect("no holder panics");
+        let known = parts.as_ref().map(|(metadata, _)| metadata.key().clone());
+        let is_new = |key: &Key| key.starts_with(page.prefix) && !listing.keys.contains(key);
+        let known = known.filter(|key| page.after.is_none() && is_new(key));
+        listing.keys.extend(known);
+        Ok(listing)
     }
 
     async fn usage(&self) -> Result<Usage, Error> {

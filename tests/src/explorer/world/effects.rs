@@ -63,9 +63,9 @@ impl World {
             {
                 Outcome::Failed(Error::new(ErrorKind::Conflict, "another version"))
             }
-            Action::Write(tier, metadata) | Action::WriteIf(tier, metadata, _) => {
-                self.write(id, flight.slot, tier, metadata)
-            }
+            Action::Write(tier, metadata)
+            | Action::WriteIf(tier, metadata, _)
+            | Action::WritePart(tier, metadata) => self.write(id, flight.slot, tier, metadata),
             Action::Patch(tier, metadata) => {
                 let key = metadata.key().clone();
                 match self.tiers.get(&(tier, key.clone())) {
