@@ -1,10 +1,12 @@
 //! Reading in pieces.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures::{TryStreamExt, future::join_all};
-use tiered_storage::{Compression, EntryStream, ErrorKind, Event, Promotion, SetOptions, Tier};
+use tiered_storage::{
+    Compression, EntryStream, ErrorKind, Event, Promotion, SetOptions, Tier, TieredStorage,
+};
 
 use super::{World, long};
 
@@ -220,4 +222,34 @@ async fn lazy_reads_keep_nothing() {
         assert!(rest(stream).await == body);
         world.storage.settled().await;
     }
+}
+
+#[tokio::test]
+async fn a_copy_of_some_age_is_compared_with_cold_before_its_body_is_handed_out() {
+    let world = World::plain().await;
+    let (old, new) = (long(LEN), long(2 * LEN));
+    let careful = TieredStorage::builder(world.cold.clone())
+        .warm(world.warm.clone())
+        .promotion(Promotion::Eager)
+        .revalidate_after(Duration::from_millis(1))
+        .open()
+        .await
+        .expect("the storage opens");
+    let read = async || {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let stream = careful.get_stream("film").await.expect("the tiers answer");
+        let stream = stream.expect("the entry is there");
+        let source = stream.source;
+        let body = rest(stream).await;
+        careful.settled().await;
+        (source, body)
+    };
+    careful.set("film", old.clone()).await.expect("the body is stored");
+    assert!(read().await == (Tier::Warm, old));
+    assert_eq!(world.cold.opens.load(Ordering::SeqCst), 0, "a comparison moves no body");
+    let other = TieredStorage::builder(world.cold.clone()).open().await.expect("it opens");
+    other.set("film", new.clone()).await.expect("the body is stored");
+    assert!(read().await == (Tier::Cold, new.clone()));
+    assert!(read().await == (Tier::Warm, new), "the new one took the old one's place");
+    assert!(world.has_no_trace());
 }
