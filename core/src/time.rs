@@ -93,6 +93,64 @@ impl Timestamp {
         let ms = ms % 1_000;
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
     }
+
+    /// Reads a date of HTTP in any of its three forms: `Sun, 06 Nov 1994 08:49:37 GMT`, and the obsolete
+    /// `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`. The day of the week is not looked at; two digits
+    /// of a year are of 1970 to 2069.
+    pub fn parse_http_date(text: &str) -> Option<Self> {
+        let dated = text.split_once(", ");
+        let date = match dated {
+            Some((_weekday, date)) => date.strip_suffix(" GMT")?,
+            None => text,
+        };
+        let mut parts = date.split([' ', '-']);
+        let mut next = || parts.next();
+        let (day, month, year, time) = if dated.is_some() {
+            (digits(next()?, 2)?, next()?, next()?, next()?)
+        } else {
+            let (_weekday, month, day) = (next()?, next()?, next()?);
+            // One digit stands behind a second space.
+            let day = if day.is_empty() { digits(next()?, 1)? } else { digits(day, 2)? };
+            let time = next()?;
+            (day, month, next()?, time)
+        };
+        if next().is_some() {
+            return None;
+        }
+        let mut time = time.split(':');
+        let mut next = || digits(time.next()?, 2);
+        let (hour, minute, second) = (next()?, next()?, next()?);
+        if time.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let month = 1 + MONTHS.iter().position(|name| *name == month)? as u64;
+        let year = match digits(year, 2) {
+            Some(year) => year + if year < 70 { 2_000 } else { 1_900 },
+            None => digits(year, 4)?,
+        };
+        // A leap second is the one before it.
+        let ms_of_day = ((hour * 60 + minute) * 60 + second.min(59)) * 1_000;
+        Self::from_civil(year, month, day, ms_of_day)
+    }
+
+    /// The point as HTTP writes it, such as `Sun, 06 Nov 1994 08:49:37 GMT`. Milliseconds are cut.
+    pub fn to_http_date(self) -> String {
+        let (year, month, day, ms) = self.civil();
+        let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+        let weekday = WEEKDAYS[(self.0 / DAY_MS % 7) as usize];
+        let month = MONTHS[month as usize - 1];
+        format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+/// From that of 1970-01-01.
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+
+/// A number of exactly `len` digits.
+fn digits(text: &str, len: usize) -> Option<u64> {
+    (text.len() == len && is_number(text)).then(|| text.parse().ok())?
 }
 
 fn is_number(text: &str) -> bool {

@@ -110,7 +110,7 @@ impl Failure {
         Box::new(Self {
             cause,
             region: header("x-amz-bucket-region").or_else(|| fault.region.clone()),
-            server_time: fault.server_time.or_else(|| date.and_then(response::http_date)),
+            server_time: fault.server_time.or_else(|| date.and_then(Timestamp::parse_http_date)),
             retry_after_ms: milliseconds.or(asked_ms),
             fault: Fault {
                 request_id: fault.request_id.or_else(|| header("x-amz-request-id")),

@@ -177,7 +177,7 @@ pub(super) fn metadata(key: &Key, response: &Response, now: Timestamp) -> Result
 fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
     let body_len = response.body.len() as u64;
     let size = response.header("content-length").and_then(|size| size.parse().ok());
-    let written = response.header("last-modified").and_then(http_date);
+    let written = response.header("last-modified").and_then(Timestamp::parse_http_date);
     let mut metadata = Metadata::new(key.clone(), size.unwrap_or(body_len), written.unwrap_or(now));
     if let Some(mime_type) = response.header("content-type").filter(|text| !text.is_empty()) {
         metadata = metadata.with_mime_type(mime_type);
@@ -200,32 +200,6 @@ fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
 /// Reads the checksum of a whole object; that of an object stored in parts, `...-3`, is of something else.
 fn checksum(text: &str) -> Option<Checksum> {
     base64::parse_standard(text)?.try_into().ok().map(Checksum)
-}
-
-/// Reads a date such as `Fri, 24 May 2013 00:00:00 GMT`.
-pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_weekday, date) = text.split_once(',')?;
-    let mut parts = date.strip_prefix(' ')?.split(' ');
-    let mut next = || parts.next();
-    let (day, month, year, time, zone) = (next()?, next()?, next()?, next()?, next()?);
-    if zone != "GMT" || parts.next().is_some() {
-        return None;
-    }
-    let number = |text: &str, len: usize| -> Option<u64> {
-        (text.len() == len && text.bytes().all(|byte| byte.is_ascii_digit()))
-            .then(|| text.parse().ok())?
-    };
-    let month = 1 + MONTHS.iter().position(|name| *name == month)? as u64;
-    let mut time = time.split(':');
-    let mut next = || number(time.next()?, 2);
-    let (hour, minute, second) = (next()?, next()?, next()?);
-    if time.next().is_some() || hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let ms_of_day = ((hour * 60 + minute) * 60 + second.min(59)) * 1_000;
-    Timestamp::from_civil(number(year, 4)?, month, number(day, 2)?, ms_of_day)
 }
 
 #[cfg(test)]

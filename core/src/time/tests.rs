@@ -37,7 +37,67 @@ fn what_is_no_date_is_refused() {
     }
 }
 
+#[test]
+fn dates_of_http_are_read_in_all_their_forms() {
+    for (text, read) in [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", "1994-11-06T08:49:37.000Z"),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", "1994-11-06T08:49:37.000Z"),
+        ("Sun Nov  6 08:49:37 1994", "1994-11-06T08:49:37.000Z"),
+        ("Wed Nov 16 08:49:37 1994", "1994-11-16T08:49:37.000Z"),
+        ("Thursday, 07-Nov-30 08:49:37 GMT", "2030-11-07T08:49:37.000Z"),
+        ("Sat, 31 Dec 2016 23:59:60 GMT", "2016-12-31T23:59:59.000Z"),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", "1970-01-01T00:00:00.000Z"),
+    ] {
+        assert_eq!(
+            Timestamp::parse_http_date(text).map(Timestamp::to_rfc3339).as_deref(),
+            Some(read),
+            "{text}"
+        );
+    }
+    for text in [
+        "",
+        "Sun, 6 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 CET",
+        "Sun, 06 Nov 1994 08:49:37",
+        "Sun, 06 Nov 1994 24:49:37 GMT",
+        "Sun, 06 Nov 1994 08:60:37 GMT",
+        "Sun, 31 Feb 1994 08:49:37 GMT",
+        "Sun, 06 nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 994 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37:1 GMT",
+        "Sun, 06 Nov 1994 08:49 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT x",
+        "Sun, 06 Nov 1969 08:49:37 GMT",
+        "Sun Nov 6 08:49:37 1994",
+        "Sun Nov  06 08:49:37 1994",
+        "Sun Nov  6 08:49:37 1994 GMT",
+        "1994-11-06T08:49:37Z",
+        "784111777",
+    ] {
+        assert_eq!(Timestamp::parse_http_date(text), None, "{text:?}");
+    }
+}
+
+#[test]
+fn dates_of_http_are_written() {
+    for (ms, text) in [
+        (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (784_111_777_999, "Sun, 06 Nov 1994 08:49:37 GMT"),
+        (951_782_400_000, "Tue, 29 Feb 2000 00:00:00 GMT"),
+        (MAX_MS, "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ] {
+        assert_eq!(Timestamp::from_millis(ms).to_http_date(), text);
+    }
+}
+
 proptest! {
+    #[test]
+    fn every_second_survives_its_date_of_http(ms in 0..=MAX_MS) {
+        let point = Timestamp::from_millis(ms);
+        let second = Timestamp::from_millis(ms / 1_000 * 1_000);
+        prop_assert_eq!(Timestamp::parse_http_date(&point.to_http_date()), Some(second));
+    }
+
     #[test]
     fn every_point_survives_its_text(ms in 0..=MAX_MS) {
         let point = Timestamp::from_millis(ms);
