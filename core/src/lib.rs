@@ -23,6 +23,7 @@ mod mutant;
 mod op;
 pub mod placement;
 pub mod range;
+pub mod respond;
 pub mod seal;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod snapshot;

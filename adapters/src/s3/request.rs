@@ -1,7 +1,7 @@
 //! Requests to S3 as values, before they are signed.
 
 use sha2::{Digest, Sha256};
-use tiered_storage_core::{ETag, Metadata, base64, format};
+use tiered_storage_core::{ETag, Metadata, base64, format, respond::is_header_value};
 
 use super::{
     Addressing, Method, Request,
@@ -228,15 +228,6 @@ impl Call {
         let mime_type = mime_type.unwrap_or("application/octet-stream");
         self.headers.push(("content-type", mime_type.to_owned()));
     }
-}
-
-/// Whether `text` survives the way through a header unchanged.
-fn is_header_value(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-        && !text.starts_with(' ')
-        && !text.ends_with(' ')
-        && !text.as_bytes().windows(2).any(|pair| pair == b"  ")
 }
 
 fn push_xml_text(xml: &mut String, text: &str) {
