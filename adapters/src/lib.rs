@@ -26,6 +26,7 @@
 //! |---|---|---|
 //! | `disk` | yes | [`DiskTier`] |
 //! | `s3` | yes | [`S3Tier`], with reqwest and rustls |
+//! | `http` | no | [`TieredStorage::respond`], with the types of the crate `http` |
 //! | `conformance` | no | the suite that every tier passes, and a wrapper that fails on demand |
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -55,6 +56,7 @@ pub mod memory;
 pub mod native;
 mod payload;
 mod pieces;
+pub mod respond;
 #[cfg(feature = "s3")]
 pub mod s3;
 mod store;

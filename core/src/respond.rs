@@ -56,6 +56,20 @@ enum Method {
     Other,
 }
 
+/// What must be known of an entry to answer a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Needs {
+    /// Nothing: whether there is one or not, the answer is the same.
+    Nothing,
+    /// Its metadata.
+    Metadata,
+    /// Its metadata, which may say that the body is needed too.
+    Either,
+    /// Metadata and body.
+    Entry,
+}
+
 /// An answer: all of it but the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -93,7 +107,7 @@ impl Request {
     /// Reads a request. `header` gives the value of a header, whose name it is asked for in lower case; values of lines
     /// with the same name are joined by commas.
     pub fn new(method: &str, mut header: impl FnMut(&str) -> Option<String>) -> Self {
-        let mut text = |name: &str| header(name).map(|value| trimmed(&value).to_owned());
+        let mut text = |name: &str| header(name).map(|value| value.trim_ascii().to_owned());
         let (if_modified_since, if_unmodified_since) =
             (text("if-modified-since"), text("if-unmodified-since"));
         // What is no date is passed over.
@@ -113,21 +127,22 @@ impl Request {
         }
     }
 
-    /// Whether an entry can be answered with at all. If not, [`Request::answer`] needs none.
-    pub fn is_read(&self) -> bool {
-        self.method != Method::Other
-    }
-
-    /// Whether the answer may go without the body of an entry that has one: then its metadata should be asked for first.
-    pub fn may_need_no_body(&self) -> bool {
+    /// What must be known of the entry.
+    pub fn needs(&self) -> Needs {
         // What there is of a body of one byte, there is of every longer one.
         let is_behind = |range: &String| ranged(range, 1) == Wanted::Beyond;
-        self.method == Method::Head
-            || self.if_match.is_some()
-            || self.if_none_match.is_some()
-            || self.if_modified_since.is_some()
-            || self.if_unmodified_since.is_some()
-            || self.range.as_ref().is_some_and(is_behind)
+        match self.method {
+            Method::Other => Needs::Nothing,
+            Method::Head => Needs::Metadata,
+            Method::Get => {
+                let is_conditional = self.if_match.is_some()
+                    || self.if_none_match.is_some()
+                    || self.if_modified_since.is_some()
+                    || self.if_unmodified_since.is_some()
+                    || self.range.as_ref().is_some_and(is_behind);
+                if is_conditional { Needs::Either } else { Needs::Entry }
+            }
+        }
     }
 
     /// The answer with a live entry, or without one. `cache_control` goes with what the entry answers (200, 206 and 304),
@@ -255,7 +270,11 @@ impl Version {
         let Some(mine) = &self.tag else { return false };
         let mut rest = list;
         loop {
-            rest = rest.trim_start_matches([' ', '\t', ',']);
+            rest = rest.trim_ascii_start();
+            if let Some(after) = rest.strip_prefix(',') {
+                rest = after;
+                continue;
+            }
             let Some(len) = tag_len(rest) else { return false };
             let (tag, after) = rest.split_at(len);
             if is_same(tag, mine) {
@@ -310,7 +329,7 @@ fn ranged(text: &str, size: u64) -> Wanted {
     let Some((_, set)) = set else { return Wanted::Whole };
     let mut wanted = None;
     let mut is_one = true;
-    for piece in set.split(',').map(trimmed).filter(|piece| !piece.is_empty()) {
+    for piece in set.split(',').map(str::trim_ascii).filter(|piece| !piece.is_empty()) {
         let Some(range) = part(piece, size) else { return Wanted::Whole };
         wanted = Some(match wanted {
             Some(Wanted::Part(before)) if !range.is_empty() => {
@@ -345,10 +364,6 @@ fn part(text: &str, size: u64) -> Option<Range<u64>> {
 fn number(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
-}
-
-fn trimmed(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
 }
 
 fn content_type(metadata: &Metadata) -> &str {

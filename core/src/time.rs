@@ -98,29 +98,28 @@ impl Timestamp {
     /// `Sunday, 06-Nov-94 08:49:37 GMT` and `Sun Nov  6 08:49:37 1994`. The day of the week is not looked at; two digits
     /// of a year are of 1970 to 2069.
     pub fn parse_http_date(text: &str) -> Option<Self> {
-        let dated = text.split_once(", ");
+        let dated = text.split_once(',');
         let date = match dated {
-            Some((_weekday, date)) => date.strip_suffix(" GMT")?,
+            Some((_weekday, date)) => date.strip_prefix(' ')?.strip_suffix(" GMT")?,
             None => text,
         };
-        let mut parts = date.split([' ', '-']);
-        let mut next = || parts.next();
-        let (day, month, year, time) = if dated.is_some() {
-            (digits(next()?, 2)?, next()?, next()?, next()?)
-        } else {
-            let (_weekday, month, day) = (next()?, next()?, next()?);
-            // One digit stands behind a second space.
-            let day = if day.is_empty() { digits(next()?, 1)? } else { digits(day, 2)? };
-            let time = next()?;
-            (day, month, next()?, time)
-        };
-        if next().is_some() {
-            return None;
+        let mut parts = [""; 7];
+        for (at, part) in date.split([' ', '-']).enumerate() {
+            *parts.get_mut(at)? = part;
         }
-        let mut time = time.split(':');
-        let mut next = || digits(time.next()?, 2);
-        let (hour, minute, second) = (next()?, next()?, next()?);
-        if time.next().is_some() || hour > 23 || minute > 59 || second > 60 {
+        // A day of one digit stands behind a second space.
+        let (day, month, year, time) = match (dated.is_some(), parts) {
+            (true, [day, month, year, time, "", "", ""]) => (digits(day, 2)?, month, year, time),
+            (false, [_weekday, month, "", day, time, year, ""]) => {
+                (digits(day, 1)?, month, year, time)
+            }
+            (false, [_weekday, month, day, time, year, "", ""]) => {
+                (digits(day, 2)?, month, year, time)
+            }
+            _ => return None,
+        };
+        let [hour, minute, second] = numbers(time, ':')?;
+        if time.len() != 8 || hour > 23 || minute > 59 || second > 60 {
             return None;
         }
         let month = 1 + MONTHS.iter().position(|name| *name == month)? as u64;

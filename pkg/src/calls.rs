@@ -1,8 +1,9 @@
 //! The calls of a storage, by the numbers that `ts/wasm.ts` gives them.
 
-use js_sys::{Array, JsString};
+use js_sys::{Array, JsString, Reflect};
 use tiered_storage::{
     Content, Error, SetOptions, Tier, TieredStorage,
+    respond::Request,
     stats::{Stats, TierStats},
     tier::Payload,
     web::{
@@ -49,6 +50,7 @@ pub(crate) async fn run(storage: TieredStorage, call: u8, args: Args) -> Result<
             storage.settled().await;
             return Ok(JsValue::UNDEFINED);
         }
+        14 => return respond(&storage, &args).await,
         _ => return storage.close().await.map(|()| JsValue::UNDEFINED),
     };
     storage.change(change).await.map(number)
@@ -65,6 +67,20 @@ async fn get(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
         content_number(entry.metadata.content()).into(),
     ]);
     Ok(entry.into())
+}
+
+async fn respond(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+    let sent = args.0.get(2);
+    let header = |name: &str| Reflect::get(&sent, &name.into()).ok()?.as_string();
+    let request = Request::new(&args.text(1).unwrap_or_default(), header);
+    let (answer, body) = storage.answer(&request, args.key(0)?, args.text(3).as_deref()).await?;
+    let headers = Array::new();
+    for (name, value) in &answer.headers {
+        headers.push(&JsString::from(*name));
+        headers.push(&JsString::from(value.as_str()));
+    }
+    let body = answer.body.map_or(JsValue::NULL, |_| body.as_js().into());
+    Ok(Array::of(&[answer.status.into(), headers.into(), body]).into())
 }
 
 async fn set(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {

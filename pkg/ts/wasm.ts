@@ -72,6 +72,13 @@ export interface StorageCalls {
   bootstrapHot(limit: number | undefined): number;
   bootstrapWarm(limit: number | undefined, since: number | undefined): number;
   settled(): unknown;
+  /** `headers`: by name; those of the answer are names and values by turns. The body is shared with the hot tier. */
+  respond(
+    key: string,
+    method: string,
+    headers: Readonly<Record<string, string>>,
+    cacheControl: string | undefined,
+  ): [status: number, headers: string[], body: Uint8Array | null];
   close(): unknown;
 }
 
@@ -91,6 +98,7 @@ export const STORAGE_CALLS: readonly (keyof StorageCalls)[] = [
   'bootstrapHot',
   'bootstrapWarm',
   'settled',
+  'respond',
   'close',
 ];
 
