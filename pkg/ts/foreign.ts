@@ -1,9 +1,9 @@
 /** Tiers of others: any object with the contract's ten methods, as the core calls it. It cannot harm the storage. */
 
-import type { StorageMetadata, StorageTier, TierName } from './contract.js';
+import type { StorageEvent, StorageMetadata, StorageTier, TierName } from './contract.js';
 import { StorageError } from './errors.js';
 import { PlainPort } from './plain.js';
-import type { Facts, Port, PortListing, PortUsage, StoredEntry } from './port.js';
+import { PORT, type Facts, type Port, type Ported, type PortListing, type PortUsage, type StoredEntry } from './port.js';
 import { LINE_FIELD, isBytes, toLine, toMetadata } from './tier.js';
 import { wasm, type Inscribed, type Wasm } from './wasm.js';
 import { within } from './within.js';
@@ -12,10 +12,26 @@ import { within } from './within.js';
 const LISTINGS_MAX = 16;
 
 /** What the storage knows of the tier. */
-export interface ForeignOptions {
+interface ForeignOptions {
   readonly name: TierName;
   /** How long one call may take, in ms. */
   readonly timeoutMs: number;
+}
+
+/** The port of a tier: its own where it is one of this package. */
+export async function portOf(
+  tier: StorageTier,
+  name: TierName,
+  timeoutMs: number,
+  tell: (event: StorageEvent) => void,
+): Promise<Port> {
+  try {
+    const ported = tier as Partial<Ported>;
+    if (typeof ported[PORT] !== 'function') return await foreignPort(tier, { name, timeoutMs });
+    return await ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
+  } catch (error) {
+    throw StorageError.from(error, `the ${name} tier cannot be used`);
+  }
 }
 
 /**
@@ -24,7 +40,7 @@ export interface ForeignOptions {
  * Every call is limited in time, and what it throws or answers is looked at before it is believed. The stored line rides in
  * `customMetadata['tiered-storage']`; entries without it, which others wrote, are described by the contract's fields.
  */
-export async function foreignPort(tier: StorageTier, options: ForeignOptions): Promise<Port> {
+async function foreignPort(tier: StorageTier, options: ForeignOptions): Promise<Port> {
   return new ForeignPort(await wasm(), tier, options);
 }
 

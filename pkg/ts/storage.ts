@@ -11,13 +11,12 @@ import type {
   StorageMetadata,
   StorageResult,
   StorageSnapshot,
-  StorageTier,
   TieredStorageConfig,
   TierName,
 } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
 import { EVENTS, report, toEvent, type RawEvent } from './events.js';
-import { foreignPort } from './foreign.js';
+import { portOf } from './foreign.js';
 import { MemoryStorageTier, type MemoryRecord } from './memory.js';
 import {
   bitsOf,
@@ -30,11 +29,11 @@ import {
   checkTierName,
   toSettings,
 } from './options.js';
-import { PORT, type MaybePromise, type Port, type Ported } from './port.js';
+import type { MaybePromise } from './port.js';
 import { fromCustom, fromJson, toBytes } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
 import { checkKey, checkPrefix, paged, toMetadata } from './tier.js';
-import { STORAGE_CALLS, wasm, type RawStorage, type StorageCalls, type Wasm } from './wasm.js';
+import { ANSWER, STORAGE_CALLS, wasm, type RawStorage, type StorageCalls, type Wasm } from './wasm.js';
 
 /** Options of a call. */
 export interface CallOptions {
@@ -298,6 +297,11 @@ export class TieredStorage<T = unknown> {
     return () => this.#listeners.delete(one);
   }
 
+  /** What `respond` of `tiered-storage/http` makes a `Response` of. */
+  [ANSWER](signal: AbortSignal | undefined, ...args: Parameters<StorageCalls['respond']>): Promise<ReturnType<StorageCalls['respond']>> {
+    return this.#call(signal, 'respond', args);
+  }
+
   /** A live hot entry, counted, where it may be served without asking the core. */
   #hit(key: string): MemoryRecord | undefined {
     if (this.#gate[0] !== 1) return undefined;
@@ -378,19 +382,4 @@ async function guarded<R>(work: () => MaybePromise<R>): Promise<R> {
 function isPlain(options: ReadOptions): boolean {
   for (const name in options) if (name !== 'borrow') return false;
   return options.borrow === undefined || typeof options.borrow === 'boolean';
-}
-
-async function portOf(
-  tier: StorageTier,
-  name: TierName,
-  timeoutMs: number,
-  tell: (event: StorageEvent) => void,
-): Promise<Port> {
-  try {
-    const ported = tier as Partial<Ported>;
-    if (typeof ported[PORT] !== 'function') return await foreignPort(tier, { name, timeoutMs });
-    return await ported[PORT]({ onFallback: (error) => tell({ type: 'fallback', tier: name, error }) });
-  } catch (error) {
-    throw StorageError.from(error, `the ${name} tier cannot be used`);
-  }
 }

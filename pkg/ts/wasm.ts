@@ -102,6 +102,9 @@ export const STORAGE_CALLS: readonly (keyof StorageCalls)[] = [
   'close',
 ];
 
+/** By this, `tiered-storage/http` has requests answered. */
+export const ANSWER: unique symbol = Symbol.for('tiered-storage.answer');
+
 /** An S3 tier. */
 export interface RawS3 {
   /** Does what has this number in `S3_CALLS`. Rejects with a `RawError`. */

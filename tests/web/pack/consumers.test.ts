@@ -10,10 +10,12 @@ const PACKAGES = join(ROOT, 'pkg/node_modules');
 const TSC = join(PACKAGES, 'typescript/bin/tsc');
 const EVERYWHERE = `
 import { MemoryStorageTier, StorageError, TieredStorage, type StorageTier } from 'tiered-storage';
+import { respond } from 'tiered-storage/http';
 const cold: StorageTier = new MemoryStorageTier();
 export const storage = await TieredStorage.open<{ text: string }>({ tiers: { cold } });
 export const value: { text: string } | null = await storage.get('key');
 export const error = new StorageError('invalid', 'a sentence');
+export const response: Response = await respond(storage, new Request('https://example.org/key'), { cacheControl: 'no-cache' });
 `;
 const DISK = `import { DiskStorageTier } from 'tiered-storage';\nexport { DiskStorageTier };\n`;
 const NO_DISK = `// @ts-expect-error There are no files here.\n${DISK}`;
