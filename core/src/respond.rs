@@ -206,7 +206,7 @@ impl Request {
     /// stored may be decoded on the way.
     fn wanted(&self, version: &Version, metadata: &Metadata) -> Wanted {
         let is_heeded = self.method == Method::Get
-            && metadata.foreign_encoding().is_none()
+            && encoding(metadata).is_none()
             && self.if_range.as_ref().is_none_or(|known| version.is_certainly(known));
         match &self.range {
             Some(range) if is_heeded => ranged(range, metadata.size()),
@@ -217,7 +217,7 @@ impl Request {
     /// An answer with all bytes or some, or for `HEAD` with none of them.
     fn sending(&self, range: Option<Range<u64>>, metadata: &Metadata, version: Version) -> Answer {
         let size = metadata.size();
-        let encoding = metadata.foreign_encoding();
+        let encoding = encoding(metadata);
         let sent = range.clone().unwrap_or(0..size);
         let mut answer = Answer::new(if range.is_some() { 206 } else { 200 })
             .with("accept-ranges", if encoding.is_some() { "none" } else { "bytes" })
@@ -296,7 +296,7 @@ impl Version {
 /// What the version is known by. An object that another program encoded may be decoded on its way to this host, after
 /// which its checksum is not known any more; the store's ETag always is.
 fn tag(metadata: &Metadata) -> Option<String> {
-    let checksum = metadata.checksum().filter(|_| metadata.foreign_encoding().is_none());
+    let checksum = metadata.checksum().filter(|_| encoding(metadata).is_none());
     if let Some(checksum) = checksum {
         return Some(format!("\"{checksum}\""));
     }
@@ -305,6 +305,12 @@ fn tag(metadata: &Metadata) -> Option<String> {
     let is_tag = tag_len(&quoted) == Some(quoted.len())
         && quoted.bytes().all(|byte| matches!(byte, b'!'..=b'~'));
     is_tag.then_some(quoted)
+}
+
+/// How another program encoded the body. Some servers still say how it was sent to them, which changed nothing.
+fn encoding(metadata: &Metadata) -> Option<&str> {
+    let encoding = metadata.foreign_encoding();
+    encoding.filter(|encoding| !["aws-chunked", "identity"].contains(encoding))
 }
 
 /// How long the tag is that `text` begins with.

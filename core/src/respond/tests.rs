@@ -438,6 +438,14 @@ fn what_another_program_encoded_is_sent_as_it_is_and_whole() {
     );
     assert_eq!(brief_of(&encoded, "GET", &[("range", "bytes=10-")]), "200 0..10");
     assert_eq!(brief_of(&encoded, "GET", &[("if-none-match", "\"of-br\"")]), "304");
+    for none in ["aws-chunked", "identity"] {
+        let sent = entry(10).with_encoding(none);
+        let request = request("GET", &[("range", "bytes=0-1")]);
+        assert_eq!(
+            request.answer(Some(&sent), now(), None),
+            request.answer(Some(&entry(10)), now(), None)
+        );
+    }
     let odd = entry(10).with_encoding("br\r\nx: y");
     check(
         &request("GET", &[]),
