@@ -13,6 +13,9 @@ const BIN = join(WEB, 'node_modules');
 const DENO = join(BIN, '@deno', `${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`, 'deno');
 const BUN = join(BIN, '@oven', `bun-${process.platform}-${process.arch}`, 'bin/bun');
 
+/** What `range.mjs` says if all is well. */
+const RANGE = '206 bytes 6-10/11 world';
+
 after(uninstall);
 
 test('Node', async () => {
@@ -58,6 +61,31 @@ test('an edge runtime that takes modules by a suffix', async () => {
   const folder = await install();
   await using worker = await deploy(folder, 'worker.mjs', 'edge-light', 'tiers.wasm?module');
   assert.equal(await ask(worker), WELL);
+});
+
+test('ranges of entries, in Node, Deno and Bun', async () => {
+  const folder = await install();
+  const env = { DENO_DIR: join(folder, '.deno'), DENO_NO_UPDATE_CHECK: '1' };
+  assert.equal(await run(process.execPath, ['range.mjs'], folder), RANGE);
+  assert.equal(await run(DENO, ['run', '--no-prompt', '--no-remote', 'range.mjs'], folder, env), RANGE);
+  assert.equal(await run(BUN, ['run', 'range.mjs'], folder), RANGE);
+});
+
+test('ranges of entries, and what another program encoded, over the wire from workerd', async () => {
+  const folder = await install();
+  await using worker = await deploy(folder, 'media.mjs', 'workerd', 'tiers.wasm');
+  const url = `${worker.origin}/hello.txt`;
+  const part = await fetch(url, { headers: { range: 'bytes=6-' } });
+  assert.deepEqual([part.status, part.headers.get('content-range'), await part.text()], [206, 'bytes 6-10/11', 'world']);
+  const head = await fetch(url, { method: 'HEAD' });
+  assert.deepEqual([head.status, head.headers.get('content-length'), await head.text()], [200, '11', '']);
+  const etag = head.headers.get('etag') ?? '';
+  const known = await fetch(url, { headers: { 'if-none-match': etag } });
+  assert.deepEqual([known.status, known.headers.get('etag'), await known.text()], [304, etag, '']);
+  const behind = await fetch(url, { headers: { range: 'bytes=11-' } });
+  assert.deepEqual([behind.status, behind.headers.get('content-range')], [416, 'bytes */11']);
+  const packed = await fetch(`${worker.origin}/packed.txt`);
+  assert.deepEqual([packed.headers.get('content-encoding'), await packed.text()], ['gzip', 'hello world']);
 });
 
 /** workerd ends a request that waits for what another one began, so a storage of all requests once hung. */
