@@ -73,7 +73,7 @@ impl TieredStorage {
             _ => self.at_hand(&key),
         };
         if at_hand.is_none() && matches!(request.needs(), Needs::Metadata | Needs::Either) {
-            let found = self.metadata(key.clone()).await?;
+            let found = Box::pin(self.metadata(key.clone())).await?;
             let answer = answer(found.as_ref());
             if answer.body.is_none() && found.as_ref().is_none_or(is_told) {
                 return Ok((answer, Payload::default()));

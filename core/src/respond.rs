@@ -41,13 +41,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     method: Method,
-    range: Option<String>,
-    if_range: Option<String>,
-    if_match: Option<String>,
-    if_none_match: Option<String>,
-    if_modified_since: Option<Timestamp>,
-    if_unmodified_since: Option<Timestamp>,
+    /// Those of `HEADERS` that there are.
+    headers: Vec<(&'static str, String)>,
 }
+
+const HEADERS: [&str; 6] =
+    ["range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Method {
@@ -107,39 +106,33 @@ impl Request {
     /// Reads a request. `header` gives the value of a header, whose name it is asked for in lower case; values of lines
     /// with the same name are joined by commas.
     pub fn new(method: &str, mut header: impl FnMut(&str) -> Option<String>) -> Self {
-        let mut text = |name: &str| header(name).map(|value| value.trim_ascii().to_owned());
-        let (if_modified_since, if_unmodified_since) =
-            (text("if-modified-since"), text("if-unmodified-since"));
-        // What is no date is passed over.
-        let date = |text: Option<String>| Timestamp::parse_http_date(&text?);
-        Self {
-            method: match method {
-                "GET" => Method::Get,
-                "HEAD" => Method::Head,
-                _ => Method::Other,
-            },
-            range: text("range"),
-            if_range: text("if-range"),
-            if_match: text("if-match"),
-            if_none_match: text("if-none-match"),
-            if_modified_since: date(if_modified_since),
-            if_unmodified_since: date(if_unmodified_since),
+        let mut headers = Vec::new();
+        for name in HEADERS {
+            if let Some(value) = header(name) {
+                headers.push((name, value));
+            }
         }
+        let method = match method {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            _ => Method::Other,
+        };
+        Self { method, headers }
     }
 
     /// What must be known of the entry.
     pub fn needs(&self) -> Needs {
         // What there is of a body of one byte, there is of every longer one.
-        let is_behind = |range: &String| ranged(range, 1) == Wanted::Beyond;
+        let is_behind = |range| ranged(range, 1) == Wanted::Beyond;
         match self.method {
             Method::Other => Needs::Nothing,
             Method::Head => Needs::Metadata,
             Method::Get => {
-                let is_conditional = self.if_match.is_some()
-                    || self.if_none_match.is_some()
-                    || self.if_modified_since.is_some()
-                    || self.if_unmodified_since.is_some()
-                    || self.range.as_ref().is_some_and(is_behind);
+                let is_conditional = self.header("if-match").is_some()
+                    || self.header("if-none-match").is_some()
+                    || self.date("if-modified-since").is_some()
+                    || self.date("if-unmodified-since").is_some()
+                    || self.header("range").is_some_and(is_behind);
                 if is_conditional { Needs::Either } else { Needs::Entry }
             }
         }
@@ -153,40 +146,76 @@ impl Request {
         now: Timestamp,
         cache_control: Option<&str>,
     ) -> Answer {
-        if self.method == Method::Other {
-            return Answer::empty(405).with("allow", "GET, HEAD");
+        let mut answer = Answer { status: 0, headers: Vec::new(), body: None };
+        answer.status = match entry {
+            _ if self.method == Method::Other => {
+                answer.tell("allow", "GET, HEAD".to_owned());
+                405
+            }
+            None => 404,
+            Some(metadata) => self.describe(metadata, now, &mut answer),
+        };
+        if !matches!(answer.status, 200 | 206 | 304) {
+            answer.tell("content-length", "0".to_owned());
+        } else if let Some(value) = cache_control {
+            answer.tell("cache-control", value.to_owned());
         }
-        let Some(metadata) = entry else { return Answer::empty(404) };
+        answer
+    }
+
+    /// Tells of an entry in `answer`, and gives its status.
+    fn describe(&self, metadata: &Metadata, now: Timestamp, answer: &mut Answer) -> u16 {
         let version = Version::of(metadata, now);
         if !self.is_expected(&version) {
-            return Answer::empty(412);
+            return 412;
         }
         let size = metadata.size();
-        let answer = if self.is_known(&version) {
-            let answer = Answer::new(304);
-            match version.tag {
-                Some(tag) => answer.with("etag", tag),
-                None => answer.with("last-modified", version.modified.to_http_date()),
-            }
-        } else {
-            let range = match self.wanted(&version, metadata) {
-                Wanted::Beyond => {
-                    return Answer::empty(416).with("content-range", format!("bytes */{size}"));
-                }
-                Wanted::Whole => None,
-                Wanted::Part(range) => Some(range),
-            };
-            self.sending(range, metadata, version)
-        };
-        match cache_control {
-            Some(value) => answer.with("cache-control", value),
-            None => answer,
+        let is_known = self.is_known(&version);
+        let wanted = if is_known { Wanted::Whole } else { self.wanted(&version, metadata) };
+        if wanted == Wanted::Beyond {
+            answer.tell("content-range", format!("bytes */{size}"));
+            return 416;
         }
+        if !is_known || version.tag.is_none() {
+            answer.tell("last-modified", version.modified.to_http_date());
+        }
+        if let Some(tag) = version.tag {
+            answer.tell("etag", tag);
+        }
+        if is_known {
+            return 304;
+        }
+        let (status, Range { start, end }) = match wanted {
+            Wanted::Part(range) => (206, range),
+            _ => (200, 0..size),
+        };
+        if status == 206 {
+            answer.tell("content-range", format!("bytes {start}-{}/{size}", end - 1));
+        }
+        let encoding = encoding(metadata);
+        answer.tell("accept-ranges", if encoding.is_some() { "none" } else { "bytes" }.to_owned());
+        answer.tell("content-type", content_type(metadata).to_owned());
+        answer.tell("content-length", (end - start).to_string());
+        if let Some(encoding) = encoding.filter(|encoding| is_header_value(encoding)) {
+            answer.tell("content-encoding", encoding.to_owned());
+        }
+        answer.body = Some(start..end).filter(|_| self.method == Method::Get);
+        status
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(other, _)| *other == name);
+        found.map(|(_, value)| value.trim_ascii())
+    }
+
+    /// A date; what is none is passed over.
+    fn date(&self, name: &str) -> Option<Timestamp> {
+        Timestamp::parse_http_date(self.header(name)?)
     }
 
     /// Whether `If-Match`, or `If-Unmodified-Since`, holds.
     fn is_expected(&self, version: &Version) -> bool {
-        match (&self.if_match, self.if_unmodified_since) {
+        match (self.header("if-match"), self.date("if-unmodified-since")) {
             (Some(tags), _) => version.is_among(tags, is_strongly),
             (None, Some(date)) => version.modified <= date,
             (None, None) => true,
@@ -195,7 +224,7 @@ impl Request {
 
     /// Whether `If-None-Match`, or `If-Modified-Since`, does not hold.
     fn is_known(&self, version: &Version) -> bool {
-        match (&self.if_none_match, self.if_modified_since) {
+        match (self.header("if-none-match"), self.date("if-modified-since")) {
             (Some(tags), _) => version.is_among(tags, is_weakly),
             (None, Some(date)) => version.modified <= date,
             (None, None) => false,
@@ -207,50 +236,17 @@ impl Request {
     fn wanted(&self, version: &Version, metadata: &Metadata) -> Wanted {
         let is_heeded = self.method == Method::Get
             && encoding(metadata).is_none()
-            && self.if_range.as_ref().is_none_or(|known| version.is_certainly(known));
-        match &self.range {
+            && self.header("if-range").is_none_or(|known| version.is_certainly(known));
+        match self.header("range") {
             Some(range) if is_heeded => ranged(range, metadata.size()),
             _ => Wanted::Whole,
         }
     }
-
-    /// An answer with all bytes or some, or for `HEAD` with none of them.
-    fn sending(&self, range: Option<Range<u64>>, metadata: &Metadata, version: Version) -> Answer {
-        let size = metadata.size();
-        let encoding = encoding(metadata);
-        let sent = range.clone().unwrap_or(0..size);
-        let mut answer = Answer::new(if range.is_some() { 206 } else { 200 })
-            .with("accept-ranges", if encoding.is_some() { "none" } else { "bytes" })
-            .with("content-type", content_type(metadata))
-            .with("content-length", (sent.end - sent.start).to_string())
-            .with("last-modified", version.modified.to_http_date());
-        if let Some(Range { start, end }) = range {
-            answer = answer.with("content-range", format!("bytes {start}-{}/{size}", end - 1));
-        }
-        if let Some(encoding) = encoding.filter(|encoding| is_header_value(encoding)) {
-            answer = answer.with("content-encoding", encoding);
-        }
-        if let Some(tag) = version.tag {
-            answer = answer.with("etag", tag);
-        }
-        answer.body = Some(sent).filter(|_| self.method == Method::Get);
-        answer
-    }
 }
 
 impl Answer {
-    fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: None }
-    }
-
-    /// An answer that is known to have no bytes.
-    fn empty(status: u16) -> Self {
-        Self::new(status).with("content-length", "0")
-    }
-
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
+    fn tell(&mut self, name: &'static str, value: String) {
+        self.headers.push((name, value));
     }
 }
 
