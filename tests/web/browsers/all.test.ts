@@ -3,6 +3,7 @@
 import { after, suite } from 'node:test';
 import { cors } from './cors.js';
 import { Engine, type EngineName } from './engine.js';
+import { media } from './media.js';
 import { pages } from './pages.js';
 import { persistence } from './persistence.js';
 import { quota } from './quota.js';
@@ -28,6 +29,7 @@ suite('browsers', { concurrency: true }, () => {
       cors(engine);
       quota(engine);
       pages(engine);
+      media(engine);
     });
   }
 });

@@ -10,7 +10,7 @@ import { WEB } from '../lib/bundle.mjs';
 import type { Served } from '../lib/serve.js';
 import { EMPTY_PAGE, type Engine } from './engine.js';
 import { ownCold, sharedCold, type Cold } from './s3.js';
-import { files, query } from './unbundled.js';
+import { files, query, register } from './unbundled.js';
 
 const SHOTS = join(WEB, '.out/browsers');
 const NOTES = { '/app.js': 'app.ts', '/page.css': 'page.css' };
@@ -148,14 +148,6 @@ async function storeInFrame(url: string): Promise<[fallbacks: string[], tiers: s
   });
   const { tiersWritten } = await storage.set('key', 'value');
   return [fallbacks, tiersWritten, (await storage.getWithMetadata('key'))?.source];
-}
-
-/** Registers a worker and waits until it answers for this page. */
-async function register(url: string): Promise<void> {
-  const { serviceWorker } = navigator;
-  const controlled = new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve));
-  await serviceWorker.register(url, { type: 'module' });
-  if (!serviceWorker.controller) await controlled;
 }
 
 async function ask(path: string): Promise<[status: number, type: string | null, source: string | null, text: string]> {

@@ -20,13 +20,21 @@ export function files(names: Record<string, string>): Answer {
   };
 }
 
-/** The script, with imports of the package made imports of its default entry. */
+/** The script, with imports of the package made imports of its built entries. */
 async function compile(text: string): Promise<string> {
   const { code } = await transform(text, { loader: 'ts', target: 'es2022' });
-  return code.replace(/from "tiered-storage"/, 'from "/pkg/inline.js"');
+  return code.replace(/from "tiered-storage(?:\/(\w+))?"/g, (_, name: string = 'inline') => `from "/pkg/${name}.js"`);
 }
 
 /** Where S3 is, as a query. */
 export function query({ bucket, prefix, endpoint, accessKeyId, secretAccessKey }: Cold): string {
   return `?${new URLSearchParams({ bucket, prefix, endpoint, accessKeyId, secretAccessKey })}`;
+}
+
+/** Registers a worker, in a page, and waits until it answers for that page. */
+export async function register(url: string): Promise<void> {
+  const { serviceWorker } = navigator;
+  const controlled = new Promise((resolve) => serviceWorker.addEventListener('controllerchange', resolve));
+  await serviceWorker.register(url, { type: 'module' });
+  if (!serviceWorker.controller) await controlled;
 }
