@@ -60,8 +60,11 @@ export async function launchFirefoxProfile(
   return firefox.launchPersistentContext(profile, { executablePath, channel: 'moz-firefox', headless: true, firefoxUserPrefs });
 }
 
-/** What browsers say of answers that are no success, and of what could not be reached or may not be done. */
-const EXPECTED = /^(Failed to load resource|Cross-Origin Request Blocked|Access to fetch at|Content-Security-Policy)/;
+/**
+ * What browsers say of answers that are no success, and of what could not be reached or may not be done; and Firefox, of
+ * a service worker's body that a player gave up when it was made to seek.
+ */
+const EXPECTED = /^(Failed to load resource|Failed to load \S+ A ServiceWorker intercepted|Cross-Origin Request Blocked|Access to fetch at|Content-Security-Policy)/;
 
 /** Has what goes wrong in a page told here. */
 export function watch(page: Page): void {
