@@ -2,7 +2,7 @@
 
 import { attempt, invalid } from './errors.js';
 import { pairs } from './lines.js';
-import { check, isText, type Rules } from './options.js';
+import { check, checkCallOptions, isText, type Rules } from './options.js';
 import type { TieredStorage } from './storage.js';
 import { checkKey } from './tier.js';
 import { ANSWER } from './wasm.js';
@@ -53,7 +53,7 @@ export async function respond(storage: TieredStorage, request: Request, options?
   const { key, method, sent, signal } = attempt(() => {
     if (typeof storage[ANSWER] !== 'function') throw invalid(TAKES);
     const { method, url, headers, signal } = request;
-    return { key: given ?? keyOf(url), method, sent: Object.fromEntries(headers), signal };
+    return { key: given ?? keyOf(url), method, sent: Object.fromEntries(headers), signal: checkCallOptions({ signal }).signal };
   }, TAKES);
   if (key === undefined) return new Response(null, { status: 404, headers: { 'content-length': '0' } });
   const [status, flat, body] = await storage[ANSWER](signal, key, method, sent, cacheControl);

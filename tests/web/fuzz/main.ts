@@ -9,6 +9,7 @@
 import { rmSync } from 'node:fs';
 import { inspect, types } from 'node:util';
 import { MemoryStorageTier, StorageError, TieredStorage } from 'tiered-storage';
+import { respond, type RespondOptions } from 'tiered-storage/http';
 import { Hostile, Reason } from './hostile.js';
 import { argumentsOf, ENTRIES, entryArguments, FOLDER, target } from './plausible.js';
 import { Random } from './random.js';
@@ -77,20 +78,25 @@ async function play(random: Random): Promise<void> {
   const object = await attempt('a target', [], () => target(random));
   if (typeof object !== 'object' || object === null) return;
   const isStorage = object instanceof TieredStorage;
-  const names = methodsOf(object);
+  const names = isStorage ? [...methodsOf(object), 'respond'] : methodsOf(object);
   const running: Promise<unknown>[] = [];
   for (let at = random.below(12); at > 0; at -= 1) {
     // What was closed refuses everything else.
     const name = random.chance(0.97) ? random.pick(names.filter((name) => name !== 'close')) : 'close';
     const words = argumentsOf(name, isStorage, random);
     const title = `${object.constructor.name}.${name}`;
-    const method = (object as Record<string, (...words: unknown[]) => unknown>)[name];
+    const method = name === 'respond' ? answer : (object as Record<string, (...words: unknown[]) => unknown>)[name];
     if (method) running.push(attempt(title, words, () => follow(name, method.apply(object, words))));
     // Most calls run beside others.
     if (random.chance(0.3)) await Promise.all(running.splice(0));
   }
   await Promise.all(running);
   if (isStorage) await attempt('close', [], () => object.close());
+}
+
+/** `respond`, as a method. */
+function answer(this: TieredStorage, ...words: unknown[]): Promise<Response> {
+  return respond(this, ...(words as [Request, RespondOptions]));
 }
 
 /** Every method of an object, whatever its classes call it. */

@@ -48,6 +48,28 @@ const date: Maker = () => new Date();
 const callOptions: Maker = (random) => (random.chance(0.5) ? undefined : object(random, { signal }));
 const readOptions: Maker = (random) => (random.chance(0.5) ? undefined : object(random, { signal, borrow: flag }));
 
+const respondOptions: Maker = (random) => (random.chance(0.5) ? undefined : object(random, { key, cacheControl: text }));
+const range: Maker = (random) => `bytes=${random.pick(['', '0', '3', '999', text(random)])}-${random.pick(['', '0', '5', text(random)])}`;
+const condition: Maker = (random) => random.pick(['*', '"a", W/"b"', 'Thu, 01 Jan 2026 00:00:00 GMT', text(random)]);
+const headers: Maker = (random) =>
+  new Map(
+    Object.entries(
+      object(random, {
+        range,
+        'if-range': condition,
+        'if-match': condition,
+        'if-none-match': condition,
+        'if-modified-since': condition,
+        'if-unmodified-since': condition,
+      }),
+    ),
+  );
+/** Not a `Request`, which would let nothing of this through. */
+const request: Maker = (random) => {
+  const url: Maker = (random) => `http://localhost/${String(random.chance(0.5) ? key(random) : text(random))}`;
+  return { url: url(random), method: 'GET', headers: headers(random), ...object(random, { url, headers, signal, method: () => 'HEAD' }) };
+};
+
 const metadata: Maker = (random) =>
   object(
     random,
@@ -95,6 +117,7 @@ const ARGUMENTS: Record<string, Maker[]> = {
   get: [key, readOptions],
   getWithMetadata: [key, readOptions],
   peek: [key, readOptions],
+  respond: [request, respondOptions],
   delete: [key, callOptions],
   exists: [key, callOptions],
   getMetadata: [key, callOptions],
