@@ -75,7 +75,8 @@ impl TieredStorage {
         if at_hand.is_none() && matches!(request.needs(), Needs::Metadata | Needs::Either) {
             let found = Box::pin(self.metadata(key.clone())).await?;
             let answer = answer(found.as_ref());
-            if answer.body.is_none() && found.as_ref().is_none_or(is_told) {
+            let is_told = answer.status != 200 || found.as_ref().is_none_or(is_told);
+            if answer.body.is_none() && is_told {
                 return Ok((answer, Payload::default()));
             }
         }
