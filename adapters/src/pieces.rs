@@ -4,7 +4,7 @@ use core::fmt;
 use std::{any::Any, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use tiered_storage_core::{Error, ErrorKind, Metadata};
 
 use crate::{
@@ -14,10 +14,10 @@ use crate::{
 
 /// The bytes of a body, one piece after the other. What cannot be read whole ends with an error.
 #[cfg(not(target_arch = "wasm32"))]
-pub type Pieces = futures_util::stream::BoxStream<'static, Result<Payload, Error>>;
+pub type Pieces = stream::BoxStream<'static, Result<Payload, Error>>;
 /// The bytes of a body, one piece after the other. What cannot be read whole ends with an error.
 #[cfg(target_arch = "wasm32")]
-pub type Pieces = futures_util::stream::LocalBoxStream<'static, Result<Payload, Error>>;
+pub type Pieces = stream::LocalBoxStream<'static, Result<Payload, Error>>;
 
 /// How large a body may be that a tier is given as a whole although it came in pieces, in bytes.
 pub const GATHERED_BYTES_MAX: u64 = 64 << 20;
@@ -147,4 +147,22 @@ impl fmt::Debug for Body {
             Self::Pieces(_) => f.write_str("[pieces]"),
         }
     }
+}
+
+/// The bytes of `pieces` that are in `range`. What comes before is read, what comes behind is not.
+pub(crate) fn within(pieces: Pieces, range: Range<u64>) -> Pieces {
+    let state = (pieces, range, 0_u64);
+    Box::pin(stream::try_unfold(state, |(mut pieces, range, mut at)| async move {
+        while at < range.end {
+            let Some(piece) = pieces.try_next().await? else { break };
+            let end = at + piece.len() as u64;
+            let (from, to) = (range.start.clamp(at, end) - at, range.end.clamp(at, end) - at);
+            at = end;
+            if from < to {
+                let part = payload::slice(&piece, from as usize..to as usize);
+                return Ok(Some((part, (pieces, range, at))));
+            }
+        }
+        Ok(None)
+    }))
 }

@@ -18,26 +18,38 @@
 //! `Content-Encoding` is sent as it is stored, with that header, and not in parts.
 
 #[cfg(all(feature = "http", not(target_arch = "wasm32")))]
+mod body;
+#[cfg(all(feature = "http", not(target_arch = "wasm32")))]
 mod types;
 
-use tiered_storage_core::{Error, Key, Metadata, seal};
+use std::ops::Range;
 
-pub use tiered_storage_core::respond::{Answer, Needs, Request};
+use futures_util::{StreamExt, stream};
+use tiered_storage_core::{Error, ErrorKind, Key, Metadata, range::ByteRange, seal};
+
 #[cfg(all(feature = "http", not(target_arch = "wasm32")))]
-pub use types::RespondOptions;
+pub use self::{body::EntryBody, types::RespondOptions};
+pub use tiered_storage_core::respond::{Answer, Needs, Request};
 
 use crate::{
+    driver::{Given, Want},
     entry::Entry,
     payload::{Payload, slice},
-    store::TieredStorage,
+    pieces::within,
+    store::{TieredStorage, without_body},
+    tier::Body,
 };
+
+/// How much of a range is read at once, in bytes.
+const PART_BYTES: u64 = 4 << 20;
 
 impl TieredStorage {
     /// Answers a request with an entry: status, headers, and the bytes that go with them.
     ///
     /// An answer that may need no body (to `HEAD`, to a condition, to a range that may be behind the end) costs the
-    /// metadata first, unless the entry is in the hot tier; every other one a read. `cache_control` is a header for 200,
-    /// 206 and 304.
+    /// metadata first, unless the entry is in the hot tier; every other one a read. Large bodies come in pieces; of a range
+    /// only its bytes are read, 4 MiB at a time, unless the entry is stored as gzip. `cache_control` is a header for 200, 206
+    /// and 304.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
@@ -50,44 +62,89 @@ impl TieredStorage {
     /// storage.set("a.txt", "0123456789").await?;
     /// let request = Request::new("GET", |name| (name == "range").then(|| "bytes=2-4".into()));
     /// let (answer, body) = storage.answer(&request, "a.txt", Some("max-age=60")).await?;
-    /// assert_eq!((answer.status, &body[..]), (206, &b"234"[..]));
+    /// assert_eq!((answer.status, &body.whole().await?[..]), (206, &b"234"[..]));
     /// assert!(answer.headers.contains(&("content-range", "bytes 2-4/10".into())));
     /// # Ok::<(), tiered_storage::Error>(()) }).expect("the example works");
     /// ```
     ///
     /// # Errors
     ///
-    /// As [`TieredStorage::get`]. That there is no entry is none: it is a 404.
+    /// As [`TieredStorage::get`], also from the pieces. That there is no entry is none: it is a 404.
     pub async fn answer(
         &self,
         request: &Request,
         key: impl AsRef<str>,
         cache_control: Option<&str>,
-    ) -> Result<(Answer, Payload), Error> {
+    ) -> Result<(Answer, Body), Error> {
         let key = Key::new(key)?;
         let answer =
             |found: Option<&Metadata>| request.answer(found, self.inner.host.now(), cache_control);
+        let nothing = || Body::Whole(Payload::default());
         let at_hand = match request.needs() {
-            Needs::Nothing => return Ok((answer(None), Payload::default())),
+            Needs::Nothing => return Ok((answer(None), nothing())),
             Needs::Metadata => None,
             _ => self.at_hand(&key),
         };
-        if at_hand.is_none() && matches!(request.needs(), Needs::Metadata | Needs::Either) {
+        if let Some(entry) = at_hand {
+            let answer = answer(Some(&entry.metadata));
+            let body = sent(&answer, &entry.metadata, entry.data)?;
+            return Ok((answer, body));
+        }
+        if matches!(request.needs(), Needs::Metadata | Needs::Either) {
             let found = Box::pin(self.metadata(key.clone())).await?;
             let answer = answer(found.as_ref());
             let is_told = answer.status != 200 || found.as_ref().is_none_or(is_told);
             if answer.body.is_none() && is_told {
-                return Ok((answer, Payload::default()));
+                return Ok((answer, nothing()));
+            }
+            if let (Some(range), Some(seen)) = (&answer.body, found)
+                && range.start > 0
+                && !seen.is_compressed()
+                && let Some(body) = Box::pin(self.parts(&key, &seen, range.clone())).await?
+            {
+                return Ok((answer, body));
             }
         }
-        let entry = match at_hand {
-            Some(entry) => Some(entry),
-            None => self.read(&key).await?,
-        };
         // It may be another version than the one whose metadata was asked for: this one is answered with.
-        let answer = answer(entry.as_ref().map(|entry| &entry.metadata));
-        let body = entry.map(|entry| sent(&answer, &entry)).transpose()?;
-        Ok((answer, body.unwrap_or_default()))
+        let Some((metadata, _, given)) = self.read_as(&key, Want::Pieces).await? else {
+            return Ok((answer(None), nothing()));
+        };
+        let answer = answer(Some(&metadata));
+        let body = match (given, &answer.body) {
+            (_, None) => nothing(),
+            (Given::Pieces(reader), Some(range)) => {
+                Body::Pieces(within(reader.pieces(), range.clone()))
+            }
+            (Given::Whole(body), _) => sent(&answer, &metadata, body)?,
+            _ => return Err(without_body(&key)),
+        };
+        Ok((answer, body))
+    }
+
+    /// These bytes of one version, a few MiB at a time; `None` if it is another version by now.
+    async fn parts(
+        &self,
+        key: &Key,
+        seen: &Metadata,
+        range: Range<u64>,
+    ) -> Result<Option<Body>, Error> {
+        let parts = Parts { storage: self.clone(), key: key.clone(), seen: seen.clone(), range };
+        let end = parts.range.end;
+        let Some((first, rest)) = parts.next().await? else { return Ok(None) };
+        if rest.range.start == end {
+            return Ok(Some(Body::Whole(first)));
+        }
+        let rest = stream::try_unfold(rest, |parts| async {
+            if parts.range.is_empty() {
+                return Ok(None);
+            }
+            let key = parts.key.clone();
+            parts.next().await?.map(Some).ok_or_else(|| {
+                let message = "the entry was changed while it was read; read it again";
+                Error::new(ErrorKind::Conflict, message).with_key(&key)
+            })
+        });
+        Ok(Some(Body::Pieces(Box::pin(stream::iter([Ok(first)]).chain(rest)))))
     }
 
     /// The entry, where that takes no I/O.
@@ -104,12 +161,32 @@ impl TieredStorage {
     }
 }
 
+/// What is still to be read of a range.
+struct Parts {
+    storage: TieredStorage,
+    key: Key,
+    seen: Metadata,
+    range: Range<u64>,
+}
+
+impl Parts {
+    /// The next bytes; `None` if they are of another version.
+    async fn next(mut self) -> Result<Option<(Payload, Self)>, Error> {
+        let end = self.range.end.min(self.range.start + PART_BYTES);
+        let range = ByteRange::Between(self.range.start, end);
+        let part = self.storage.part(&self.key, range).await?;
+        let part = part.filter(|part| part.metadata.is_same_version(&self.seen));
+        self.range.start = end;
+        Ok(part.filter(|part| part.range.end == end).map(|part| (part.data, self)))
+    }
+}
+
 /// The bytes of an answer.
-fn sent(answer: &Answer, entry: &Entry) -> Result<Payload, Error> {
-    let Some(range) = &answer.body else { return Ok(Payload::default()) };
+fn sent(answer: &Answer, metadata: &Metadata, body: Payload) -> Result<Body, Error> {
+    let Some(range) = &answer.body else { return Ok(Body::Whole(Payload::default())) };
     // The range is of the size that was written, and a tier of the user's may have lost some of it.
-    seal::check_length(&entry.metadata, entry.data.len() as u64)?;
-    Ok(slice(&entry.data, range.start as usize..range.end as usize))
+    seal::check_length(metadata, body.len() as u64)?;
+    Ok(Body::Whole(slice(&body, range.start as usize..range.end as usize)))
 }
 
 /// Whether metadata alone says what a read would. `fetch` decodes what another program encoded, and only with the

@@ -122,8 +122,11 @@ impl Request {
 
     /// What must be known of the entry.
     pub fn needs(&self) -> Needs {
-        // What there is of a body of one byte, there is of every longer one.
-        let is_behind = |range| ranged(range, 1) == Wanted::Beyond;
+        // Where it starts, and whether it is there, depends on the size; what starts at 0 is read on the way.
+        let is_inside = |range| match ranged(range, u64::MAX) {
+            Wanted::Part(range) => range.start > 0,
+            wanted => wanted == Wanted::Beyond,
+        };
         match self.method {
             Method::Other => Needs::Nothing,
             Method::Head => Needs::Metadata,
@@ -132,7 +135,7 @@ impl Request {
                     || self.header("if-none-match").is_some()
                     || self.date("if-modified-since").is_some()
                     || self.date("if-unmodified-since").is_some()
-                    || self.header("range").is_some_and(is_behind);
+                    || self.header("range").is_some_and(is_inside);
                 if is_conditional { Needs::Either } else { Needs::Entry }
             }
         }

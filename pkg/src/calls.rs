@@ -79,7 +79,10 @@ async fn respond(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error>
         headers.push(&JsString::from(*name));
         headers.push(&JsString::from(value.as_str()));
     }
-    let body = answer.body.map_or(JsValue::NULL, |_| body.as_js().into());
+    let body = match answer.body {
+        Some(_) => body.whole().await?.as_js().into(),
+        None => JsValue::NULL,
+    };
     Ok(Array::of(&[answer.status.into(), headers.into(), body]).into())
 }
 

@@ -16,6 +16,7 @@ use futures_util::{
     StreamExt, TryStreamExt,
     future::{Either, select},
     lock::Mutex as AsyncMutex,
+    stream,
 };
 use tiered_storage_core::{
     Error, ErrorKind, Metadata, Tier, TierSet,
@@ -27,6 +28,7 @@ use crate::{
     events::Event,
     lock::Lock,
     payload,
+    pieces::within,
     tier::{Body as TierBody, Opened, Payload, Pieces, Read},
 };
 
@@ -190,7 +192,7 @@ impl Flow {
             Read::Found(Opened { metadata, body }) | Read::Suspect(Opened { metadata, body })
                 if metadata.is_same_version(&self.metadata) =>
             {
-                Ok(skipping(self.inner.plain(tier, &metadata, body, None), at))
+                Ok(within(self.inner.plain(tier, &metadata, body, None), at..u64::MAX))
             }
             _ => {
                 let message = "the entry was changed while it was read; read it again";
@@ -258,19 +260,6 @@ impl fmt::Debug for Flow {
     }
 }
 
-/// What follows the first `bytes`.
-fn skipping(pieces: Pieces, bytes: u64) -> Pieces {
-    let mut left = bytes;
-    let rest = pieces.try_filter_map(move |piece| {
-        let skipped = left.min(piece.len() as u64);
-        left -= skipped;
-        let range = skipped as usize..piece.len();
-        let rest = (!range.is_empty()).then(|| payload::slice(&piece, range));
-        core::future::ready(Ok(rest))
-    });
-    Box::pin(rest)
-}
-
 /// One of those who read a body that is handed out piece by piece.
 pub(crate) struct Reader {
     flow: Arc<Flow>,
@@ -316,6 +305,13 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// What follows, as a stream.
+    pub(crate) fn pieces(self) -> Pieces {
+        Box::pin(stream::try_unfold(self, |mut reader| async {
+            Ok(reader.next().await?.map(|piece| (piece, reader)))
+        }))
     }
 
     fn tell(&self, at: Option<u64>) {

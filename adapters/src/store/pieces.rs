@@ -88,9 +88,7 @@ impl TieredStorage {
         };
         let body: Pieces = match given {
             Given::Whole(body) => once(body),
-            Given::Pieces(reader) => Box::pin(stream::try_unfold(reader, |mut reader| async {
-                Ok(reader.next().await?.map(|piece| (piece, reader)))
-            })),
+            Given::Pieces(reader) => reader.pieces(),
             _ => return Err(without_body(&key)),
         };
         Ok(Some(EntryStream { metadata, source, body }))
@@ -117,8 +115,16 @@ impl TieredStorage {
         if let Some(Stored { body, metadata }) = self.inner.peek(key) {
             return Ok(Some(part(metadata, Tier::Hot, &body, range)));
         }
-        let key = Key::new(key)?;
-        let found = self.read_as(&key, Want::Part(range)).await?;
+        self.part(&Key::new(key)?, range).await
+    }
+
+    /// Reads a part by way of the engine.
+    pub(crate) async fn part(
+        &self,
+        key: &Key,
+        range: ByteRange,
+    ) -> Result<Option<EntryPart>, Error> {
+        let found = self.read_as(key, Want::Part(range)).await?;
         found
             .map(|(metadata, source, given)| match given {
                 // More may have been read than was asked for.
@@ -129,7 +135,7 @@ impl TieredStorage {
                     Ok(EntryPart { data, range, metadata, source })
                 }
                 Given::Whole(body) => Ok(part(metadata, source, &body, range)),
-                _ => Err(without_body(&key)),
+                _ => Err(without_body(key)),
             })
             .transpose()
     }

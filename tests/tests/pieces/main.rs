@@ -1,5 +1,6 @@
 //! Bodies of any size: in pieces, in part, and written depending on what is there.
 
+mod answers;
 mod conditions;
 mod dropped;
 mod ranges;
