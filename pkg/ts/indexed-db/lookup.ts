@@ -7,8 +7,8 @@ export interface Wanted {
   readonly name: string;
   readonly found: (record: StoredRecord | undefined) => void;
   readonly failed: (error: unknown) => void;
-  /** Issues what must come after the request for the record. */
-  readonly next?: () => void;
+  /** Issues what must come after the request for the record; `known` is what is known of it without one. */
+  readonly next?: (known?: StoredRecord | null) => void;
   /** Whether it is enough to know that there is one; then `SOME` stands for it. */
   readonly isKeyEnough?: boolean;
 }

@@ -5,8 +5,8 @@ import type { Facts, Port, PortListing, PortTraits, PortUsage, StoredEntry } fro
 import { ordered, unordered, utf8Length } from '../tier.js';
 import { Connection } from './connection.js';
 import { Lane, type Outcome, type Stores } from './lane.js';
-import { Lookup, single } from './lookup.js';
-import { SMALL_BYTES_MAX, addTo, type StoredRecord } from './records.js';
+import { Lookup, single, type Wanted } from './lookup.js';
+import { SMALL_BYTES_MAX, type StoredRecord } from './records.js';
 import { Room, type RoomOptions } from './room.js';
 
 /** Transactions that read may be under way beside each other; those that write wait for each other in any case. */
@@ -25,6 +25,8 @@ export class DatabasePort implements Port {
   readonly #largeReads: Lane;
   readonly #writes: Lane;
   readonly #writeLookup = new Lookup();
+  /** Where the next large body may be copied to: memory that was never touched takes longer than the copy. */
+  #spare: WeakRef<Uint8Array> | undefined;
   /** Names of entries that had their bodies in the other store, lately. */
   readonly #large = new Set<string>();
 
@@ -82,33 +84,39 @@ export class DatabasePort implements Port {
   write(key: string, entry: StoredEntry, facts: Facts, isBorrowed = false): Promise<undefined> {
     const name = ordered(key);
     const { line } = entry;
-    let body = tight(entry.body);
+    let { body } = entry;
     const size = body.length;
     const weight = this.#weigh(key, size, line);
     const isSmall = size <= SMALL_BYTES_MAX;
     const run = ({ entries, bodies }: Stores, outcome: Outcome<undefined>): void => {
       const record: StoredRecord = [line, facts.version, this.#room.tick(), size, weight];
       const put = (): void => {
-        if (isSmall) record.push(body);
-        else bodies.put(body, name);
+        if (isSmall) record.push(tight(body));
+        else bodies.put(tight(body), name);
         entries.put(record, name);
       };
       const found = (old: StoredRecord | undefined): void => {
-        addTo(this.#room.added, old, -1);
-        addTo(this.#room.added, record, 1);
-        if (isSmall && old?.length === 5) this.#room.leftovers.add(name);
+        this.#room.replaced(name, old, record);
         this.#noteSize(name, isSmall);
         outcome.done(undefined);
       };
       const wanted = { name, found, failed: (error: unknown): void => outcome.failed(error), next: put };
       // Large bytes are handed over at once, before they are copied.
-      if (isSmall) this.#writeLookup.find(wanted);
-      else single(entries, wanted);
+      this.#replace(wanted, isSmall ? undefined : (one) => single(entries, one));
     };
     const written = this.#writes.add({ keys: [name], bytes: weight, isBlind: isSmall, run });
     // From here on the caller may change its bytes. By now the database mostly has them, and works meanwhile.
-    if (isBorrowed) body = body.slice();
-    return written;
+    if (!isBorrowed) return written;
+    if (isSmall) {
+      body = body.slice();
+      return written;
+    }
+    const spare = this.#spare?.deref();
+    this.#spare = undefined;
+    const copy = spare && spare.length >= size ? spare : new Uint8Array(size);
+    copy.set(body);
+    body = copy.subarray(0, size);
+    return written.finally(() => (this.#spare = new WeakRef(copy)));
   }
 
   patch(key: string, line: string, facts: Facts): Promise<undefined | null> {
@@ -119,8 +127,7 @@ export class DatabasePort implements Port {
       const used = this.#options.policy === 'fifo' ? old[2] : Math.max(old[2], facts.lastAccessed);
       const record: StoredRecord = [line, old[1], used, old[3], this.#weigh(key, old[3], line)];
       if (old[5]) record.push(old[5]);
-      addTo(this.#room.added, old, -1);
-      addTo(this.#room.added, record, 1);
+      this.#room.replaced(name, old, record);
       entries.put(record, name);
       outcome.done(undefined);
     });
@@ -133,15 +140,15 @@ export class DatabasePort implements Port {
       if (!open) outcome.done();
       for (const name of names) {
         const found = (old: StoredRecord | undefined): void => {
-          addTo(this.#room.added, old, -1);
+          this.#room.replaced(name, old);
           if (--open === 0) outcome.done();
         };
         const failed = (error: unknown): void => outcome.failed(error);
-        const next = (): void => {
+        const next: Wanted['next'] = (known) => {
           entries.delete(name);
-          bodies.delete(name);
+          if (!known?.[5]) bodies.delete(name);
         };
-        this.#writeLookup.find({ name, found, failed, next });
+        this.#replace({ name, found, failed, next });
       }
     };
     return this.#writes.add({ keys: names, bytes: 0, isBlind: true, run });
@@ -153,7 +160,7 @@ export class DatabasePort implements Port {
       if (old?.[1] !== version) return outcome.done(false);
       entries.delete(name);
       bodies.delete(name);
-      addTo(this.#room.added, old, -1);
+      this.#room.replaced(name, old);
       outcome.done(true);
     });
   }
@@ -194,6 +201,7 @@ export class DatabasePort implements Port {
   async announce(key: string): Promise<void> {
     const name = ordered(key);
     // Mostly there is nothing, and to find that out costs less than to remove it.
+    if (this.#room.hasWritten(name)) return this.remove([key]);
     const isThere = await this.#read<boolean>((_, outcome) => {
       const found = (record: unknown): void => outcome.done(record !== undefined);
       this.#readLookup.find({ name, found, failed: (error) => outcome.failed(error), isKeyEnough: true });
@@ -254,6 +262,14 @@ export class DatabasePort implements Port {
 
   #read<T>(run: (stores: Stores, outcome: Outcome<T>) => void): Promise<T> {
     return this.#reads.add({ keys: [], bytes: 0, isBlind: false, run });
+  }
+
+  /** Tells what is replaced: at once where that is known, else when the database was asked. */
+  #replace(wanted: Wanted, ask = (one: Wanted): void => this.#writeLookup.find(one)): void {
+    const known = this.#room.recall(wanted.name);
+    if (known === undefined) return ask(wanted);
+    wanted.next?.(known);
+    wanted.found(known ?? undefined);
   }
 
   /** Changes an entry as `change` says when it knows what there is; what it throws fails this operation alone. */

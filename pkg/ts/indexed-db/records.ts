@@ -8,6 +8,14 @@ export const SMALL_BYTES_MAX = 8192;
 /** An entry. `used` orders evictions; without a body, it is in the other store. */
 export type StoredRecord = [line: string, version: string, used: number, size: number, weight: number, body?: Uint8Array];
 
+/** Stands for a body that was not kept. */
+const SOME_BODY = new Uint8Array();
+
+/** What must be known of a record to write over it. */
+export function outline([, , , size, weight, body]: StoredRecord): StoredRecord {
+  return body ? ['', '', 0, size, weight, SOME_BODY] : ['', '', 0, size, weight];
+}
+
 /** Entries, bytes of bodies, and what the entries weigh: bodies, keys and lines. */
 export type Totals = [items: number, bytes: number, weight: number];
 

@@ -4,11 +4,15 @@
  * To count in the transaction of each write would make every one wait for an answer before it can be committed, which is
  * half of what it costs. So what a write added is noted here when it is done, and written to the database soon after,
  * together. Until then the database says that someone owes it something: after a crash everything is counted once more.
+ *
+ * To count, a write must know what it replaces. To ask is a third of what it costs, so what this one wrote itself it
+ * remembers. That is wrong if another tab wrote there since. As each leaves its name with what it counts, that shows the
+ * next time that this one counts: then everything is counted once more, and it asks from then on.
  */
 
 import { StorageError } from '../errors.js';
 import type { LaneHooks, Operation, Outcome, Stores } from './lane.js';
-import { addTo, answer, sum, toRecord, type StoredRecord, type Totals } from './records.js';
+import { addTo, answer, outline, sum, toRecord, type StoredRecord, type Totals } from './records.js';
 
 /** What is given up first, as the user chose it. */
 export type RoomPolicy = 'lru' | 'fifo' | 'size' | 'none';
@@ -19,8 +23,10 @@ export interface RoomOptions {
   readonly policy: RoomPolicy;
 }
 
-/** The key of the totals. All others are of those that owe something. */
+/** The key of the totals, with the name of who counted last. All others but `WRONG` are of those that owe something. */
 const SUM = 0;
+/** The key that says that the totals are wrong, and must be counted once more when nobody owes anything. */
+const WRONG = 1;
 /** What was added is written after this time. */
 const SETTLE_MS = 300;
 /** Who owes something for longer is gone: timers of hidden tabs run once a minute. */
@@ -31,6 +37,8 @@ const PAGE = 256;
 const USES_MAX = 10_000;
 /** Room is made for a twentieth more than is needed, so that not every write has to. */
 const SLACK = 20;
+/** Of how many entries it is remembered what was written last. */
+const WRITTEN_MAX = 10_000;
 /** What is the least of this many entries seen last is given up. */
 const SEEN_MAX = 2048;
 
@@ -40,9 +48,9 @@ export class Room implements LaneHooks {
   /** Entries given up since this was made. */
   evictions = 0;
   /** What the operations of the running transaction added. */
-  readonly added: Totals = [0, 0, 0];
+  readonly #added: Totals = [0, 0, 0];
   /** Keys whose records have their bodies now, while older ones may lie in the other store. */
-  readonly leftovers = new Set<string>();
+  readonly #leftovers = new Set<string>();
   readonly #options: RoomOptions;
   readonly #isBounded: boolean;
   /** Starts a transaction that only settles. */
@@ -63,6 +71,13 @@ export class Room implements LaneHooks {
   #known: Totals | undefined;
   #next: Totals | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What was written last, as far as it is remembered: outlines, or `null` for what was removed. */
+  readonly #written = new Map<string, StoredRecord | null>();
+  /** Nobody else owed anything when it was counted last. */
+  #isAlone = false;
+  /** What was remembered was relied on, or was so while others wrote. */
+  #hasRelied = false;
+  #isWary = false;
   readonly #uses = new Map<string, number>();
   #clock = 0;
   /** Where the last search for what to give up ended. */
@@ -100,6 +115,28 @@ export class Room implements LaneHooks {
     if (this.#uses.size > USES_MAX) this.#uses.delete(this.#uses.keys().next().value as string);
   }
 
+  /** Whether an entry was written here and not removed, when it was changed last. */
+  hasWritten(key: string): boolean {
+    return !!this.#written.get(key);
+  }
+
+  /** The outline of an entry, `null` for none, or `undefined` where it must be asked for. */
+  recall(key: string): StoredRecord | null | undefined {
+    if (!this.#isAlone || this.#isWary) return undefined;
+    const known = this.#written.get(key);
+    this.#hasRelied ||= known !== undefined;
+    return known;
+  }
+
+  /** Notes what an operation of the running transaction writes in place of what there was. */
+  replaced(key: string, old: StoredRecord | undefined, record?: StoredRecord): void {
+    addTo(this.#added, old, -1);
+    addTo(this.#added, record, 1);
+    if (record?.[5] && old && !old[5]) this.#leftovers.add(key);
+    if (this.#written.size >= WRITTEN_MAX) this.#written.clear();
+    this.#written.set(key, record ? outline(record) : null);
+  }
+
   seal(stores: Stores, operations: readonly Operation<unknown>[], answered: () => Promise<void>): Promise<void> | undefined {
     this.#isFreeing = operations[0]?.frees ?? false;
     if (this.#isFreeing) return undefined;
@@ -120,18 +157,20 @@ export class Room implements LaneHooks {
       this.#owed = [0, 0, 0];
       this.#isLost &&= !this.#isRecounted;
       this.#isMarked = this.#isLost;
+      this.#hasRelied &&= !this.#isWary;
     } else if (how === 'torn') {
       this.#isLost = true;
     } else if (how === 'done') {
-      this.#owed = sum(this.#owed, this.added);
+      this.#owed = sum(this.#owed, this.#added);
       this.#isMarked ||= !this.#isFreeing;
       this.#timer ??= setTimeout(() => {
         this.#timer = undefined;
         if (this.isOwing) this.#settle();
       }, SETTLE_MS);
     }
+    if (how !== 'done') this.#written.clear();
     this.#next = undefined;
-    this.added.fill(0);
+    this.#added.fill(0);
   }
 
   makeRoom(bytes: number): Operation<boolean> {
@@ -139,7 +178,7 @@ export class Room implements LaneHooks {
       const left: Totals = [0, 0, 0];
       const enough = Math.max(2 * bytes, this.totals[2] / SLACK);
       this.#giveUp(stores, left, new Set(), () => -left[2] >= enough).then(() => {
-        this.added.splice(0, 3, ...left);
+        this.#added.splice(0, 3, ...left);
         outcome.done(left[0] < 0);
       }, (error: unknown) => outcome.failed(error));
     };
@@ -159,24 +198,34 @@ export class Room implements LaneHooks {
     await answered();
     this.#counting = stores.transaction.db;
     if (this.#isMarked && !names.includes(this.#name)) this.#owed = [0, 0, 0];
-    const isGone = (name: IDBValidKey, at: number): boolean => name !== SUM && name !== this.#name && values[at] < Date.now() - GONE_MS;
-    const gone = names.filter(isGone);
+    const others = names.filter((name) => typeof name === 'string' && name !== this.#name);
+    const gone = others.filter((name) => values[names.indexOf(name)] < Date.now() - GONE_MS);
+    this.#isAlone = gone.length === others.length;
+    const isForeign = !this.#isAlone || (values[0] as unknown[] | undefined)?.[3] !== this.#name;
+    if (isForeign) this.#written.clear();
+    this.#isWary ||= isForeign && this.#hasRelied;
+    const isWrong = names.includes(WRONG) || (this.#isWary && this.#hasRelied);
     const isExact = this.#isBounded || operations.some(({ empties, isExact }) => empties || isExact);
-    let next = sum(names[0] === SUM ? (values[0] as Totals) : [0, 0, 0], sum(this.#owed, this.added));
-    if (operations.some(({ empties }) => empties)) next = [0, 0, 0];
-    else if (gone.length || (this.#isLost && isExact)) next = await recount(stores);
-    this.#isRecounted = gone.length > 0 || isExact;
+    let next = sum(names[0] === SUM ? (values[0] as Totals) : [0, 0, 0], sum(this.#owed, this.#added));
+    const isAgain = gone.length > 0 || (isWrong && this.#isAlone);
+    if (operations.some(({ empties }) => empties)) {
+      next = [0, 0, 0];
+      this.#written.clear();
+    } else if (isAgain || (this.#isLost && isExact)) next = await recount(stores);
+    this.#isRecounted = isAgain || isExact;
     gone.forEach((name) => totals.delete(name));
-    for (const key of this.leftovers) {
+    if (isWrong && this.#isAlone) totals.delete(WRONG);
+    else if (isWrong) totals.put(true, WRONG);
+    for (const key of this.#leftovers) {
       if (toRecord(await answer(entries.get(key)))?.length !== 5) bodies.delete(key);
     }
-    this.leftovers.clear();
+    this.#leftovers.clear();
     if (this.#isOver(next)) {
       if (this.#options.policy === 'none') throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
       const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
       await this.#giveUp(stores, next, kept, () => !this.#isOver(next, SLACK));
     }
-    totals.put(next, SUM);
+    totals.put([...next, this.#name], SUM);
     // Who comes later counts once more.
     if (this.#isLost && !this.#isRecounted) totals.put(Date.now(), this.#name);
     else totals.delete(this.#name);
@@ -207,6 +256,7 @@ export class Room implements LaneHooks {
         if (record.length < 6) bodies.delete(key);
         addTo(totals, record, -1);
         this.#uses.delete(key);
+        this.#written.delete(key);
         this.evictions += 1;
       }
       this.#hand = keys.length < PAGE ? undefined : (keys.at(-1) as string);

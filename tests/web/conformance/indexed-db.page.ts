@@ -2,10 +2,13 @@
 
 import { IndexedDBStorageTier, StorageError, TieredStorage, MemoryStorageTier, type StorageEvent } from 'tiered-storage';
 import { check, fails, same, sameBytes, until } from './check.js';
-import { all, counted, edit, freshName, hurried, patched, put, raw, soon, watched, type Options } from './indexed-db.tools.js';
+import { overwrites } from './indexed-db.overwrites.js';
+import { all, counted, edit, failing, freshName, hurried, patched, put, raw, removed, soon, watched, type Options } from './indexed-db.tools.js';
 import { gathered, metadataOf, pattern, portOf } from './subject.js';
 
 export const scenarios: Record<string, () => Promise<void>> = {
+  ...overwrites,
+
   'a connection that was closed is opened again': async () => {
     const { tier, opened } = watched();
     await put(tier, 'k');
@@ -23,12 +26,6 @@ export const scenarios: Record<string, () => Promise<void>> = {
   'a transaction that came to nothing is repeated once': async () => {
     const { tier } = watched();
     await put(tier, 'k');
-    const failing = (times: number) => (usual: IDBDatabase['transaction']) =>
-      function (this: IDBDatabase, ...words: Parameters<IDBDatabase['transaction']>) {
-        const transaction = usual.apply(this, words);
-        if (times-- > 0) queueMicrotask(() => transaction.abort());
-        return transaction;
-      };
     await patched(failing(1), () => put(tier, 'once', 10_000));
     check(await tier.exists('once'), 'a write after one failure');
     await patched(failing(1), async () => sameBytes(await tier.get('k'), pattern(10), 'a read after one failure'));
@@ -76,11 +73,7 @@ export const scenarios: Record<string, () => Promise<void>> = {
   'it lets go of a database that someone wants to upgrade or delete': async () => {
     const { tier, name } = watched();
     await put(tier, 'k');
-    const removal = indexedDB.deleteDatabase(name);
-    await new Promise((done, fail) => {
-      removal.onsuccess = done;
-      removal.onblocked = () => fail(new Error('the deletion is blocked'));
-    });
+    await removed(name);
     same(await tier.get('k'), null, 'what was deleted');
     same((await tier.getStats()).items, 0, 'the entries counted');
     await put(tier, 'k');

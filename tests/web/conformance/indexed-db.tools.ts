@@ -90,6 +90,40 @@ export async function patched<T>(
   }
 }
 
+/** For `patched`: so many transactions come to nothing. */
+export function failing(times: number): (usual: IDBDatabase['transaction']) => IDBDatabase['transaction'] {
+  return (usual) =>
+    function (this: IDBDatabase, ...words) {
+      const transaction = usual.apply(this, words);
+      if (times-- > 0) queueMicrotask(() => transaction.abort());
+      return transaction;
+    };
+}
+
+/** Removes a database that somebody uses. */
+export function removed(name: string): Promise<unknown> {
+  const removal = indexedDB.deleteDatabase(name);
+  return new Promise((done, fail) => {
+    removal.onsuccess = done;
+    removal.onblocked = () => fail(new Error('the deletion is blocked'));
+  });
+}
+
+/** How often a store was asked for what it has while `work` lasts. */
+export async function asked(work: () => Promise<unknown>): Promise<number> {
+  const store = IDBObjectStore.prototype;
+  const { get, getKey, getAllKeys } = store;
+  let times = 0;
+  const counting = <F extends (...words: never[]) => unknown>(usual: F): F =>
+    function (this: unknown, ...words: never[]) {
+      times += 1;
+      return usual.apply(this, words);
+    } as F;
+  Object.assign(store, { get: counting(get), getKey: counting(getKey), getAllKeys: counting(getAllKeys) });
+  await work().finally(() => Object.assign(store, { get, getKey, getAllKeys }));
+  return times;
+}
+
 /** Counts transactions by mode while `work` lasts. */
 export async function counted(work: () => Promise<unknown>): Promise<Record<string, number>> {
   const counts: Record<string, number> = { readonly: 0, readwrite: 0 };
