@@ -36,7 +36,7 @@ export class MemoryRecord {
   count = 0;
   /** Made for the first who borrows: it takes a hundred bytes. */
   #shared: Uint8Array | undefined;
-  /** The id, and in its lowest two bits the content. */
+  /** The id, and in its lowest two bits the content; less than 2^32, as no `Map` holds 2^30 entries. */
   #id: number;
   #expires: number | undefined;
   #fresh: number;
@@ -53,7 +53,7 @@ export class MemoryRecord {
 
   /** By what the policy knows it. */
   get id(): number {
-    return Math.floor(this.#id / 4);
+    return this.#id >>> 2;
   }
 
   /** 0 bytes, 1 JSON, 2 the user's own serializer. */
@@ -69,6 +69,11 @@ export class MemoryRecord {
   /** As `body`, for who borrows: the same array each time. */
   get shared(): Uint8Array {
     return (this.#shared ??= new Uint8Array(this.bytes));
+  }
+
+  /** Whether it never expires. */
+  get isLasting(): boolean {
+    return this.#expires === undefined;
   }
 
   /** In ms since 1970; `Infinity` where it never expires. */

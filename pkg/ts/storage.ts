@@ -84,6 +84,7 @@ export class TieredStorage<T = unknown> {
   readonly #now: () => number;
   readonly #roughly: () => number;
   readonly #revalidateAfter: number;
+  readonly #isRevalidated: boolean;
   /** Hits that the core was not told of yet. */
   #hits = 0;
 
@@ -99,6 +100,7 @@ export class TieredStorage<T = unknown> {
     this.#now = clock ? () => clock.now() : Date.now;
     this.#roughly = clock ? this.#now : roughly;
     this.#revalidateAfter = revalidateAfter ?? Infinity;
+    this.#isRevalidated = this.#revalidateAfter !== Infinity;
   }
 
   /**
@@ -307,9 +309,9 @@ export class TieredStorage<T = unknown> {
     if (this.#gate[0] !== 1) return undefined;
     const record = this.#hot?.lookup(key);
     if (!record) return undefined;
-    const isDated = record.expiresAt !== Infinity || this.#revalidateAfter !== Infinity;
+    const isDated = this.#isRevalidated || !record.isLasting;
     const now = isDated ? this.#now() : this.#roughly();
-    if (now > record.expiresAt || now - record.freshAt > this.#revalidateAfter) return undefined;
+    if (isDated && (now > record.expiresAt || now - record.freshAt > this.#revalidateAfter)) return undefined;
     this.#hot?.count(record, now);
     this.#hits += 1;
     return record;
