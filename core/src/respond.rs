@@ -122,10 +122,12 @@ impl Request {
 
     /// What must be known of the entry.
     pub fn needs(&self) -> Needs {
-        // Where it starts, and whether it is there, depends on the size; what starts at 0 is read on the way.
-        let is_inside = |range| match ranged(range, u64::MAX) {
-            Wanted::Part(range) => range.start > 0,
-            wanted => wanted == Wanted::Beyond,
+        // Where it starts, and whether it is there, depends on the size; what starts at 0 is read on the way. What there
+        // is of a body of one byte, there is of every longer one.
+        let is_inside = |range| {
+            let starts_later =
+                matches!(ranged(range, u64::MAX), Wanted::Part(part) if part.start > 0);
+            starts_later || ranged(range, 1) == Wanted::Beyond
         };
         match self.method {
             Method::Other => Needs::Nothing,
