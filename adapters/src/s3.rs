@@ -9,13 +9,16 @@
 
 use core::fmt;
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicBool, Ordering},
 };
 
 use async_trait::async_trait;
-use tiered_storage_core::{Checksum, ETag, Error, ErrorKind, Key, Metadata, format};
+use tiered_storage_core::{
+    Checksum, ETag, Error, ErrorKind, Key, Metadata, cost::Requests, format,
+};
 
+use crate::events::Watcher;
 use crate::payload;
 use crate::tier::{Listing, Page, Patched, Read, StorageTier, Stored, Usage};
 
@@ -29,6 +32,7 @@ mod http;
 mod keys;
 mod limit;
 mod list;
+mod meter;
 mod remove;
 mod request;
 mod response;
@@ -296,6 +300,14 @@ impl StorageTier for S3Tier {
 
     async fn clear(&self) -> Result<(), Error> {
         self.0.clear().await
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        Some(self.0.client.meter.requests())
+    }
+
+    fn watch(&self, watcher: Weak<Watcher>) {
+        self.0.client.meter.watch(watcher);
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     credentials::Cache,
     keys::{AREA, Names, has_dot_segment, is_xml_safe},
     limit::Limit,
+    meter::Meter,
     request::{Address, Site},
     retry::Budget,
     skew::Skew,
@@ -187,6 +188,7 @@ impl S3TierBuilder {
                 skew: Skew::default(),
                 budget: Budget::new(),
             }),
+            meter: Meter::default(),
         };
         Ok(S3Tier::new(client, names))
     }
