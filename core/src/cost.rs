@@ -137,18 +137,20 @@ impl Requests {
 
     /// The requests of one class.
     pub fn class(&self, class: Class) -> Tally {
-        self.sum(|operation| operation.class() == class)
+        self.sum(Some(class))
     }
 
     /// All requests.
     pub fn total(&self) -> Tally {
-        self.sum(|_| true)
+        self.sum(None)
     }
 
-    fn sum(&self, is_meant: impl Fn(Operation) -> bool) -> Tally {
+    fn sum(&self, class: Option<Class>) -> Tally {
         let mut sum = Tally::default();
-        for operation in Operation::ALL.into_iter().filter(|operation| is_meant(*operation)) {
-            sum += self.operation(operation);
+        for operation in Operation::ALL {
+            if class.is_none_or(|class| operation.class() == class) {
+                sum += self.operation(operation);
+            }
         }
         sum
     }
@@ -239,13 +241,17 @@ impl Prices {
     #[expect(clippy::cast_precision_loss, reason = "no bill is exact to the 53rd bit")]
     pub fn estimate(&self, requests: &Requests) -> f64 {
         const GIB: f64 = (1_u64 << 30) as f64;
-        let class = |class, per_1000: f64| requests.class(class).sent as f64 * per_1000 / 1_000.0;
+        let per_1000 = [
+            (Class::Put, self.put_per_1000),
+            (Class::Get, self.get_per_1000),
+            (Class::Delete, self.delete_per_1000),
+        ];
         let total = requests.total();
-        class(Class::Put, self.put_per_1000)
-            + class(Class::Get, self.get_per_1000)
-            + class(Class::Delete, self.delete_per_1000)
-            + total.bytes_received as f64 / GIB * self.out_per_gib
-            + total.bytes_sent as f64 / GIB * self.in_per_gib
+        let traffic = total.bytes_received as f64 / GIB * self.out_per_gib
+            + total.bytes_sent as f64 / GIB * self.in_per_gib;
+        per_1000.into_iter().fold(traffic, |sum, (class, price)| {
+            sum + requests.class(class).sent as f64 * price / 1_000.0
+        })
     }
 }
 

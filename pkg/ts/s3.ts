@@ -1,10 +1,12 @@
 /** S3, and what speaks its protocol, as a tier: over `fetch`, in every runtime. */
 
+import type { RequestTally } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
+import { pairs } from './lines.js';
 import { FLAG, check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
-import type { Port, PortListing, PortUsage, StoredEntry } from './port.js';
+import type { Costs, Port, PortListing, PortUsage, RequestFacts, StoredEntry } from './port.js';
 import { OpenedTier, checkPrefix, utf8Length } from './tier.js';
-import { S3_CALLS, wasm, type RawS3, type S3Calls } from './wasm.js';
+import { S3_CALLS, wasm, type RawRequest, type RawS3, type RawTally, type S3Calls } from './wasm.js';
 import { within } from './within.js';
 
 /** An access key and its secret, for as long as they are good. */
@@ -15,6 +17,20 @@ export interface S3Credentials {
   sessionToken?: string | undefined;
   /** When they stop being good. Default: never. */
   expiration?: Date | undefined;
+}
+
+/** What a store asks for requests, in dollars. What is left out is as on Amazon S3 Standard in us-east-1, 2024 to 2026. */
+export interface S3Prices {
+  /** For 1,000 `PUT`, `COPY`, `POST` or `LIST`. Default 0.005. */
+  putPer1000?: number | undefined;
+  /** For 1,000 `GET` or `HEAD`. Default 0.0004. */
+  getPer1000?: number | undefined;
+  /** For 1,000 `DELETE`. Default 0. */
+  deletePer1000?: number | undefined;
+  /** For 2^30 bytes of answers. Default 0.09, over the internet; in the region of the bucket it is 0. */
+  outPerGiB?: number | undefined;
+  /** For 2^30 bytes of bodies that are sent. Default 0. */
+  inPerGiB?: number | undefined;
 }
 
 /** Where an `S3StorageTier` keeps its entries, and how it gets there. */
@@ -41,6 +57,8 @@ export interface S3Options {
   timeout?: number | undefined;
   /** How often a request is tried. Default 4. */
   attempts?: number | undefined;
+  /** With these, even `{}`, statistics have `costUsd`: what the requests of this tier may cost. */
+  prices?: S3Prices | undefined;
   /** Sends requests in place of the runtime's `fetch`. */
   fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
 }
@@ -69,8 +87,13 @@ const RULES: Rules = {
   concurrency: NUMBER,
   timeout: NUMBER,
   attempts: NUMBER,
+  prices: [(value) => typeof value === 'object' && value !== null, 'an object with prices in dollars, such as { getPer1000: 0.0004 }'],
   fetch: [isFunction, 'a function'],
 };
+
+const PRICE: Rule = [(value) => Number.isFinite(value) && (value as number) >= 0, 'a price in dollars, 0 or more'];
+/** In the order in which the core takes them. */
+const PRICES: Rules = { putPer1000: PRICE, getPer1000: PRICE, deletePer1000: PRICE, outPerGiB: PRICE, inPerGiB: PRICE };
 
 /**
  * A tier that keeps its entries in a bucket: one object for each, body and metadata in one request. Objects that other
@@ -105,9 +128,10 @@ export class S3StorageTier extends OpenedTier {
 
   protected async open(): Promise<Port> {
     const { S3 } = await wasm();
-    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, fetch } = this.#options;
+    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, fetch } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
-    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts];
+    const rawPrices = prices && Object.keys(PRICES).map((name) => prices[name as keyof S3Prices]);
+    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices];
     return new S3Port(new S3(this.#credentials, fetch, settings));
   }
 }
@@ -116,6 +140,7 @@ export class S3StorageTier extends OpenedTier {
 class S3Port implements Port {
   readonly traits = {};
   readonly #raw: RawS3;
+  readonly #watchers = new Set<(request: RequestFacts) => void>();
 
   constructor(raw: RawS3) {
     this.#raw = raw;
@@ -168,6 +193,21 @@ class S3Port implements Port {
 
   close(): void {}
 
+  async costs(): Promise<Costs> {
+    const [costUsd, get, put, deleted, ...counted] = await this.#call('costs', []);
+    const operations = Object.fromEntries(pairs(counted).map(([name, tally]) => [name, toTally(tally as RawTally)]));
+    const requests = { get: toTally(get), put: toTally(put), delete: toTally(deleted), operations };
+    return costUsd === undefined ? { requests } : { requests, costUsd };
+  }
+
+  watch(listener: (request: RequestFacts) => void): () => void {
+    if (!this.#watchers.size) this.#raw.watch((...request) => this.#watchers.forEach((watcher) => watcher(toRequest(request))));
+    this.#watchers.add(listener);
+    return () => {
+      if (this.#watchers.delete(listener) && !this.#watchers.size) this.#raw.watch(undefined);
+    };
+  }
+
   async #call<K extends keyof S3Calls>(name: K, args: Parameters<S3Calls[K]>): Promise<ReturnType<S3Calls[K]>> {
     try {
       return (await this.#raw.call(S3_CALLS.indexOf(name), args)) as ReturnType<S3Calls[K]>;
@@ -175,6 +215,14 @@ class S3Port implements Port {
       throw StorageError.from(error, 'S3 failed');
     }
   }
+}
+
+function toTally([sent, failed, bytesSent, bytesReceived]: RawTally): RequestTally {
+  return { sent, failed, bytesSent, bytesReceived };
+}
+
+function toRequest([operation, status, attempts, bytesSent, bytesReceived, elapsedMs]: RawRequest): RequestFacts {
+  return { operation, status, attempts, bytesSent, bytesReceived, elapsedMs };
 }
 
 /**
@@ -225,8 +273,9 @@ function checkOptions(given: unknown): S3Options {
     throw invalid('`bucket` must be the name of a bucket: 3 to 63 lowercase letters, digits, dots and hyphens');
   }
   if (prefix) checkBucketPrefix(prefix.endsWith('/') ? prefix : `${prefix}/`);
-  if (typeof credentials !== 'object') return options;
-  return { ...options, credentials: copied(credentials) };
+  const prices = options.prices && check<S3Prices>(options.prices, PRICES, '`prices`');
+  if (typeof credentials !== 'object') return { ...options, prices };
+  return { ...options, prices, credentials: copied(credentials) };
 }
 
 /** What happens to the caller's object later does not matter then. */

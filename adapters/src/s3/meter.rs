@@ -80,13 +80,14 @@ impl Meter {
 
     /// Tells those that are left, outside the lock.
     fn tell(&self, requested: &Requested) {
-        let watchers: Vec<Arc<Watcher>> = {
+        let mut told = Vec::<Arc<Watcher>>::new();
+        {
             let mut watchers = self.watchers();
-            watchers.retain(|watcher| watcher.strong_count() > 0);
+            watchers
+                .retain(|watcher| watcher.upgrade().map(|watcher| told.push(watcher)).is_some());
             self.is_watched.store(!watchers.is_empty(), Ordering::Release);
-            watchers.iter().filter_map(Weak::upgrade).collect()
-        };
-        watchers.iter().for_each(|watcher| watcher(requested));
+        }
+        told.iter().for_each(|watcher| watcher(requested));
     }
 
     fn watchers(&self) -> MutexGuard<'_, Vec<Weak<Watcher>>> {
