@@ -28,11 +28,13 @@ mod credentials;
 mod failure;
 #[cfg(test)]
 mod fake;
+mod host;
 mod http;
 mod keys;
 mod limit;
 mod list;
 mod meter;
+mod profile;
 mod remove;
 mod request;
 mod response;
@@ -46,6 +48,7 @@ pub use credentials::{
     Anonymous, Credentials, CredentialsProvider, EnvironmentCredentials, StaticCredentials,
 };
 pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response};
+pub use profile::{ConditionalWrites, Flags, Profile};
 pub use sign::{Scope, Sign};
 
 use client::Client;
@@ -98,10 +101,10 @@ impl S3Tier {
 
     fn new(client: Client, names: Names) -> Self {
         Self(Arc::new(Inner {
-            client,
             names,
             has_seen_bucket: AtomicBool::new(false),
-            removes_singly: AtomicBool::new(false),
+            removes_singly: AtomicBool::new(!client.profile.removes_many),
+            client,
         }))
     }
 }

@@ -9,7 +9,7 @@ use tiered_storage::{
     ETag, Error, Metadata, Requested, S3Tier, Timestamp, Watcher,
     cost::{Class, Operation, Prices, Requests, Tally},
     format,
-    s3::{Addressing, Credentials, CredentialsProvider},
+    s3::{Addressing, ConditionalWrites, Credentials, CredentialsProvider, Flags, Profile},
     tier::{Page, Patched, Payload, Read, StorageTier, Stored},
     web::{
         error::{from_js, to_js},
@@ -43,7 +43,7 @@ impl fmt::Debug for S3 {
 impl S3 {
     /// `credentials` gives a promise of `[id, secret, token, expiry in ms]`, or of nothing for unsigned requests.
     /// `options`: bucket, endpoint, region, prefix, whether the bucket is in the host, and how many requests at once,
-    /// how many ms and how many attempts at most, and prices.
+    /// how many ms and how many attempts at most, prices, and the provider: a number, or what it can do.
     #[wasm_bindgen(constructor)]
     pub fn new(
         credentials: Function,
@@ -74,6 +74,9 @@ impl S3 {
         }
         if let Some(attempts) = options.number(7) {
             builder = builder.attempts_max(attempts as u32);
+        }
+        if let Some(profile) = options.profile(9) {
+            builder = builder.profile(profile);
         }
         let tier = builder.build().map_err(|error| to_js(&error))?;
         let prices = (!options.0.get(8).is_undefined()).then(|| options.array(8).prices());
@@ -198,6 +201,40 @@ impl Args {
             out_per_gib: or(3, Prices::AWS.out_per_gib),
             in_per_gib: or(4, Prices::AWS.in_per_gib),
         }
+    }
+
+    /// A provider by its number in `PROVIDERS` of `ts/s3.ts`, or by what it can do, in the order of `ABILITIES`.
+    fn profile(&self, at: u32) -> Option<Profile> {
+        let given = self.0.get(at);
+        if given.is_undefined() {
+            return None;
+        }
+        let profile = match given.as_f64() {
+            Some(0.0) => Profile::Aws,
+            Some(1.0) => Profile::R2,
+            Some(2.0) => Profile::MinIo,
+            Some(3.0) => Profile::Gcs,
+            Some(4.0) => Profile::B2,
+            Some(5.0) => Profile::Garage,
+            Some(_) => Profile::Ceph,
+            None => Profile::Custom(self.array(at).flags()),
+        };
+        Some(profile)
+    }
+
+    fn flags(&self) -> Flags {
+        let or = |at, default| self.0.get(at).as_bool().unwrap_or(default);
+        let mut flags = Flags::default();
+        flags.removes_many = or(0, flags.removes_many);
+        flags.removes_versions = or(1, flags.removes_versions);
+        flags.conditional_writes = match self.number(2) {
+            Some(0.0) => ConditionalWrites::Supported,
+            Some(1.0) => ConditionalWrites::Unsupported,
+            _ => ConditionalWrites::Probe,
+        };
+        flags.bare_if_match = or(3, flags.bare_if_match);
+        flags.equal_parts = or(4, flags.equal_parts);
+        flags
     }
 
     /// A key and a line.

@@ -10,7 +10,7 @@ export type { EvictionPolicy, MemoryOptions } from './memory.js';
 export { MemoryStorageTier } from './memory.js';
 export type { IndexedDBOptions } from './indexed-db.js';
 export { IndexedDBStorageTier } from './indexed-db.js';
-export type { CorsRule, S3Credentials, S3Options, S3Prices } from './s3.js';
+export type { CorsRule, S3Abilities, S3Credentials, S3Options, S3Prices, S3Provider } from './s3.js';
 export { S3StorageTier, corsRules } from './s3.js';
 export type { CacheApiOptions } from './cache-api.js';
 export { CacheApiStorageTier } from './cache-api.js';

@@ -33,10 +33,35 @@ export interface S3Prices {
   inPerGiB?: number | undefined;
 }
 
+/** Amazon S3, Cloudflare R2, MinIO, Google Cloud Storage (XML API), Backblaze B2, Garage, and Ceph's object gateway. */
+export type S3Provider = 'aws' | 'r2' | 'minio' | 'gcs' | 'b2' | 'garage' | 'ceph';
+
+/** What a store can do. What is left out is as for a store of which nothing is known: what fails is done in another way. */
+export interface S3Abilities {
+  /** Whether 1,000 objects can be removed with one request. Default `true`; a store that refuses is not asked again. */
+  removesMany?: boolean | undefined;
+  /**
+   * Whether `If-Match` can go with the removal of an object. Default `true`. Without it, a version is compared before it is
+   * removed, and a write in between is lost.
+   */
+  removesVersions?: boolean | undefined;
+  /** Whether conditions of writes are heeded; `'probe'`, the default, finds out before the first one. */
+  conditionalWrites?: 'supported' | 'unsupported' | 'probe' | undefined;
+  /** Whether the ETag in `If-Match` goes without its quotes. Default `false`. */
+  bareIfMatch?: boolean | undefined;
+  /** Whether all parts of an upload but the last must be of one size. Default `false`. */
+  equalParts?: boolean | undefined;
+}
+
 /** Where an `S3StorageTier` keeps its entries, and how it gets there. */
 export interface S3Options {
   bucket: string;
-  /** The region that requests are signed for. Default `us-east-1`. If the store names another one, that is used. */
+  /**
+   * Whose store it is, or what it can do. Default: `'aws'` without an endpoint, else one of which nothing is known. All
+   * but `'aws'` need their endpoint, and `'b2'` its region.
+   */
+  provider?: S3Provider | S3Abilities | undefined;
+  /** The region that requests are signed for. Default: the provider's; `us-east-1`. If the store names another, that is used. */
   region?: string | undefined;
   /** Where the store is, such as `https://s3.example.org`. Default: Amazon's, in the region. */
   endpoint?: string | undefined;
@@ -47,7 +72,7 @@ export interface S3Options {
    * needed, five minutes before they expire, and when the store refuses them as expired; never twice at once.
    */
   credentials?: S3Credentials | (() => S3Credentials | Promise<S3Credentials>) | 'anonymous' | undefined;
-  /** How URLs name the bucket. Default: in the host for Amazon, in the path for other endpoints. */
+  /** How URLs name the bucket. Default: in the host for Amazon, in the path for others. */
   addressing?: 'path' | 'virtual-host' | undefined;
   /** The same in the words of Amazon's SDK: `true` is `'path'`, `false` is `'virtual-host'`. */
   forcePathStyle?: boolean | undefined;
@@ -73,8 +98,23 @@ export interface CorsRule {
 }
 
 const NUMBER: Rule = [(value) => isCount(value) && value !== 0, 'a whole number, 1 or more'];
+/** In the order in which the core numbers them. */
+const PROVIDERS: readonly unknown[] = ['aws', 'r2', 'minio', 'gcs', 'b2', 'garage', 'ceph'] satisfies S3Provider[];
+const CONDITIONAL: readonly unknown[] = ['supported', 'unsupported', 'probe'];
+/** In the order in which the core takes them. */
+const ABILITIES: Rules = {
+  removesMany: FLAG,
+  removesVersions: FLAG,
+  conditionalWrites: [(value) => CONDITIONAL.includes(value), "'supported', 'unsupported' or 'probe'"],
+  bareIfMatch: FLAG,
+  equalParts: FLAG,
+};
 const RULES: Rules = {
   bucket: [isText, 'the name of a bucket'],
+  provider: [
+    (value) => PROVIDERS.includes(value) || (typeof value === 'object' && value !== null),
+    `${PROVIDERS.map((name) => `'${String(name)}'`).join(', ')} or an object of what the store can do`,
+  ],
   region: [(value) => isText(value) && /^[\w-]{1,64}$/.test(value as string), "a region, such as 'eu-central-1' or 'auto'"],
   endpoint: [isEndpoint, "a URL such as 'https://s3.example.org': scheme, host and port alone"],
   prefix: [isText, 'a string'],
@@ -128,10 +168,10 @@ export class S3StorageTier extends OpenedTier {
 
   protected async open(): Promise<Port> {
     const { S3 } = await wasm();
-    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, fetch } = this.#options;
+    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
     const rawPrices = prices && Object.keys(PRICES).map((name) => prices[name as keyof S3Prices]);
-    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices];
+    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices, rawProvider(provider)];
     return new S3Port(new S3(this.#credentials, fetch, settings));
   }
 }
@@ -217,6 +257,13 @@ class S3Port implements Port {
   }
 }
 
+/** A number, or what the store can do; conditions by their number. */
+function rawProvider(provider: S3Options['provider']): number | unknown[] | undefined {
+  if (typeof provider !== 'object') return provider && PROVIDERS.indexOf(provider);
+  const { removesMany, removesVersions, conditionalWrites, bareIfMatch, equalParts } = provider;
+  return [removesMany, removesVersions, conditionalWrites && CONDITIONAL.indexOf(conditionalWrites), bareIfMatch, equalParts];
+}
+
 function toTally([sent, failed, bytesSent, bytesReceived]: RawTally): RequestTally {
   return { sent, failed, bytesSent, bytesReceived };
 }
@@ -273,9 +320,13 @@ function checkOptions(given: unknown): S3Options {
     throw invalid('`bucket` must be the name of a bucket: 3 to 63 lowercase letters, digits, dots and hyphens');
   }
   if (prefix) checkBucketPrefix(prefix.endsWith('/') ? prefix : `${prefix}/`);
+  const { provider } = options;
+  if (typeof provider === 'string' && provider !== 'aws' && !endpoint) throw invalid(`\`provider: '${provider}'\` needs its \`endpoint\``);
+  if (provider === 'b2' && !options.region) throw invalid("`provider: 'b2'` needs the `region` that its endpoint names");
+  const abilities = typeof provider === 'object' ? check<S3Abilities>(provider, ABILITIES, '`provider`') : provider;
   const prices = options.prices && check<S3Prices>(options.prices, PRICES, '`prices`');
-  if (typeof credentials !== 'object') return { ...options, prices };
-  return { ...options, prices, credentials: copied(credentials) };
+  if (typeof credentials !== 'object') return { ...options, prices, provider: abilities };
+  return { ...options, prices, provider: abilities, credentials: copied(credentials) };
 }
 
 /** What happens to the caller's object later does not matter then. */

@@ -19,7 +19,7 @@ export interface Wasm {
   /**
    * `credentials` gives id, secret, session token and expiry in ms, or nothing for unsigned requests. `options`: bucket,
    * endpoint, region, prefix, whether the bucket is in the host, concurrency, timeout, attempts, prices (see `S3Prices`,
-   * in its order). Throws a `RawError`.
+   * in its order), and the provider's number or what it can do. Throws a `RawError`.
    */
   readonly S3: new (
     credentials: () => Promise<readonly unknown[] | undefined>,

@@ -11,6 +11,7 @@ use super::{
     failure::{Cause, Failure, examine},
     limit::Limit,
     meter::{Meter, Metered},
+    profile::Flags,
     request::{Address, Call},
     retry::{self, Budget},
     skew::Skew,
@@ -20,6 +21,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) address: Address,
+    /// What the store can do.
+    pub(super) profile: Flags,
     pub(super) http: Arc<dyn Http>,
     pub(super) environment: Arc<dyn Environment>,
     pub(super) signer: Arc<dyn Sign>,
@@ -111,6 +114,7 @@ impl Client {
         let now = skew.server_time(self.environment.now());
         let credentials = self.credentials.credentials(now).await.map_err(local)?;
         let mut request = call.request(&self.address, &region);
+        self.profile.adapt(&mut request);
         let sent = self.environment.now();
         if credentials.access_key_id().is_some() {
             let scope = Scope {
