@@ -209,13 +209,13 @@ impl Args {
         if given.is_undefined() {
             return None;
         }
-        let profile = match given.as_f64() {
-            Some(0.0) => Profile::Aws,
-            Some(1.0) => Profile::R2,
-            Some(2.0) => Profile::MinIo,
-            Some(3.0) => Profile::Gcs,
-            Some(4.0) => Profile::B2,
-            Some(5.0) => Profile::Garage,
+        let profile = match given.as_f64().map(|number| number as u8) {
+            Some(0) => Profile::Aws,
+            Some(1) => Profile::R2,
+            Some(2) => Profile::MinIo,
+            Some(3) => Profile::Gcs,
+            Some(4) => Profile::B2,
+            Some(5) => Profile::Garage,
             Some(_) => Profile::Ceph,
             None => Profile::Custom(self.array(at).flags()),
         };
@@ -227,9 +227,9 @@ impl Args {
         let mut flags = Flags::default();
         flags.removes_many = or(0, flags.removes_many);
         flags.removes_versions = or(1, flags.removes_versions);
-        flags.conditional_writes = match self.number(2) {
-            Some(0.0) => ConditionalWrites::Supported,
-            Some(1.0) => ConditionalWrites::Unsupported,
+        flags.conditional_writes = match self.number(2).map(|number| number as u8) {
+            Some(0) => ConditionalWrites::Supported,
+            Some(1) => ConditionalWrites::Unsupported,
             _ => ConditionalWrites::Probe,
         };
         flags.bare_if_match = or(3, flags.bare_if_match);

@@ -1,12 +1,23 @@
 /** S3, and what speaks its protocol, as a tier: over `fetch`, in every runtime. */
 
-import type { RequestTally } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
-import { pairs } from './lines.js';
 import { FLAG, check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
 import type { Costs, Port, PortListing, PortUsage, RequestFacts, StoredEntry } from './port.js';
 import { OpenedTier, checkPrefix, utf8Length } from './tier.js';
-import { S3_CALLS, wasm, type RawRequest, type RawS3, type RawTally, type S3Calls } from './wasm.js';
+import {
+  PRICE_TABLE,
+  PROVIDER,
+  checkPrices,
+  checkProvider,
+  rawPrices,
+  rawProvider,
+  toCosts,
+  toRequest,
+  type S3Abilities,
+  type S3Prices,
+  type S3Provider,
+} from './s3/store.js';
+import { S3_CALLS, wasm, type RawS3, type S3Calls } from './wasm.js';
 import { within } from './within.js';
 
 /** An access key and its secret, for as long as they are good. */
@@ -17,40 +28,6 @@ export interface S3Credentials {
   sessionToken?: string | undefined;
   /** When they stop being good. Default: never. */
   expiration?: Date | undefined;
-}
-
-/** What a store asks for requests, in dollars. What is left out is as on Amazon S3 Standard in us-east-1, 2024 to 2026. */
-export interface S3Prices {
-  /** For 1,000 `PUT`, `COPY`, `POST` or `LIST`. Default 0.005. */
-  putPer1000?: number | undefined;
-  /** For 1,000 `GET` or `HEAD`. Default 0.0004. */
-  getPer1000?: number | undefined;
-  /** For 1,000 `DELETE`. Default 0. */
-  deletePer1000?: number | undefined;
-  /** For 2^30 bytes of answers. Default 0.09, over the internet; in the region of the bucket it is 0. */
-  outPerGiB?: number | undefined;
-  /** For 2^30 bytes of bodies that are sent. Default 0. */
-  inPerGiB?: number | undefined;
-}
-
-/** Amazon S3, Cloudflare R2, MinIO, Google Cloud Storage (XML API), Backblaze B2, Garage, and Ceph's object gateway. */
-export type S3Provider = 'aws' | 'r2' | 'minio' | 'gcs' | 'b2' | 'garage' | 'ceph';
-
-/** What a store can do. What is left out is as for a store of which nothing is known: what fails is done in another way. */
-export interface S3Abilities {
-  /** Whether 1,000 objects can be removed with one request. Default `true`; a store that refuses is not asked again. */
-  removesMany?: boolean | undefined;
-  /**
-   * Whether `If-Match` can go with the removal of an object. Default `true`. Without it, a version is compared before it is
-   * removed, and a write in between is lost.
-   */
-  removesVersions?: boolean | undefined;
-  /** Whether conditions of writes are heeded; `'probe'`, the default, finds out before the first one. */
-  conditionalWrites?: 'supported' | 'unsupported' | 'probe' | undefined;
-  /** Whether the ETag in `If-Match` goes without its quotes. Default `false`. */
-  bareIfMatch?: boolean | undefined;
-  /** Whether all parts of an upload but the last must be of one size. Default `false`. */
-  equalParts?: boolean | undefined;
 }
 
 /** Where an `S3StorageTier` keeps its entries, and how it gets there. */
@@ -98,23 +75,9 @@ export interface CorsRule {
 }
 
 const NUMBER: Rule = [(value) => isCount(value) && value !== 0, 'a whole number, 1 or more'];
-/** In the order in which the core numbers them. */
-const PROVIDERS: readonly unknown[] = ['aws', 'r2', 'minio', 'gcs', 'b2', 'garage', 'ceph'] satisfies S3Provider[];
-const CONDITIONAL: readonly unknown[] = ['supported', 'unsupported', 'probe'];
-/** In the order in which the core takes them. */
-const ABILITIES: Rules = {
-  removesMany: FLAG,
-  removesVersions: FLAG,
-  conditionalWrites: [(value) => CONDITIONAL.includes(value), "'supported', 'unsupported' or 'probe'"],
-  bareIfMatch: FLAG,
-  equalParts: FLAG,
-};
 const RULES: Rules = {
   bucket: [isText, 'the name of a bucket'],
-  provider: [
-    (value) => PROVIDERS.includes(value) || (typeof value === 'object' && value !== null),
-    `${PROVIDERS.map((name) => `'${String(name)}'`).join(', ')} or an object of what the store can do`,
-  ],
+  provider: PROVIDER,
   region: [(value) => isText(value) && /^[\w-]{1,64}$/.test(value as string), "a region, such as 'eu-central-1' or 'auto'"],
   endpoint: [isEndpoint, "a URL such as 'https://s3.example.org': scheme, host and port alone"],
   prefix: [isText, 'a string'],
@@ -127,13 +90,9 @@ const RULES: Rules = {
   concurrency: NUMBER,
   timeout: NUMBER,
   attempts: NUMBER,
-  prices: [(value) => typeof value === 'object' && value !== null, 'an object with prices in dollars, such as { getPer1000: 0.0004 }'],
+  prices: PRICE_TABLE,
   fetch: [isFunction, 'a function'],
 };
-
-const PRICE: Rule = [(value) => Number.isFinite(value) && (value as number) >= 0, 'a price in dollars, 0 or more'];
-/** In the order in which the core takes them. */
-const PRICES: Rules = { putPer1000: PRICE, getPer1000: PRICE, deletePer1000: PRICE, outPerGiB: PRICE, inPerGiB: PRICE };
 
 /**
  * A tier that keeps its entries in a bucket: one object for each, body and metadata in one request. Objects that other
@@ -170,8 +129,7 @@ export class S3StorageTier extends OpenedTier {
     const { S3 } = await wasm();
     const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
-    const rawPrices = prices && Object.keys(PRICES).map((name) => prices[name as keyof S3Prices]);
-    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices, rawProvider(provider)];
+    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices(prices), rawProvider(provider)];
     return new S3Port(new S3(this.#credentials, fetch, settings));
   }
 }
@@ -234,10 +192,7 @@ class S3Port implements Port {
   close(): void {}
 
   async costs(): Promise<Costs> {
-    const [costUsd, get, put, deleted, ...counted] = await this.#call('costs', []);
-    const operations = Object.fromEntries(pairs(counted).map(([name, tally]) => [name, toTally(tally as RawTally)]));
-    const requests = { get: toTally(get), put: toTally(put), delete: toTally(deleted), operations };
-    return costUsd === undefined ? { requests } : { requests, costUsd };
+    return toCosts(await this.#call('costs', []));
   }
 
   watch(listener: (request: RequestFacts) => void): () => void {
@@ -255,21 +210,6 @@ class S3Port implements Port {
       throw StorageError.from(error, 'S3 failed');
     }
   }
-}
-
-/** A number, or what the store can do; conditions by their number. */
-function rawProvider(provider: S3Options['provider']): number | unknown[] | undefined {
-  if (typeof provider !== 'object') return provider && PROVIDERS.indexOf(provider);
-  const { removesMany, removesVersions, conditionalWrites, bareIfMatch, equalParts } = provider;
-  return [removesMany, removesVersions, conditionalWrites && CONDITIONAL.indexOf(conditionalWrites), bareIfMatch, equalParts];
-}
-
-function toTally([sent, failed, bytesSent, bytesReceived]: RawTally): RequestTally {
-  return { sent, failed, bytesSent, bytesReceived };
-}
-
-function toRequest([operation, status, attempts, bytesSent, bytesReceived, elapsedMs]: RawRequest): RequestFacts {
-  return { operation, status, attempts, bytesSent, bytesReceived, elapsedMs };
 }
 
 /**
@@ -320,13 +260,10 @@ function checkOptions(given: unknown): S3Options {
     throw invalid('`bucket` must be the name of a bucket: 3 to 63 lowercase letters, digits, dots and hyphens');
   }
   if (prefix) checkBucketPrefix(prefix.endsWith('/') ? prefix : `${prefix}/`);
-  const { provider } = options;
-  if (typeof provider === 'string' && provider !== 'aws' && !endpoint) throw invalid(`\`provider: '${provider}'\` needs its \`endpoint\``);
-  if (provider === 'b2' && !options.region) throw invalid("`provider: 'b2'` needs the `region` that its endpoint names");
-  const abilities = typeof provider === 'object' ? check<S3Abilities>(provider, ABILITIES, '`provider`') : provider;
-  const prices = options.prices && check<S3Prices>(options.prices, PRICES, '`prices`');
-  if (typeof credentials !== 'object') return { ...options, prices, provider: abilities };
-  return { ...options, prices, provider: abilities, credentials: copied(credentials) };
+  const provider = checkProvider(options);
+  const prices = checkPrices(options.prices);
+  if (typeof credentials !== 'object') return { ...options, prices, provider };
+  return { ...options, prices, provider, credentials: copied(credentials) };
 }
 
 /** What happens to the caller's object later does not matter then. */
