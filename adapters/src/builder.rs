@@ -166,8 +166,16 @@ impl Builder {
     }
 
     pub(crate) fn build(self) -> Result<TieredStorage, Error> {
-        let Self { tiers, mut config, settings, verify, subscribers, access_flush_interval, host } =
-            self;
+        #[cfg_attr(target_arch = "wasm32", expect(unused_mut, reason = "ports tell of requests"))]
+        let Self {
+            tiers,
+            mut config,
+            settings,
+            verify,
+            mut subscribers,
+            access_flush_interval,
+            host,
+        } = self;
         let properties = |tier: Tier| tiers[tier as usize].as_ref().map(|tier| tier.properties());
         let which = |is: fn(&crate::tier::Properties) -> bool| -> TierSet {
             Tier::ALL
@@ -191,6 +199,12 @@ impl Builder {
             None => default_host()?,
         };
         let verify = if verify == VerifyMode::Always { Verify::Digest } else { Verify::Length };
+        #[cfg(not(target_arch = "wasm32"))]
+        for tier in Tier::ALL {
+            if let Some(place) = &tiers[tier as usize] {
+                subscribers.watch(tier, &**place);
+            }
+        }
         let inner = Arc::new(Inner::new(config, tiers, host.clone(), subscribers, verify));
         host.spawn(Box::pin(upkeep::run(Arc::downgrade(&inner), interval_ms)));
         Ok(TieredStorage { inner, settings: Arc::new(settings) })

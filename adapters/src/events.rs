@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use tiered_storage_core::{Error, Key, Tier};
+use tiered_storage_core::{Error, Key, Tier, cost::Operation};
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::tier::Place;
 use crate::{tier::Shareable, trace};
 
 /// Something that a caller may want to know and that no call returns.
@@ -45,7 +47,39 @@ pub enum Event {
         /// The number of accesses.
         count: u64,
     },
+    /// A tier sent a request to a store that bills it.
+    Requested {
+        /// The tier.
+        tier: Tier,
+        /// The request.
+        request: Requested,
+    },
 }
+
+/// A request, with all attempts at it. It is told of when it is at its end or was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Requested {
+    /// What it asked for.
+    pub operation: Operation,
+    /// The HTTP status of the last attempt's answer; 0 if there was none.
+    pub status: u16,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// Bytes of the bodies that were sent, each time.
+    pub bytes_sent: u64,
+    /// Bytes of the bodies of answers.
+    pub bytes_received: u64,
+    /// The time from the call to its end, waits included, in milliseconds.
+    pub elapsed_ms: u64,
+}
+
+/// Who is told of a tier's requests. They are called where a request ends, and should be quick.
+#[cfg(not(target_arch = "wasm32"))]
+pub type Watcher = dyn Fn(&Requested) + Send + Sync;
+/// Who is told of a tier's requests. They are called where a request ends, and should be quick.
+#[cfg(target_arch = "wasm32")]
+pub type Watcher = dyn Fn(&Requested);
 
 /// Who is told. They are called where the event happens, and should be quick.
 #[cfg(not(target_arch = "wasm32"))]
@@ -55,23 +89,43 @@ pub(crate) type Subscriber = Arc<dyn Fn(&Event) + Send + Sync>;
 pub(crate) type Subscriber = Arc<dyn Fn(&Event)>;
 
 /// All who are told.
-#[derive(Clone, Default)]
-pub(crate) struct Subscribers(Vec<Subscriber>);
+#[derive(Default)]
+pub(crate) struct Subscribers {
+    all: Vec<Subscriber>,
+    /// What tiers tell of their requests; they hold it no longer than this does.
+    #[cfg(not(target_arch = "wasm32"))]
+    watchers: Vec<Arc<Watcher>>,
+}
 
 impl Subscribers {
     pub(crate) fn add(&mut self, subscriber: Subscriber) {
-        self.0.push(subscriber);
+        self.all.push(subscriber);
+    }
+
+    /// Has `place` tell of its requests, if there is somebody to be told. Spans of its own are in the log already.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn watch(&mut self, tier: Tier, place: &Place) {
+        if self.all.is_empty() {
+            return;
+        }
+        let all = self.all.clone();
+        let watcher: Arc<Watcher> = Arc::new(move |request| {
+            let event = Event::Requested { tier, request: *request };
+            all.iter().for_each(|subscriber| subscriber(&event));
+        });
+        place.watch(Arc::downgrade(&watcher));
+        self.watchers.push(watcher);
     }
 
     pub(crate) fn tell(&self, event: &Event) {
         trace::event(event);
-        self.0.iter().for_each(|subscriber| subscriber(event));
+        self.all.iter().for_each(|subscriber| subscriber(event));
     }
 }
 
 impl core::fmt::Debug for Subscribers {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} subscribers", self.0.len())
+        write!(f, "{} subscribers", self.all.len())
     }
 }
 

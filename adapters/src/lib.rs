@@ -68,7 +68,7 @@ pub mod web;
 
 pub use builder::{Builder, VerifyMode};
 pub use entry::{Entry, EntryPart, SetOptions, Written};
-pub use events::Event;
+pub use events::{Event, Requested, Watcher};
 #[cfg(not(target_arch = "wasm32"))]
 pub use memory::{MemoryOptions, MemoryTier};
 #[cfg(all(feature = "disk", not(target_arch = "wasm32")))]
@@ -86,7 +86,7 @@ pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
     condition::Condition,
     config::{ExpiredCold, Promotion},
-    evict, format, placement,
+    cost, evict, format, placement,
     range::ByteRange,
     seal::Compression,
     stats,

@@ -9,13 +9,16 @@
 
 use core::fmt;
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicBool, Ordering},
 };
 
 use async_trait::async_trait;
-use tiered_storage_core::{Checksum, ETag, Error, ErrorKind, Key, Metadata, format};
+use tiered_storage_core::{
+    Checksum, ETag, Error, ErrorKind, Key, Metadata, cost::Requests, format,
+};
 
+use crate::events::Watcher;
 use crate::payload;
 use crate::tier::{Listing, Page, Patched, Read, StorageTier, Stored, Usage};
 
@@ -25,10 +28,13 @@ mod credentials;
 mod failure;
 #[cfg(test)]
 mod fake;
+mod host;
 mod http;
 mod keys;
 mod limit;
 mod list;
+mod meter;
+mod profile;
 mod remove;
 mod request;
 mod response;
@@ -42,6 +48,7 @@ pub use credentials::{
     Anonymous, Credentials, CredentialsProvider, EnvironmentCredentials, StaticCredentials,
 };
 pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response};
+pub use profile::{ConditionalWrites, Flags, Profile};
 pub use sign::{Scope, Sign};
 
 use client::Client;
@@ -94,10 +101,10 @@ impl S3Tier {
 
     fn new(client: Client, names: Names) -> Self {
         Self(Arc::new(Inner {
-            client,
             names,
             has_seen_bucket: AtomicBool::new(false),
-            removes_singly: AtomicBool::new(false),
+            removes_singly: AtomicBool::new(!client.profile.removes_many),
+            client,
         }))
     }
 }
@@ -296,6 +303,14 @@ impl StorageTier for S3Tier {
 
     async fn clear(&self) -> Result<(), Error> {
         self.0.clear().await
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        Some(self.0.client.meter.requests())
+    }
+
+    fn watch(&self, watcher: Weak<Watcher>) {
+        self.0.client.meter.watch(watcher);
     }
 }
 

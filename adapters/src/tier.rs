@@ -1,11 +1,14 @@
 //! What a place for entries must be able to do. Any object that implements [`StorageTier`] can stand in any of the
 //! three places.
 
+use std::sync::Weak;
+
 use async_trait::async_trait;
 use tiered_storage_core::{
-    Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, range::ByteRange,
+    Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, cost::Requests, range::ByteRange,
 };
 
+use crate::events::Watcher;
 pub use crate::payload::Payload;
 pub use crate::pieces::{Body, Contents, GATHERED_BYTES_MAX, Opened, Part, Pieces, Source, Stage};
 
@@ -301,6 +304,14 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
     fn accesses(&self, _limit: usize) -> Vec<Access> {
         Vec::new()
     }
+
+    /// What the tier asked of a store that bills requests, since the tier was made. Sends none itself.
+    fn requests(&self) -> Option<Requests> {
+        None
+    }
+
+    /// Tells `watcher` of every such request when it ends, for as long as somebody holds it.
+    fn watch(&self, _watcher: Weak<Watcher>) {}
 
     /// Writes out what is pending and releases what is held. The storage calls nothing afterwards.
     async fn close(&self) -> Result<(), Error> {

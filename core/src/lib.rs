@@ -10,6 +10,7 @@ pub mod base64;
 pub mod codec;
 pub mod condition;
 pub mod config;
+pub mod cost;
 pub mod digest;
 pub mod engine;
 pub mod error;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::tier::Tier;
+use crate::{cost::Requests, tier::Tier};
 
 /// How full a tier is, and how it answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,9 @@ pub struct TierStats {
     /// Entries that it gave up to keep its limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evictions: Option<u64>,
+    /// The requests that it sent since it was made, where it is a store that bills them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests: Option<Requests>,
 }
 
 /// How the tiers answered since the storage was opened.
@@ -96,6 +99,12 @@ impl Stats {
 impl TierStats {
     /// What a tier holds, with nothing known of how it answered.
     pub fn holding(bytes: u64, items: u64, evictions: Option<u64>) -> Self {
-        Self { bytes, items, evictions, hits: None, misses: None }
+        Self { bytes, items, evictions, hits: None, misses: None, requests: None }
+    }
+
+    /// The same, with the requests that it sent.
+    #[must_use]
+    pub fn with_requests(self, requests: Option<Requests>) -> Self {
+        Self { requests, ..self }
     }
 }

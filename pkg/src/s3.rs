@@ -1,12 +1,15 @@
 //! S3 as a tier, as TypeScript calls it (`ts/s3.ts`).
 
-use core::fmt;
+use core::{cell::RefCell, fmt};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use js_sys::{Array, Function, Promise, Uint8Array};
 use tiered_storage::{
-    ETag, Error, Metadata, S3Tier, Timestamp, format,
-    s3::{Addressing, Credentials, CredentialsProvider},
+    ETag, Error, Metadata, Requested, S3Tier, Timestamp, Watcher,
+    cost::{Class, Operation, Prices, Requests, Tally},
+    format,
+    s3::{Addressing, ConditionalWrites, Credentials, CredentialsProvider, Flags, Profile},
     tier::{Page, Patched, Payload, Read, StorageTier, Stored},
     web::{
         error::{from_js, to_js},
@@ -23,14 +26,24 @@ use crate::{
 };
 
 #[wasm_bindgen]
-#[derive(Debug)]
-pub struct S3(S3Tier);
+pub struct S3 {
+    tier: S3Tier,
+    prices: Option<Prices>,
+    /// The tier tells it of requests as long as it is held here.
+    watcher: RefCell<Option<Arc<Watcher>>>,
+}
+
+impl fmt::Debug for S3 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("S3").field(&self.tier).finish()
+    }
+}
 
 #[wasm_bindgen]
 impl S3 {
     /// `credentials` gives a promise of `[id, secret, token, expiry in ms]`, or of nothing for unsigned requests.
     /// `options`: bucket, endpoint, region, prefix, whether the bucket is in the host, and how many requests at once,
-    /// how many ms and how many attempts at most.
+    /// how many ms and how many attempts at most, prices, and the provider: a number, or what it can do.
     #[wasm_bindgen(constructor)]
     pub fn new(
         credentials: Function,
@@ -62,17 +75,36 @@ impl S3 {
         if let Some(attempts) = options.number(7) {
             builder = builder.attempts_max(attempts as u32);
         }
-        builder.build().map(Self).map_err(|error| to_js(&error))
+        if let Some(profile) = options.profile(9) {
+            builder = builder.profile(profile);
+        }
+        let tier = builder.build().map_err(|error| to_js(&error))?;
+        let prices = (!options.0.get(8).is_undefined()).then(|| options.array(8).prices());
+        Ok(Self { tier, prices, watcher: RefCell::default() })
     }
 
     /// Runs the call of that number.
     pub fn call(&self, call: u8, args: Array) -> Promise {
-        promise(None, Box::pin(run(self.0.clone(), call, Args(args))))
+        promise(None, Box::pin(run(self.tier.clone(), self.prices, call, Args(args))))
+    }
+
+    /// Has `listener` told of every request, in place of the one before.
+    pub fn watch(&self, listener: Option<Function>) {
+        let watcher = listener.map(|listener| -> Arc<Watcher> {
+            Arc::new(move |request| {
+                // A listener that throws harms nobody; TypeScript reports what it threw.
+                drop(listener.apply(&JsValue::UNDEFINED, &request_array(request)));
+            })
+        });
+        if let Some(watcher) = &watcher {
+            self.tier.watch(Arc::downgrade(watcher));
+        }
+        self.watcher.replace(watcher);
     }
 }
 
 /// Runs a call. What it takes and gives is in `ts/wasm.ts`.
-async fn run(tier: S3Tier, call: u8, args: Args) -> Result<JsValue, Error> {
+async fn run(tier: S3Tier, prices: Option<Prices>, call: u8, args: Args) -> Result<JsValue, Error> {
     Ok(match call {
         0 => match tier.read(&args.key(0)?, args.text(1).map(ETag::new).as_ref()).await? {
             Read::Found(Stored { metadata, body }) | Read::Suspect(Stored { metadata, body }) => {
@@ -118,14 +150,93 @@ async fn run(tier: S3Tier, call: u8, args: Args) -> Result<JsValue, Error> {
             let usage = tier.usage().await?;
             Array::of(&[number(usage.bytes), number(usage.items)]).into()
         }
-        _ => {
+        8 => {
             tier.clear().await?;
             JsValue::UNDEFINED
         }
+        _ => costs(&tier.requests().unwrap_or_default(), prices),
     })
 }
 
+/// The estimate where there are prices, the classes, and the operations that there were, with their names.
+fn costs(requests: &Requests, prices: Option<Prices>) -> JsValue {
+    let tally = |tally: Tally| -> JsValue {
+        let Tally { sent, failed, bytes_sent, bytes_received, .. } = tally;
+        Array::of(&[sent, failed, bytes_sent, bytes_received].map(number)).into()
+    };
+    let dollars = prices.map_or(JsValue::UNDEFINED, |prices| prices.estimate(requests).into());
+    let array = Array::of(&[dollars]);
+    for class in Class::ALL {
+        array.push(&tally(requests.class(class)));
+    }
+    for operation in Operation::ALL {
+        let counted = requests.operation(operation);
+        if counted.sent > 0 {
+            array.push(&operation.as_str().into());
+            array.push(&tally(counted));
+        }
+    }
+    array.into()
+}
+
+fn request_array(request: &Requested) -> Array {
+    Array::of(&[
+        request.operation.as_str().into(),
+        request.status.into(),
+        request.attempts.into(),
+        number(request.bytes_sent),
+        number(request.bytes_received),
+        number(request.elapsed_ms),
+    ])
+}
+
 impl Args {
+    /// Prices in the order of `PRICES` in `ts/s3.ts`.
+    fn prices(&self) -> Prices {
+        let or = |at, default| self.number(at).unwrap_or(default);
+        Prices {
+            put_per_1000: or(0, Prices::AWS.put_per_1000),
+            get_per_1000: or(1, Prices::AWS.get_per_1000),
+            delete_per_1000: or(2, Prices::AWS.delete_per_1000),
+            out_per_gib: or(3, Prices::AWS.out_per_gib),
+            in_per_gib: or(4, Prices::AWS.in_per_gib),
+        }
+    }
+
+    /// A provider by its number in `PROVIDERS` of `ts/s3.ts`, or by what it can do, in the order of `ABILITIES`.
+    fn profile(&self, at: u32) -> Option<Profile> {
+        let given = self.0.get(at);
+        if given.is_undefined() {
+            return None;
+        }
+        let profile = match given.as_f64().map(|number| number as u8) {
+            Some(0) => Profile::Aws,
+            Some(1) => Profile::R2,
+            Some(2) => Profile::MinIo,
+            Some(3) => Profile::Gcs,
+            Some(4) => Profile::B2,
+            Some(5) => Profile::Garage,
+            Some(_) => Profile::Ceph,
+            None => Profile::Custom(self.array(at).flags()),
+        };
+        Some(profile)
+    }
+
+    fn flags(&self) -> Flags {
+        let or = |at, default| self.0.get(at).as_bool().unwrap_or(default);
+        let mut flags = Flags::default();
+        flags.removes_many = or(0, flags.removes_many);
+        flags.removes_versions = or(1, flags.removes_versions);
+        flags.conditional_writes = match self.number(2).map(|number| number as u8) {
+            Some(0) => ConditionalWrites::Supported,
+            Some(1) => ConditionalWrites::Unsupported,
+            _ => ConditionalWrites::Probe,
+        };
+        flags.bare_if_match = or(3, flags.bare_if_match);
+        flags.equal_parts = or(4, flags.equal_parts);
+        flags
+    }
+
     /// A key and a line.
     fn metadata(&self) -> Result<Metadata, Error> {
         format::decode(&self.key(0)?, &self.text(1).unwrap_or_default())

@@ -44,6 +44,48 @@ export interface TierStats {
   misses?: number;
   /** Entries that it gave up to keep its limits since it was opened, where it has limits. */
   evictions?: number;
+  /** The requests that it sent since it was made, where it is a store that bills them. */
+  requests?: RequestStats;
+  /** What those requests may cost, in dollars, where the tier was given `prices`. An upper bound, without storage. */
+  costUsd?: number;
+}
+
+/** How many requests there were, and what they carried. */
+export interface RequestTally {
+  /** Requests that were sent. One that was tried again counts each time, as it is billed. */
+  sent: number;
+  /** Of those, the ones without a whole answer, or with an error for one. That nothing is there is an answer. */
+  failed: number;
+  /** Bytes of the bodies that were sent, each time. */
+  bytesSent: number;
+  /** Bytes of the bodies of answers, as far as they came. */
+  bytesReceived: number;
+}
+
+/** A request as S3 names it. */
+export type RequestOperation =
+  | 'get'
+  | 'head'
+  | 'list'
+  | 'put'
+  | 'copy'
+  | 'createUpload'
+  | 'uploadPart'
+  | 'completeUpload'
+  | 'abortUpload'
+  | 'delete'
+  | 'deleteMany';
+
+/** Requests by how they are billed, and by what they did. */
+export interface RequestStats {
+  /** `GET` and `HEAD` of objects: the cheap ones. */
+  get: RequestTally;
+  /** `PUT`, `COPY`, `POST` and `LIST`: on most stores ten times as dear. */
+  put: RequestTally;
+  /** `DELETE` of one object, of many, and of unfinished uploads: free on most stores. */
+  delete: RequestTally;
+  /** The same by operation: those that there were. */
+  operations: Partial<Record<RequestOperation, RequestTally>>;
 }
 
 /** The figures of all tiers, and of the storage as a whole since it was opened. */
@@ -118,6 +160,19 @@ export type StorageEvent =
   | { type: 'promoted'; tier: TierName; key: string }
   | { type: 'expiredRemoved'; key: string }
   | { type: 'accessesDropped'; count: number }
+  | {
+      /** A tier sent a request to a store that bills it; told at its end, with all attempts at it. */
+      type: 'requested';
+      tier: TierName;
+      operation: RequestOperation;
+      /** The HTTP status of the last attempt's answer; 0 if there was none. */
+      status: number;
+      attempts: number;
+      bytesSent: number;
+      bytesReceived: number;
+      /** From the call to its end, waits included. */
+      elapsedMs: number;
+    }
   | { type: 'fallback'; tier: TierName; error: Error };
 
 /**

@@ -21,6 +21,7 @@ export const EVENTS: readonly StorageEvent['type'][] = [
   'promoted',
   'expiredRemoved',
   'accessesDropped',
+  'requested',
   'fallback',
 ];
 

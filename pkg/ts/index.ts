@@ -11,6 +11,7 @@ export { MemoryStorageTier } from './memory.js';
 export type { IndexedDBOptions } from './indexed-db.js';
 export { IndexedDBStorageTier } from './indexed-db.js';
 export type { CorsRule, S3Credentials, S3Options } from './s3.js';
+export type { S3Abilities, S3Prices, S3Provider } from './s3/store.js';
 export { S3StorageTier, corsRules } from './s3.js';
 export type { CacheApiOptions } from './cache-api.js';
 export { CacheApiStorageTier } from './cache-api.js';

@@ -1,3 +1,7 @@
+/** Ports: what the core asks of tiers. */
+
+import type { StorageEvent, TierStats } from './contract.js';
+
 /**
  * What the core asks of a place for entries. Metadata travels as the one line of text that is stored beside the body;
  * only the core reads or writes such a line.
@@ -28,7 +32,17 @@ export interface Port {
   /** Reads that were answered without the core, since last asked: `[key, count, last (ms), ...]`, at most `limit` keys. */
   accesses(limit: number): (string | number)[];
   close(): MaybePromise<void>;
+  /** What was asked of a store that bills requests. Only where that is counted. */
+  costs?(): MaybePromise<Costs>;
+  /** Tells `listener` of every such request at its end, until the function that this returns is called. */
+  watch?(listener: (request: RequestFacts) => void): () => void;
 }
+
+/** What of `TierStats` is about requests. */
+export type Costs = Pick<TierStats, 'requests' | 'costUsd'>;
+
+/** A request, with all attempts at it, as events tell of it. */
+export type RequestFacts = Omit<Extract<StorageEvent, { type: 'requested' }>, 'type' | 'tier'>;
 
 export type MaybePromise<T> = T | Promise<T>;
 

@@ -2,8 +2,21 @@
 
 import { StorageError, attempt, invalid } from './errors.js';
 import { FLAG, check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
-import type { Port, PortListing, PortUsage, StoredEntry } from './port.js';
+import type { Costs, Port, PortListing, PortUsage, RequestFacts, StoredEntry } from './port.js';
 import { OpenedTier, checkPrefix, utf8Length } from './tier.js';
+import {
+  PRICE_TABLE,
+  PROVIDER,
+  checkPrices,
+  checkProvider,
+  rawPrices,
+  rawProvider,
+  toCosts,
+  toRequest,
+  type S3Abilities,
+  type S3Prices,
+  type S3Provider,
+} from './s3/store.js';
 import { S3_CALLS, wasm, type RawS3, type S3Calls } from './wasm.js';
 import { within } from './within.js';
 
@@ -20,7 +33,12 @@ export interface S3Credentials {
 /** Where an `S3StorageTier` keeps its entries, and how it gets there. */
 export interface S3Options {
   bucket: string;
-  /** The region that requests are signed for. Default `us-east-1`. If the store names another one, that is used. */
+  /**
+   * Whose store it is, or what it can do. Default: `'aws'` without an endpoint, else one of which nothing is known. All
+   * but `'aws'` need their endpoint, and `'b2'` its region.
+   */
+  provider?: S3Provider | S3Abilities | undefined;
+  /** The region that requests are signed for. Default: the provider's; `us-east-1`. If the store names another, that is used. */
   region?: string | undefined;
   /** Where the store is, such as `https://s3.example.org`. Default: Amazon's, in the region. */
   endpoint?: string | undefined;
@@ -31,7 +49,7 @@ export interface S3Options {
    * needed, five minutes before they expire, and when the store refuses them as expired; never twice at once.
    */
   credentials?: S3Credentials | (() => S3Credentials | Promise<S3Credentials>) | 'anonymous' | undefined;
-  /** How URLs name the bucket. Default: in the host for Amazon, in the path for other endpoints. */
+  /** How URLs name the bucket. Default: in the host for Amazon, in the path for others. */
   addressing?: 'path' | 'virtual-host' | undefined;
   /** The same in the words of Amazon's SDK: `true` is `'path'`, `false` is `'virtual-host'`. */
   forcePathStyle?: boolean | undefined;
@@ -41,6 +59,8 @@ export interface S3Options {
   timeout?: number | undefined;
   /** How often a request is tried. Default 4. */
   attempts?: number | undefined;
+  /** With these, even `{}`, statistics have `costUsd`: what the requests of this tier may cost. */
+  prices?: S3Prices | undefined;
   /** Sends requests in place of the runtime's `fetch`. */
   fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
 }
@@ -57,6 +77,7 @@ export interface CorsRule {
 const NUMBER: Rule = [(value) => isCount(value) && value !== 0, 'a whole number, 1 or more'];
 const RULES: Rules = {
   bucket: [isText, 'the name of a bucket'],
+  provider: PROVIDER,
   region: [(value) => isText(value) && /^[\w-]{1,64}$/.test(value as string), "a region, such as 'eu-central-1' or 'auto'"],
   endpoint: [isEndpoint, "a URL such as 'https://s3.example.org': scheme, host and port alone"],
   prefix: [isText, 'a string'],
@@ -69,6 +90,7 @@ const RULES: Rules = {
   concurrency: NUMBER,
   timeout: NUMBER,
   attempts: NUMBER,
+  prices: PRICE_TABLE,
   fetch: [isFunction, 'a function'],
 };
 
@@ -105,9 +127,9 @@ export class S3StorageTier extends OpenedTier {
 
   protected async open(): Promise<Port> {
     const { S3 } = await wasm();
-    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, fetch } = this.#options;
+    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
-    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts];
+    const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices(prices), rawProvider(provider)];
     return new S3Port(new S3(this.#credentials, fetch, settings));
   }
 }
@@ -116,6 +138,7 @@ export class S3StorageTier extends OpenedTier {
 class S3Port implements Port {
   readonly traits = {};
   readonly #raw: RawS3;
+  readonly #watchers = new Set<(request: RequestFacts) => void>();
 
   constructor(raw: RawS3) {
     this.#raw = raw;
@@ -167,6 +190,18 @@ class S3Port implements Port {
   }
 
   close(): void {}
+
+  async costs(): Promise<Costs> {
+    return toCosts(await this.#call('costs', []));
+  }
+
+  watch(listener: (request: RequestFacts) => void): () => void {
+    if (!this.#watchers.size) this.#raw.watch((...request) => this.#watchers.forEach((watcher) => watcher(toRequest(request))));
+    this.#watchers.add(listener);
+    return () => {
+      if (this.#watchers.delete(listener) && !this.#watchers.size) this.#raw.watch(undefined);
+    };
+  }
 
   async #call<K extends keyof S3Calls>(name: K, args: Parameters<S3Calls[K]>): Promise<ReturnType<S3Calls[K]>> {
     try {
@@ -225,8 +260,10 @@ function checkOptions(given: unknown): S3Options {
     throw invalid('`bucket` must be the name of a bucket: 3 to 63 lowercase letters, digits, dots and hyphens');
   }
   if (prefix) checkBucketPrefix(prefix.endsWith('/') ? prefix : `${prefix}/`);
-  if (typeof credentials !== 'object') return options;
-  return { ...options, credentials: copied(credentials) };
+  const provider = checkProvider(options);
+  const prices = checkPrices(options.prices);
+  if (typeof credentials !== 'object') return { ...options, prices, provider };
+  return { ...options, prices, provider, credentials: copied(credentials) };
 }
 
 /** What happens to the caller's object later does not matter then. */

@@ -16,7 +16,6 @@ import type {
 } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
 import { EVENTS, report, toEvent, type RawEvent } from './events.js';
-import { portOf } from './foreign.js';
 import { MemoryStorageTier, type MemoryRecord } from './memory.js';
 import {
   bitsOf,
@@ -30,6 +29,7 @@ import {
   toSettings,
 } from './options.js';
 import type { MaybePromise } from './port.js';
+import { Ports } from './ports.js';
 import { fromCustom, fromJson, toBytes } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
 import { checkKey, checkPrefix, paged, toMetadata } from './tier.js';
@@ -77,6 +77,7 @@ export class TieredStorage<T = unknown> {
   readonly #core: RawStorage;
   readonly #config: Config;
   readonly #listeners: Set<(event: StorageEvent) => void>;
+  readonly #ports: Ports;
   /** The hot tier, where it is one that can be looked into without the core. */
   readonly #hot: MemoryStorageTier | undefined;
   /** One byte: 1 while hot hits may be served without asking the core. */
@@ -88,13 +89,20 @@ export class TieredStorage<T = unknown> {
   /** Hits that the core was not told of yet. */
   #hits = 0;
 
-  private constructor(wasm: Wasm, core: RawStorage, config: Config, listeners: Set<(event: StorageEvent) => void>) {
+  private constructor(
+    wasm: Wasm,
+    core: RawStorage,
+    config: Config,
+    listeners: Set<(event: StorageEvent) => void>,
+    ports: Ports,
+  ) {
     if (!opened.delete(core)) throw invalid('a storage is made by `await TieredStorage.open(config)`');
     const { tiers, clock, revalidateAfter } = config;
     this.#wasm = wasm;
     this.#core = core;
     this.#config = config;
     this.#listeners = listeners;
+    this.#ports = ports;
     this.#hot = tiers.hot instanceof MemoryStorageTier ? tiers.hot : undefined;
     this.#gate = core.gate;
     this.#now = clock ? () => clock.now() : Date.now;
@@ -114,17 +122,13 @@ export class TieredStorage<T = unknown> {
     const listeners = new Set<(event: StorageEvent) => void>();
     if (checked.onEvent) listeners.add(checked.onEvent);
     const tell = (event: StorageEvent): void => listeners.forEach((listener) => report(listener, event));
-    const { hot, warm, cold } = checked.tiers;
-    const ports = await Promise.all(
-      ([['hot', hot], ['warm', warm], ['cold', cold]] as const).map(([name, tier]) =>
-        tier && portOf(tier, name, checked.tierTimeout ?? 30_000, tell),
-      ),
-    );
-    const bridges = ports.map((port) => port && new Bridge(port));
+    const ports = await Ports.open(checked.tiers, checked.tierTimeout ?? 30_000, tell);
+    const bridges = ports.all.map((port) => port && new Bridge(port));
     const onRaw = (raw: RawEvent): void => tell(toEvent(raw));
     const core = await guarded(() => loaded.Storage.open(toSettings(checked), bridges, checked.clock, onRaw));
+    if (checked.onEvent) ports.watch();
     opened.add(core);
-    return new TieredStorage<T>(loaded, core, checked, listeners);
+    return new TieredStorage<T>(loaded, core, checked, listeners, ports);
   }
 
   /** The value, or `null` if there is none. Bytes are a copy of the caller's own unless it borrows. */
@@ -234,7 +238,7 @@ export class TieredStorage<T = unknown> {
   /** How full the tiers are, and how reads were answered. For S3 this lists the whole prefix. */
   async getStats(options?: CallOptions): Promise<AllTierStats> {
     this.#tellHits();
-    return toStats(await this.#call(checkCallOptions(options).signal, 'stats', []));
+    return this.#ports.withCosts(toStats(await this.#call(checkCallOptions(options).signal, 'stats', [])));
   }
 
   /** Removes everything from every tier. */
@@ -252,7 +256,9 @@ export class TieredStorage<T = unknown> {
   async export(options?: CallOptions): Promise<StorageSnapshot> {
     this.#tellHits();
     const made = await this.#call(checkCallOptions(options).signal, 'export', []);
-    return toSnapshot(made, (key, line) => this.#metadata(key, line));
+    const snapshot = toSnapshot(made, (key, line) => this.#metadata(key, line));
+    await this.#ports.withCosts(snapshot.stats);
+    return snapshot;
   }
 
   /** Takes over what a snapshot says of entries whose bytes are still the same. Dates may be text, as in JSON. */
@@ -282,6 +288,7 @@ export class TieredStorage<T = unknown> {
   /** Settles, writes out what is pending and releases the tiers. Every later call fails as `closed`. */
   async close(): Promise<void> {
     await this.#call(undefined, 'close', []);
+    this.#ports.unwatch();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -296,6 +303,7 @@ export class TieredStorage<T = unknown> {
       if (event.type === type) listener(event as Extract<StorageEvent, { type: K }>);
     };
     this.#listeners.add(one);
+    if (type === 'requested') this.#ports.watch();
     return () => this.#listeners.delete(one);
   }
 

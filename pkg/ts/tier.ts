@@ -2,7 +2,7 @@
 
 import type { StorageMetadata, StorageTier, TierStats } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
-import { PORT, type Facts, type MaybePromise, type Port, type Ported, type PortListing, type PortNotices, type PortUsage, type StoredEntry } from './port.js';
+import { PORT, type Facts, type MaybePromise, type Port, type Ported, type PortListing, type PortNotices, type StoredEntry } from './port.js';
 import { wasm, type Inscribed, type RawMetadata, type Wasm } from './wasm.js';
 
 /** The longest key, in bytes of UTF-8. */
@@ -207,11 +207,13 @@ export abstract class PortTier implements StorageTier, Ported {
     });
   }
 
-  /** How full the tier is. */
+  /** How full the tier is, and what it asked of a store that bills requests. */
   getStats(): Promise<TierStats> {
-    const toStats = ({ bytes, items, evictions }: PortUsage): TierStats =>
-      evictions === undefined ? { bytes, items } : { bytes, items, evictions };
-    return this.#run((port) => port.usage(), toStats);
+    const usageAndCosts = async (port: Port): Promise<TierStats> => {
+      const { bytes, items, evictions } = await port.usage();
+      return { bytes, items, ...(evictions === undefined ? {} : { evictions }), ...(await port.costs?.()) };
+    };
+    return this.#run(usageAndCosts, same);
   }
 
   /** Removes every entry. */

@@ -1,6 +1,6 @@
 /** The exports of the wasm module; and how an entry of the package loads it. */
 
-import type { TierName } from './contract.js';
+import type { RequestOperation, TierName } from './contract.js';
 import type { RawEvent } from './events.js';
 import type { Fields } from './lines.js';
 import type { Facts } from './port.js';
@@ -18,7 +18,8 @@ export interface Wasm {
   readonly Policy: new (kind: string) => Policy;
   /**
    * `credentials` gives id, secret, session token and expiry in ms, or nothing for unsigned requests. `options`: bucket,
-   * endpoint, region, prefix, whether the bucket is in the host, concurrency, timeout, attempts. Throws a `RawError`.
+   * endpoint, region, prefix, whether the bucket is in the host, concurrency, timeout, attempts, prices (see `S3Prices`,
+   * in its order), and the provider's number or what it can do. Throws a `RawError`.
    */
   readonly S3: new (
     credentials: () => Promise<readonly unknown[] | undefined>,
@@ -109,7 +110,22 @@ export const ANSWER: unique symbol = Symbol.for('tiered-storage.answer');
 export interface RawS3 {
   /** Does what has this number in `S3_CALLS`. Rejects with a `RawError`. */
   call(call: number, args: readonly unknown[]): Promise<unknown>;
+  /** Has `listener` told of every request, in place of the one before. */
+  watch(listener: ((...request: RawRequest) => void) | undefined): void;
 }
+
+/** A request with all attempts at it. */
+export type RawRequest = [
+  operation: RequestOperation,
+  status: number,
+  attempts: number,
+  bytesSent: number,
+  bytesReceived: number,
+  elapsedMs: number,
+];
+
+/** How many were sent and failed, and the bytes sent and received. */
+export type RawTally = [sent: number, failed: number, bytesSent: number, bytesReceived: number];
 
 /** What an S3 tier does: what it takes, and what it gives a promise of. */
 export interface S3Calls {
@@ -122,6 +138,8 @@ export interface S3Calls {
   list(prefix: string, after: string | undefined, limit: number): [keys: string[], next: string | undefined];
   usage(): [bytes: number, items: number];
   clear(): void;
+  /** The estimate in dollars, the three classes, and operations with their tallies by turns. */
+  costs(): [usd: number | undefined, get: RawTally, put: RawTally, deleted: RawTally, ...counted: (RequestOperation | RawTally)[]];
 }
 
 /** In the order of `run` in `pkg/src/s3.rs`. */
@@ -135,6 +153,7 @@ export const S3_CALLS: readonly (keyof S3Calls)[] = [
   'list',
   'usage',
   'clear',
+  'costs',
 ];
 
 /** An order of eviction over slots (dense small integers). Unknown slots are passed over. */

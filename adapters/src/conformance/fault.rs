@@ -7,15 +7,16 @@ use std::{
     fmt,
     future::Future,
     str::FromStr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, Weak},
 };
 
 use async_trait::async_trait;
 use tiered_storage_core::{
-    Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, range::ByteRange,
+    Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, cost::Requests, range::ByteRange,
 };
 
 use self::gate::{Gate, lock};
+use crate::Watcher;
 use crate::tier::{
     Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
     Stage, StorageTier, Stored, Usage,
@@ -300,6 +301,14 @@ impl StorageTier for FaultTier {
 
     async fn announce(&self, key: &Key) -> Result<(), Error> {
         self.inner.announce(key).await
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        self.inner.requests()
+    }
+
+    fn watch(&self, watcher: Weak<Watcher>) {
+        self.inner.watch(watcher);
     }
 
     fn peek(&self, key: &str, now: Timestamp) -> Option<Stored> {

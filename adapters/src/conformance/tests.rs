@@ -1,12 +1,18 @@
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Weak},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{FutureExt, executor::block_on};
-use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata, Timestamp, evict::PolicyKind};
+use tiered_storage_core::{
+    ETag, Error, ErrorKind, Key, Metadata, Timestamp, cost::Requests, evict::PolicyKind,
+};
 
 use super::{FaultTier, run_all, yield_once};
 use crate::{
+    Watcher,
     memory::{MemoryOptions, MemoryTier, Volatility},
     tier::{Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage},
 };
@@ -266,6 +272,14 @@ impl StorageTier for Broken {
             }
         }
         accesses
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        self.inner.requests()
+    }
+
+    fn watch(&self, watcher: Weak<Watcher>) {
+        self.inner.watch(watcher);
     }
 
     async fn close(&self) -> Result<(), Error> {

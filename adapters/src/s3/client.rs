@@ -10,6 +10,8 @@ use super::{
     credentials::Cache,
     failure::{Cause, Failure, examine},
     limit::Limit,
+    meter::{Meter, Metered},
+    profile::Flags,
     request::{Address, Call},
     retry::{self, Budget},
     skew::Skew,
@@ -19,6 +21,8 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) address: Address,
+    /// What the store can do.
+    pub(super) profile: Flags,
     pub(super) http: Arc<dyn Http>,
     pub(super) environment: Arc<dyn Environment>,
     pub(super) signer: Arc<dyn Sign>,
@@ -27,6 +31,7 @@ pub(super) struct Client {
     pub(super) timeout_ms: u64,
     pub(super) attempts_max: u32,
     pub(super) learnt: Mutex<Learnt>,
+    pub(super) meter: Meter,
 }
 
 /// What the server's answers have taught.
@@ -60,8 +65,9 @@ impl Client {
     /// Sends `call` until it succeeds or there is no use in trying again.
     pub(super) async fn send(&self, call: &Call) -> Result<Response, Box<Failure>> {
         let mut mended = Mended::default();
+        let mut metered = self.meter.begin(call, &*self.environment);
         for number in 1.. {
-            let (attempt, outcome) = self.attempt(call, number).await?;
+            let (attempt, outcome) = self.attempt(call, number, &mut metered).await?;
             let failure = match outcome {
                 Ok(response) => {
                     self.learnt().budget.give(mended.retries);
@@ -97,6 +103,7 @@ impl Client {
         &self,
         call: &Call,
         number: u32,
+        metered: &mut Metered<'_>,
     ) -> Result<(Attempt, Result<Response, Box<Failure>>), Box<Failure>> {
         let _permit = self.limit.enter().await;
         let (region, skew) = {
@@ -107,6 +114,7 @@ impl Client {
         let now = skew.server_time(self.environment.now());
         let credentials = self.credentials.credentials(now).await.map_err(local)?;
         let mut request = call.request(&self.address, &region);
+        self.profile.adapt(&mut request);
         let sent = self.environment.now();
         if credentials.access_key_id().is_some() {
             let scope = Scope {
@@ -117,10 +125,17 @@ impl Client {
             };
             self.signer.sign(&mut request, &scope).map_err(local)?;
         }
+        metered.sent(request.body.len());
         let outcome = match self.within_timeout(self.http.send(request)).await {
-            Ok(response) => examine(call, response),
+            Ok(response) => {
+                metered.received(&response);
+                examine(call, response)
+            }
             Err(error) => Err(Failure::bare(Cause::Http(error))),
         };
+        if let Err(failure) = &outcome {
+            metered.failed(failure);
+        }
         let received = self.environment.now();
         let attempt = Attempt { number, credentials, region, skew, sent, received };
         attempt.trace(call, &outcome);

@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex};
 use tiered_storage_core::{Error, ErrorKind};
 
 use super::{
-    CredentialsProvider, Environment, Http, S3Tier, Sign,
+    CredentialsProvider, Environment, Http, Profile, S3Tier, Sign,
     client::{Client, Learnt},
     credentials::Cache,
+    host::Host,
     keys::{AREA, Names, has_dot_segment, is_xml_safe},
     limit::Limit,
+    meter::Meter,
+    profile::Flags,
     request::{Address, Site},
     retry::Budget,
     skew::Skew,
@@ -33,7 +36,8 @@ pub enum Addressing {
 pub struct S3TierBuilder {
     bucket: String,
     endpoint: Option<String>,
-    region: String,
+    profile: Option<Profile>,
+    region: Option<String>,
     prefix: String,
     addressing: Option<Addressing>,
     credentials: Arc<dyn CredentialsProvider>,
@@ -51,7 +55,8 @@ impl S3TierBuilder {
         Self {
             bucket,
             endpoint: None,
-            region: "us-east-1".to_owned(),
+            profile: None,
+            region: None,
             prefix: String::new(),
             addressing: None,
             credentials: default_credentials(),
@@ -73,11 +78,19 @@ impl S3TierBuilder {
         self
     }
 
-    /// The region that requests are signed for. Default `us-east-1`. If the store says that the bucket is in another
-    /// one, that one is used from then on.
+    /// Whose store it is, by which defaults are chosen. Default: [`Profile::Aws`] without an endpoint of its own, else
+    /// [`Profile::Custom`] with nothing known.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = Some(profile);
+        self
+    }
+
+    /// The region that requests are signed for. Default: the profile's, `us-east-1` without one. If the store says that
+    /// the bucket is in another one, that one is used from then on.
     #[must_use]
     pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = region.into();
+        self.region = Some(region.into());
         self
     }
 
@@ -96,8 +109,8 @@ impl S3TierBuilder {
         self
     }
 
-    /// How URLs name the bucket. Default: as part of the host for Amazon (unless the bucket's name has a dot, which
-    /// TLS certificates do not cover), as a path for other endpoints.
+    /// How URLs name the bucket. Default: as part of the host for [`Profile::Aws`] (unless the bucket's name has a dot,
+    /// which TLS certificates do not cover, or the endpoint is an IP address), else as a path.
     #[must_use]
     pub fn addressing(mut self, addressing: Addressing) -> Self {
         self.addressing = Some(addressing);
@@ -160,7 +173,11 @@ impl S3TierBuilder {
     ///
     /// `Invalid` if a part of the configuration cannot be right.
     pub fn build(self) -> Result<S3Tier, Error> {
-        check_region(&self.region)?;
+        let profile = self.profile.unwrap_or_else(|| match self.endpoint {
+            None => Profile::Aws,
+            Some(_) => Profile::Custom(Flags::default()),
+        });
+        let region = region(self.region, profile)?;
         let names = Names::new(check_prefix(self.prefix)?);
         let at_least_one = [
             ("concurrency_max", self.concurrency_max as u64),
@@ -171,7 +188,7 @@ impl S3TierBuilder {
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(invalid(format!("{name} is 0; give it at least 1")));
         }
-        let address = address(self.bucket, self.endpoint.as_deref(), self.addressing)?;
+        let address = address(self.bucket, self.endpoint.as_deref(), self.addressing, profile)?;
         let host = Host::new(&address, self.connect_timeout_ms);
         let client = Client {
             http: self.http.map_or_else(|| host.http(), Ok)?,
@@ -182,11 +199,9 @@ impl S3TierBuilder {
             limit: Limit::new(self.concurrency_max),
             timeout_ms: self.timeout_ms,
             attempts_max: self.attempts_max,
-            learnt: Mutex::new(Learnt {
-                region: self.region,
-                skew: Skew::default(),
-                budget: Budget::new(),
-            }),
+            profile: profile.flags(),
+            learnt: Mutex::new(Learnt { region, skew: Skew::default(), budget: Budget::new() }),
+            meter: Meter::default(),
         };
         Ok(S3Tier::new(client, names))
     }
@@ -212,67 +227,23 @@ fn default_credentials() -> Arc<dyn CredentialsProvider> {
     Arc::new(super::EnvironmentCredentials)
 }
 
-/// What the host brings where the configuration does not.
-struct Host {
-    #[cfg(not(target_arch = "wasm32"))]
-    tls: crate::native::http::Tls,
-    #[cfg(not(target_arch = "wasm32"))]
-    connect_timeout_ms: u64,
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-impl Host {
-    fn new(address: &Address, connect_timeout_ms: u64) -> Self {
-        use crate::native::http::Tls;
-        let tls = match address.site {
-            Site::Custom { scheme: "http", .. } => Tls::Never,
-            _ => Tls::Verified,
-        };
-        Self { tls, connect_timeout_ms }
-    }
-
-    fn http(&self) -> Result<Arc<dyn Http>, Error> {
-        let http = crate::native::http::ReqwestHttp::new(self.tls, self.connect_timeout_ms)?;
-        Ok(Arc::new(http))
-    }
-
-    fn environment(&self) -> Result<Arc<dyn Environment>, Error> {
-        Ok(Arc::new(crate::native::http::TokioEnvironment))
-    }
-
-    fn signer(&self) -> Result<Arc<dyn Sign>, Error> {
-        Ok(Arc::new(super::sign::aws::AwsSigner))
-    }
-}
-
-#[cfg(target_arch = "wasm32")]
-impl Host {
-    fn new(_address: &Address, _connect_timeout_ms: u64) -> Self {
-        Self {}
-    }
-
-    fn http(&self) -> Result<Arc<dyn Http>, Error> {
-        Ok(Arc::new(crate::web::http::FetchHttp::new(None)))
-    }
-
-    fn environment(&self) -> Result<Arc<dyn Environment>, Error> {
-        Ok(Arc::new(crate::web::http::WebEnvironment))
-    }
-
-    fn signer(&self) -> Result<Arc<dyn Sign>, Error> {
-        Ok(Arc::new(super::sign::compact::CompactSigner))
-    }
-}
-
 fn address(
     bucket: String,
     endpoint: Option<&str>,
     addressing: Option<Addressing>,
+    profile: Profile,
 ) -> Result<Address, Error> {
+    if endpoint.is_none() && profile.needs_endpoint() {
+        return Err(invalid(format!("{profile:?} is at no endpoint of its own; give it one")));
+    }
     let site = endpoint.map_or(Ok(Site::Aws), check_endpoint)?;
-    let addressing = addressing.unwrap_or_else(|| match site {
-        Site::Aws if !bucket.contains('.') => Addressing::VirtualHost,
-        _ => Addressing::Path,
+    let addressing = addressing.unwrap_or_else(|| match &site {
+        _ if bucket.contains('.') => Addressing::Path,
+        Site::Aws => Addressing::VirtualHost,
+        Site::Custom { host, .. } if profile == Profile::Aws && !is_ip_address(host) => {
+            Addressing::VirtualHost
+        }
+        Site::Custom { .. } => Addressing::Path,
     });
     if let (Addressing::VirtualHost, Site::Custom { host, .. }) = (addressing, &site)
         && is_ip_address(host)
@@ -305,6 +276,13 @@ fn check_bucket(bucket: &str, is_strict: bool) -> Result<(), Error> {
     Err(invalid(format!(
         "{bucket:?} is not the name of a bucket; give 3 to 63 lowercase letters, digits, dots and hyphens"
     )))
+}
+
+fn region(given: Option<String>, profile: Profile) -> Result<String, Error> {
+    let region = given.or_else(|| profile.region().map(str::to_owned)).ok_or_else(|| {
+        invalid(format!("{profile:?} needs its region; give the one that its endpoint names"))
+    })?;
+    check_region(&region).map(|()| region)
 }
 
 fn check_region(region: &str) -> Result<(), Error> {

@@ -36,8 +36,10 @@ impl Inner {
         }
         let name = self.names.name(key);
         let call = match &found.etag {
-            Some(etag) => Call::delete_version(name.as_str(), etag),
-            None => Call::delete(name.as_str()),
+            Some(etag) if self.client.profile.removes_versions => {
+                Call::delete_version(name.as_str(), etag)
+            }
+            _ => Call::delete(name.as_str()),
         };
         match self.client.send(&call).await {
             Ok(_) => Ok(true),

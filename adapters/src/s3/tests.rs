@@ -312,6 +312,36 @@ fn a_version_is_removed_only_while_it_is_that() {
     assert_eq!(checked(lost), Ok(true), "the lost attempt removed it");
 }
 
+#[test]
+fn a_version_is_compared_and_then_removed_where_the_store_cannot_do_both() {
+    let if_match = |profile| {
+        let world = World::new([ours(OURS), answer(204, &[], "")]);
+        let tier = world.builder().profile(profile).build().expect("it is right");
+        let removed = world.run(tier.remove_version(&key("k"), &metadata("k")));
+        assert_eq!(removed, Ok(true));
+        world.sent()[1].header("if-match").map(str::to_owned)
+    };
+    assert_eq!(if_match(Profile::MinIo), None);
+    assert_eq!(if_match(Profile::Custom(Flags::default())).as_deref(), Some("\"e1\""));
+    let bare = Flags { bare_if_match: true, ..Flags::default() };
+    assert_eq!(if_match(Profile::Custom(bare)).as_deref(), Some("e1"));
+    // Another version stays, as everywhere.
+    let world = World::new([ours("1;s=4;c=1000;w=8")]);
+    let tier = world.builder().profile(Profile::MinIo).build().expect("it is right");
+    assert_eq!(world.run(tier.remove_version(&key("k"), &metadata("k"))), Ok(false));
+    world.log();
+}
+
+#[test]
+fn a_store_that_removes_one_by_one_is_never_asked_for_more() {
+    let world = World::new([answer(204, &[], ""), answer(204, &[], "")]);
+    let tier = world.builder().profile(Profile::Gcs).build().expect("it is right");
+    world.run(tier.remove(&keys(2))).expect("they are removed");
+    let log = world.log();
+    assert_eq!(log.matches("DELETE /bkt/k000").count(), 2, "{log}");
+    assert_eq!(log.matches("AKID auto").count(), 2, "{log}");
+}
+
 const DELETED: &str = "<DeleteResult/>";
 
 fn keys(count: usize) -> Vec<Key> {

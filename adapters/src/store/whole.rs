@@ -14,7 +14,8 @@ use crate::store::TieredStorage;
 impl TieredStorage {
     /// How full the tiers are, and how reads were answered since the storage was opened.
     ///
-    /// For S3 this lists the whole prefix: a request for every 1,000 objects.
+    /// For S3 this lists the whole prefix: a request for every 1,000 objects. What requests there were is to be had
+    /// without that, from [`StorageTier::requests`](crate::tier::StorageTier::requests).
     ///
     /// # Errors
     ///
@@ -25,8 +26,10 @@ impl TieredStorage {
         for tier in Tier::ALL {
             if let Some(place) = self.inner.tier(tier) {
                 let usage = place.usage().await.map_err(|error| error.in_tier(tier))?;
-                let usage = TierStats::holding(usage.bytes, usage.items, usage.evictions);
-                usages[tier as usize] = Some(usage);
+                let holding = TierStats::holding(usage.bytes, usage.items, usage.evictions);
+                #[cfg(not(target_arch = "wasm32"))]
+                let holding = holding.with_requests(place.requests());
+                usages[tier as usize] = Some(holding);
             }
         }
         Ok(Stats::new(usages, &self.inner.counters.sum()))

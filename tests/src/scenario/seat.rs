@@ -1,11 +1,12 @@
 //! The place of a tier, whose tier can be exchanged: a restart brings another one, and what counts and fails the calls
 //! around it stays.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use tiered_storage::{
-    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp,
+    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp, Watcher,
+    cost::Requests,
     tier::{
         Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
         Stage, StorageTier, Stored, Usage,
@@ -137,6 +138,14 @@ impl StorageTier for Seat {
 
     fn accesses(&self, limit: usize) -> Vec<Access> {
         self.tier().accesses(limit)
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        self.tier().requests()
+    }
+
+    fn watch(&self, watcher: Weak<Watcher>) {
+        self.tier().watch(watcher);
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -1,10 +1,11 @@
 //! A tier that stops before and after every effect, so that a call can be dropped there.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use tiered_storage::{
-    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp,
+    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp, Watcher,
+    cost::Requests,
     tier::{
         Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
         Stage, StorageTier, Stored, Usage,
@@ -116,6 +117,14 @@ impl StorageTier for SteppingTier {
 
     fn accesses(&self, limit: usize) -> Vec<Access> {
         self.0.accesses(limit)
+    }
+
+    fn requests(&self) -> Option<Requests> {
+        self.0.requests()
+    }
+
+    fn watch(&self, watcher: Weak<Watcher>) {
+        self.0.watch(watcher);
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -9,7 +9,10 @@ use std::{
 use bytes::Bytes;
 use expect_test::expect;
 use futures::TryStreamExt;
-use tiered_storage::{ErrorKind, Event, SetOptions, Tier, TierSet, TieredStorage, s3::Credentials};
+use tiered_storage::{
+    ErrorKind, Event, SetOptions, Tier, TierSet, TieredStorage,
+    s3::{Credentials, Flags, Profile, S3TierBuilder},
+};
 use tiered_storage_tests::server::{Damage, Fault, Kind, Object, Options, Rule, Server};
 
 use super::world::{self, BUCKET, HOUR, Layout, Rotating, World, body};
@@ -121,6 +124,75 @@ async fn a_removal_that_fails_in_part_names_the_key_and_hides_nothing() {
     assert_eq!(world.storage.invalidate("k/").await, Ok(2));
     assert_eq!(world.server.counts().delete_objects, 2);
     assert!(world.server.objects(BUCKET).is_empty());
+}
+
+/// What a profile says need not be found out by failing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_profile_knows_what_the_server_cannot_do() {
+    let options = Options { region: "auto".to_owned(), ..Options::default() };
+    let gcs = |builder: S3TierBuilder| builder.profile(Profile::Gcs);
+    let world = World::with(Layout::ThreeTiers, options, gcs).await;
+    world.server.faults().add(Rule::new(Fault::NOT_IMPLEMENTED).on(Kind::DeleteObjects).always());
+    for key in ["k/1", "k/2", "k/3"] {
+        world.set(key, 1).await.expect("it is written");
+    }
+    assert_eq!(world.storage.invalidate("k/").await, Ok(3));
+    assert!(world.server.objects(BUCKET).is_empty());
+    let counts = world.server.counts();
+    assert_eq!((counts.delete_objects, counts.delete), (0, 3));
+    let refused: Vec<u16> = world.take_requests().iter().map(|request| request.status).collect();
+    assert!(refused.iter().all(|status| *status < 300), "{refused:?}");
+}
+
+/// Every profile does what the embedded server can be asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_lives_and_expires_under_every_profile() {
+    let custom = Profile::Custom(Flags::default());
+    let all = [Profile::Aws, Profile::R2, Profile::MinIo, Profile::Gcs, Profile::Garage];
+    for profile in [&all[..], &[Profile::Ceph, Profile::B2, custom]].concat() {
+        // Whatever region the profile signs for, it learns the server's.
+        let world = World::with(Layout::ColdOnly, Options::default(), |builder| {
+            let builder = builder.profile(profile);
+            if profile == Profile::B2 { builder.region("us-west-004") } else { builder }
+        })
+        .await;
+        world.set("k", 1).await.expect("it is written");
+        assert_eq!(world.version("k").await.map(|(version, _)| version), Some(1), "{profile:?}");
+        world.storage.touch("k", Some(HOUR)).await.expect("it is changed");
+        let brief = SetOptions::default().ttl(Duration::from_millis(1));
+        world.storage.set_with("brief", "x", brief).await.expect("it is written");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        assert_eq!(world.storage.get("brief").await, Ok(None), "{profile:?}");
+        world.storage.settled().await;
+        assert!(world.server.object(BUCKET, "brief").is_none(), "{profile:?}: it is not removed");
+        world.storage.clear().await.expect("it is cleared");
+        assert!(world.server.objects(BUCKET).is_empty(), "{profile:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_region_is_learnt_once_over_many_calls() {
+    const AT_ONCE: u64 = 8;
+    let options = Options { region: "eu-west-3".to_owned(), ..Options::default() };
+    let world = World::with(Layout::ColdOnly, options, |builder| {
+        builder.concurrency_max(usize::try_from(AT_ONCE).expect("it is small"))
+    })
+    .await;
+    let read_all = async || {
+        world.server.reset_counts();
+        // Different keys: reads of one key are one read.
+        let reads = (0..50).map(|at| {
+            let storage = world.storage.clone();
+            tokio::spawn(async move { storage.get(format!("k/{at}")).await })
+        });
+        for read in futures::future::join_all(reads).await {
+            assert_eq!(read.expect("no read panics"), Ok(None));
+        }
+        world.server.counts().get
+    };
+    let first = read_all().await;
+    assert!((51..=50 + AT_ONCE).contains(&first), "{first} requests for 50 reads");
+    assert_eq!(read_all().await, 50);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tempfile::TempDir;
 use tiered_storage::{
-    Entry, Error, Event, SetOptions, Tier, TierSet, TieredStorage, Timestamp, Written,
+    Entry, Error, Event, Requested, SetOptions, Tier, TierSet, TieredStorage, Timestamp, Written,
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier},
     s3::{CredentialsProvider, Environment, S3Tier, S3TierBuilder, StaticCredentials},
@@ -90,6 +90,15 @@ impl World {
 
     pub(crate) fn take_events(&self) -> Vec<Event> {
         std::mem::take(&mut self.events.lock().expect("no subscriber panics"))
+    }
+
+    /// The requests among the events.
+    pub(crate) fn take_requests(&self) -> Vec<Requested> {
+        let request = |event| match event {
+            Event::Requested { tier: Tier::Cold, request } => Some(request),
+            _ => None,
+        };
+        self.take_events().into_iter().filter_map(request).collect()
     }
 }
 

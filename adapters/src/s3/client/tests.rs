@@ -259,6 +259,45 @@ fn the_right_region_is_learnt() {
     .assert_eq(&world.log());
 }
 
+/// Those that are under way have been sent for the wrong region; nobody else is.
+#[test]
+fn a_region_is_learnt_once_for_all_calls() {
+    let moved = || Reply::Late(10, response(301, &[("x-amz-bucket-region", "eu-west-3")], ""));
+    let found = || Reply::Late(10, response(200, &[("etag", "\"e\"")], "body"));
+    // Four at once, of twenty.
+    let world = World::new((0..4).map(|_| moved()).chain((0..30).map(|_| found())));
+    let tier = world.builder().concurrency_max(4).build().expect("right");
+    let read = async || outcome(tier.read(&key(), None).await);
+    world.run(async {
+        for calls in [20, 10] {
+            let all = futures::future::join_all((0..calls).map(|_| read())).await;
+            assert!(all.iter().all(|outcome| outcome == "found b\"body\""), "{all:?}");
+        }
+    });
+    let signed = |region| world.log().matches(region).count();
+    assert_eq!((signed("AKID us-east-1"), signed("AKID eu-west-3")), (4, 30));
+}
+
+#[test]
+fn every_way_of_naming_the_region_is_understood() {
+    let region = [("x-amz-bucket-region", "eu-west-3")];
+    let document = |code| format!("<Error><Code>{code}</Code><Region>eu-west-3</Region></Error>");
+    for (name, reply) in [
+        ("301 with a header", answer(301, &region, "")),
+        ("301 with a document", answer(301, &[], &document("PermanentRedirect"))),
+        ("307 with a document", answer(307, &[], &document("TemporaryRedirect"))),
+        ("307 with a header", answer(307, &region, "")),
+        ("400 with a document", answer(400, &[], &document("AuthorizationHeaderMalformed"))),
+        ("400 with a header", answer(400, &region, "")),
+        ("400 elsewhere", answer(400, &[], &document("IllegalLocationConstraintException"))),
+    ] {
+        let world = World::new([reply, found()]);
+        let read = world.run(world.tier().read(&key(), None));
+        assert_eq!(outcome(read), "found b\"body\"", "{name}");
+        assert!(world.log().contains("AKID eu-west-3"), "{name}: {}", world.log());
+    }
+}
+
 #[test]
 fn a_redirect_names_the_region_in_a_header() {
     let moved = |region| answer(301, &[("x-amz-bucket-region", region)], "");

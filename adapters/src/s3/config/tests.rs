@@ -83,7 +83,7 @@ fn buckets_are_named_as_the_store_allows() {
         assert!(S3Tier::builder(bad).endpoint(http).build().is_err(), "{bad}");
     }
     for bad in ["ab", "My-bucket", "a_bc", "a..b", "abc-", &"a".repeat(64)] {
-        assert!(address(bad.to_owned(), None, None).is_err(), "{bad}");
+        assert!(address(bad.to_owned(), None, None, Profile::Aws).is_err(), "{bad}");
     }
     check(
         S3Tier::builder("No Bucket"),
@@ -96,7 +96,8 @@ fn buckets_are_named_as_the_store_allows() {
 #[test]
 fn the_bucket_stands_where_the_store_wants_it() {
     let addressing = |bucket: &str, endpoint, wanted| {
-        address(bucket.to_owned(), endpoint, wanted).map(|address| address.addressing)
+        address(bucket.to_owned(), endpoint, wanted, Profile::Custom(Flags::default()))
+            .map(|address| address.addressing)
     };
     assert_eq!(addressing("bkt", None, None), Ok(Addressing::VirtualHost));
     assert_eq!(addressing("a.b", None, None), Ok(Addressing::Path), "no certificate covers it");
@@ -163,4 +164,61 @@ fn numbers_and_regions_are_checked() {
         custom(http).region(""),
         expect![[r#"invalid: "" is not a region; give one such as "eu-central-1" or "auto""#]],
     );
+}
+
+#[test]
+fn a_profile_chooses_region_and_addressing_where_nothing_else_does() {
+    let at = |profile, endpoint: &str| custom(endpoint).profile(profile);
+    let url = |builder: S3TierBuilder| {
+        let tier = builder.build().expect("it is right");
+        let client = &tier.0.client;
+        let region = client.learnt().region.clone();
+        let call = crate::s3::request::Call::get("k", None);
+        format!("{region} {}", call.request(&client.address, &region).url)
+    };
+    let host = "https://s3.test";
+    for (profile, region) in [
+        (Profile::R2, "auto"),
+        (Profile::MinIo, "us-east-1"),
+        (Profile::Gcs, "auto"),
+        (Profile::Garage, "garage"),
+        (Profile::Ceph, "us-east-1"),
+        (Profile::Custom(Flags::default()), "us-east-1"),
+    ] {
+        assert_eq!(url(at(profile, host)), format!("{region} https://s3.test/bkt/k"));
+        let told = at(profile, host).region("x-1").addressing(Addressing::VirtualHost);
+        assert_eq!(url(told), "x-1 https://bkt.s3.test/k");
+    }
+    assert_eq!(
+        url(at(Profile::B2, host).region("us-west-004")),
+        "us-west-004 https://s3.test/bkt/k"
+    );
+    // Amazon has other endpoints, too.
+    assert_eq!(url(at(Profile::Aws, host)), "us-east-1 https://bkt.s3.test/k");
+    assert_eq!(url(at(Profile::Aws, "http://[::1]:1")), "us-east-1 http://[::1]:1/bkt/k");
+    let dotted = S3Tier::builder("a.b.c").endpoint(host).profile(Profile::Aws);
+    assert_eq!(url(dotted), "us-east-1 https://s3.test/a.b.c/k");
+    let amazon = "us-east-1 https://bkt.s3.us-east-1.amazonaws.com/k";
+    assert_eq!(url(S3Tier::builder("bkt")), amazon);
+    assert_eq!(url(S3Tier::builder("bkt").profile(Profile::Custom(Flags::default()))), amazon);
+}
+
+#[test]
+fn a_store_that_is_not_amazons_is_told_where_it_is() {
+    check(
+        S3Tier::builder("bkt").profile(Profile::R2),
+        expect!["invalid: R2 is at no endpoint of its own; give it one"],
+    );
+    check(
+        custom("https://s3.us-west-004.backblazeb2.com").profile(Profile::B2),
+        expect!["invalid: B2 needs its region; give the one that its endpoint names"],
+    );
+}
+
+#[test]
+fn what_is_known_of_the_store_depends_on_the_endpoint_where_no_profile_says() {
+    let flags = |builder: S3TierBuilder| builder.build().expect("it is right").0.client.profile;
+    assert_eq!(flags(S3Tier::builder("bkt")), Profile::Aws.flags());
+    assert_eq!(flags(custom("http://h")), Flags::default());
+    assert_eq!(flags(custom("http://h").profile(Profile::Garage)), Profile::Garage.flags());
 }
