@@ -16,17 +16,20 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use foldhash::fast::RandomState;
 use tiered_storage_core::{
-    ETag, Error, ErrorKind, Key, Metadata, Timestamp,
+    Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp,
     format::{self, Audience},
+    range::ByteRange,
 };
 
 use self::{
     ledger::{Ledger, Place},
     limits::Limits,
     shard::{Change, Entry, Shard},
+    stage::MemoryStage,
 };
 use crate::tier::{
-    Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage,
+    Access, Contents, Listing, Page, Part, Patched, Peeked, Properties, Read, Stage, StorageTier,
+    Stored, Usage,
 };
 
 mod ledger;
@@ -34,6 +37,7 @@ mod limits;
 mod options;
 mod room;
 mod shard;
+mod stage;
 
 pub use self::options::{MemoryOptions, Volatility};
 
@@ -60,6 +64,9 @@ pub use self::options::{MemoryOptions, Volatility};
 /// of `head`'s count and what it was given. `patch` leaves the difference alone, so that nothing is counted twice or
 /// lost, however hits fall between these calls. Only the metadata that `peek` itself answers includes what is
 /// pending. A write of another version drops what is pending for the version before.
+///
+/// **Conditions** are asked under the lock that the write is made under. An entry that has expired is there, for the
+/// tier has no clock.
 ///
 /// There are no versions: `write` and `patch` answer no [`ETag`], and `read` never answers `Unchanged`.
 ///
@@ -183,7 +190,7 @@ impl MemoryTier {
 
     fn change<'a>(&self, key: &'a Key, metadata: &'a Metadata, body: Option<Bytes>) -> Change<'a> {
         let metadata_bytes = format::encode(metadata, Audience::Local).len() as u64;
-        Change { key, hash: self.hash(key), metadata, metadata_bytes, body }
+        Change { key, hash: self.hash(key), metadata, metadata_bytes, body, condition: None }
     }
 
     /// Removes `key` if `is_right` says so of its entry, and answers whether it was.
@@ -239,6 +246,38 @@ impl StorageTier for MemoryTier {
     async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
         let Stored { metadata, body } = entry;
         self.put(&self.change(key, &metadata, Some(body))).map(|_| None)
+    }
+
+    async fn read_range(
+        &self,
+        key: &Key,
+        range: ByteRange,
+        unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        Ok(Some(self.read(key, unless).await?.map(|stored| Part::of(stored, range))))
+    }
+
+    async fn stage(&self, _key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        Ok(Some(Box::new(MemoryStage::new(self.options.size_bytes_max))))
+    }
+
+    async fn store(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        body: Contents,
+        condition: Option<&Condition>,
+    ) -> Result<Option<ETag>, Error> {
+        let size = body.size_bytes();
+        if size > self.options.size_bytes_max {
+            let message = "the body is larger than the memory tier's limit";
+            return Err(Error::new(ErrorKind::Full, message));
+        }
+        let body = match body {
+            Contents::Whole(body) => body,
+            Contents::Staged(source) => source.read(0..size).await?,
+        };
+        self.put(&Change { condition, ..self.change(key, metadata, Some(body)) }).map(|_| None)
     }
 
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {

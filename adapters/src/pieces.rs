@@ -5,6 +5,8 @@ use std::{any::Any, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::{TryStreamExt, stream};
+#[cfg(not(target_arch = "wasm32"))]
+use tiered_storage_core::range::ByteRange;
 use tiered_storage_core::{Error, ErrorKind, Metadata};
 
 use crate::{
@@ -47,6 +49,16 @@ pub struct Part {
     pub range: Range<u64>,
     /// Its bytes.
     pub body: Payload,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+impl Part {
+    /// What `range` is of an entry that is in memory, without copying.
+    pub(crate) fn of(Stored { metadata, body }: Stored, range: ByteRange) -> Self {
+        let end = body.len() as u64;
+        let range = range.of(end).unwrap_or(end..end);
+        Self { metadata, body: body.slice(range.start as usize..range.end as usize), range }
+    }
 }
 
 /// Bytes that lie ready somewhere, to be read in any order and by several at once, as long as it is kept.

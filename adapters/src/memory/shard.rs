@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use hashbrown::{HashTable, hash_table};
 use tiered_storage_core::{
-    Error, ErrorKind, Key, Metadata, Timestamp,
+    Condition, Error, ErrorKind, Key, Metadata, Timestamp,
     evict::{Policy, PolicyKind, Standing},
 };
 
@@ -90,6 +90,8 @@ pub(super) struct Change<'a> {
     pub(super) metadata_bytes: u64,
     /// `None` leaves the body.
     pub(super) body: Option<Bytes>,
+    /// What must be there for it; asked under the lock that it goes in under.
+    pub(super) condition: Option<&'a Condition>,
 }
 
 /// What a [`Change`] takes.
@@ -160,14 +162,19 @@ impl Entries {
     ///
     /// # Errors
     ///
-    /// `Conflict` if the entry is of another version than the metadata that is to replace its own; `Full` if the
-    /// entry is larger than the limits.
+    /// `Conflict` if the entry is of another version than the metadata that is to replace its own, or not what the
+    /// condition says; `Full` if the entry is larger than the limits.
     pub(super) fn demand(
         &self,
         change: &Change<'_>,
         limits: &Limits,
     ) -> Result<Option<Demand>, Error> {
         let old = self.find(change.hash, change.key);
+        let current = old.map(|(_, old)| &old.metadata);
+        if change.condition.is_some_and(|condition| !condition.holds(current)) {
+            let message = "the tier does not hold what the write was to replace; read it again";
+            return Err(Error::new(ErrorKind::Conflict, message));
+        }
         let body_bytes = match (&change.body, old) {
             (Some(body), _) => body.len(),
             (None, None) => return Ok(None),

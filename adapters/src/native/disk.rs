@@ -4,6 +4,17 @@
 //! metadata and checksums. The index is in memory, ordered by key, and on disk as a snapshot with a journal; where
 //! that is missing or torn it is rebuilt from the records, in the background, while reads are served.
 //!
+//! # Bodies in pieces
+//!
+//! A staged body is a file from the first 256 KiB on, with the checksums of its chunks in memory. Storing it appends what
+//! else an object has and renames the file, so that the body is written once, however large it is. Until then it is in
+//! no index; it counts against the limit when it is stored, takes its file with it when it is dropped, survives a clear
+//! (it is no entry), and is swept after a crash. Bodies over 1 MiB are read in pieces of 256 KiB from one open file,
+//! each chunk checked before it is given out; an object's file is never changed, so that a reader has one version.
+//!
+//! A conditional write compares with what the index has, also with an entry that has expired, for the tier has no
+//! clock, and with one that is suspect. It lands only if that is still there then, else it is a `Conflict`.
+//!
 //! # What is trusted after a crash
 //!
 //! A checksum tells torn bytes, but not old ones: after a power loss a file system was seen to bring back thousands of
@@ -27,21 +38,28 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata};
-use tokio::{runtime::Handle, sync::Semaphore};
+use tiered_storage_core::{Condition, ETag, Error, Key, Metadata, range::ByteRange};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
-use crate::tier::{Listing, Page, Patched, Properties, Read, StorageTier, Stored, Usage};
+use crate::tier::{
+    Contents, Listing, Opened, Page, Part, Patched, Properties, Read, Stage, StorageTier, Stored,
+    Usage,
+};
 use inner::{Call, Inner};
-use read::Found;
+use object::Held;
+use read::{Found, Spot};
 use recover::Phase;
+use stage::DiskStage;
 use upkeep::Upkeep;
 
+mod calls;
 mod files;
 mod index;
 mod inner;
 mod journal;
 mod load;
 mod log;
+mod object;
 mod options;
 mod read;
 mod reclaim;
@@ -49,15 +67,20 @@ mod record;
 mod recover;
 mod room;
 mod segments;
+mod stage;
 mod state;
 mod store;
+mod task;
 mod upkeep;
 mod wire;
+mod write;
 
 pub use options::{DiskOptions, Durability};
 
 /// How many writes run at once; more wait.
 const WRITES_MAX: usize = 64;
+/// How many conditional writes of different keys run at once, at most.
+const TURNS: usize = 32;
 
 /// A tier that keeps its entries in a directory, and finds them again after a restart.
 ///
@@ -86,6 +109,8 @@ pub struct DiskTier {
     inner: Arc<Inner>,
     upkeep: Arc<Mutex<Upkeep>>,
     writes: Arc<Semaphore>,
+    /// Conditional writes of a key hold the one that its hash falls to.
+    turns: [Arc<AsyncMutex<()>>; TURNS],
 }
 
 /// Where the body of an entry lies.
@@ -117,6 +142,7 @@ impl DiskTier {
             inner,
             upkeep: Arc::new(Mutex::new(upkeep)),
             writes: Arc::new(Semaphore::new(WRITES_MAX)),
+            turns: Default::default(),
         })
     }
 
@@ -135,41 +161,6 @@ impl DiskTier {
     /// what [`DiskOptions::size_bytes_max`] limits.
     pub fn disk_bytes(&self) -> u64 {
         self.inner.lock().disk_bytes
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Inner) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let inner = Arc::clone(&self.inner);
-        let Ok(runtime) = Handle::try_current() else { return work(&inner) };
-        match runtime.spawn_blocking(move || work(&inner)).await {
-            Ok(result) => result,
-            Err(error) if error.is_cancelled() => {
-                Err(Error::new(ErrorKind::Unavailable, "the runtime is shutting down"))
-            }
-            Err(error) => {
-                Err(Error::new(ErrorKind::Internal, "the disk tier panicked").with_source(error))
-            }
-        }
-    }
-
-    /// Waits until recovery has come as far as `phase`.
-    async fn recovered(&self, phase: Phase) {
-        let mut phases = self.inner.phase.subscribe();
-        // The sender lives as long as `inner`, so this ends by the phase alone.
-        let _ = phases.wait_for(|reached| *reached >= phase).await;
-    }
-
-    /// Reads an entry that the index does not have yet.
-    async fn read_unknown(&self, key: &Key) -> Result<Read, Error> {
-        let wanted = key.clone();
-        if let Some(read) = self.blocking(move |inner| inner.probe(&wanted)).await? {
-            return Ok(read);
-        }
-        self.recovered(Phase::Measuring).await;
-        let key = key.clone();
-        Ok(self.blocking(move |inner| inner.read(&key)).await?.unwrap_or(Read::Missing))
     }
 }
 
@@ -194,17 +185,23 @@ impl StorageTier for DiskTier {
     }
 
     async fn read(&self, key: &Key, _unless: Option<&ETag>) -> Result<Read, Error> {
-        match self.inner.find(key)? {
-            Found::Missing => Ok(Read::Missing),
-            Found::Unknown => self.read_unknown(key).await,
-            Found::Spot(spot) => {
-                if let Some(read) = spot.read_cached() {
-                    return Ok(read);
-                }
-                let key = key.clone();
-                Ok(self.blocking(move |inner| inner.read(&key)).await?.unwrap_or(Read::Missing))
-            }
-        }
+        self.look(key, Spot::read_cached, Spot::read).await
+    }
+
+    async fn open(&self, key: &Key, _unless: Option<&ETag>) -> Result<Read<Opened>, Error> {
+        let cached = |spot: &Spot| spot.read_cached().map(Held::Whole);
+        let found = self.look(key, cached, Spot::hold).await?;
+        Ok(found.map(|held| held.opened(&self.inner, key)))
+    }
+
+    async fn read_range(
+        &self,
+        key: &Key,
+        range: ByteRange,
+        _unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        let cached = move |spot: &Spot| spot.read_cached().map(|stored| Part::of(stored, range));
+        self.look(key, cached, move |spot, layout| spot.part(layout, range)).await.map(Some)
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
@@ -221,17 +218,26 @@ impl StorageTier for DiskTier {
     }
 
     async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
-        let call = Call::begin(&self.inner, key)?;
-        if self.inner.settings.size_bytes_max.is_some() {
-            self.recovered(Phase::ReadingObjects).await;
-        }
-        let permit = Arc::clone(&self.writes).acquire_owned().await;
-        self.blocking(move |inner| {
-            let _permit = permit;
-            inner.write(&call, &entry)
-        })
-        .await?;
-        Ok(None)
+        let Stored { metadata, body } = entry;
+        self.put(key, metadata, Contents::Whole(body), None).await.map(|()| None)
+    }
+
+    async fn stage(&self, key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        Ok(Some(Box::new(DiskStage::begin(&self.inner, key)?)))
+    }
+
+    async fn store(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        body: Contents,
+        condition: Option<&Condition>,
+    ) -> Result<Option<ETag>, Error> {
+        let body = match body {
+            Contents::Whole(_) => body,
+            Contents::Staged(source) => self.own(key, source).await?,
+        };
+        self.put(key, metadata.clone(), body, condition.cloned()).await.map(|()| None)
     }
 
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {

@@ -6,7 +6,7 @@
 //! v1/snapshot  v1/journal-<number>       the index
 //! v1/segments/<number>                   small bodies
 //! v1/objects/<2 hex>/<32 hex>-<16 hex>   large bodies: hash of the key, generation
-//! v1/new/                                files that are being written
+//! v1/new/                                files that are being written, and staged bodies
 //! trash-<number>/                        what is being deleted
 //! ```
 //!
@@ -76,6 +76,11 @@ impl Layout {
 
     pub(super) fn unfinished(&self) -> PathBuf {
         self.data().join("new")
+    }
+
+    /// The file of this generation, until it is whole.
+    pub(super) fn draft(&self, generation: u64) -> PathBuf {
+        self.unfinished().join(format!("{generation:016x}"))
     }
 
     /// Makes the folders of an empty tier.

@@ -3,33 +3,29 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64},
     },
 };
 
-use tiered_storage_core::{
-    Error, ErrorKind, Key, Metadata,
-    format::{Audience, encode},
-};
+use tiered_storage_core::{Error, ErrorKind, Key, Metadata};
 use tokio::sync::watch;
 
 use super::{
-    files::{Layout, failure, is_out_of_room},
-    index::{Entry, Overlay, Place},
+    files::{Layout, failure, remove},
+    index::Overlay,
     journal::push_distrust,
     load::{create_data, leave_mark},
     log::Log,
     options::{Durability, Settings},
-    record::{SEGMENT_HEADER_BYTES, object_bytes, record_bytes},
     recover::Phase,
-    room::Need,
     state::State,
     upkeep::discard,
 };
-use crate::tier::{Patched, Stored};
+use crate::tier::Patched;
 
 /// How many bytes of changes may wait in memory before they are written to the journal.
 const UNWRITTEN_BYTES_MAX: usize = 256 << 10;
@@ -119,50 +115,7 @@ impl Inner {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn write(&self, call: &Call, entry: &Stored) -> Result<(), Error> {
-        let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        let line = encode(&entry.metadata, Audience::Local);
-        let line_bytes = u16::try_from(line.len()).map_err(|_| {
-            Error::new(ErrorKind::Invalid, "the metadata takes more than 64 KiB; shorten it")
-        })?;
-        let body_bytes = entry.body.len() as u64;
-        let need = if body_bytes <= self.settings.inline_bytes_max {
-            Need::Record(record_bytes(call.key.len(), line.len(), body_bytes))
-        } else {
-            Need::Object(object_bytes(call.key.len(), line.len(), body_bytes))
-        };
-        self.check_limit(need)?;
-        let mut is_retry = false;
-        loop {
-            let room = self.make_room(need)?;
-            let place = match self.store(call, &line, &entry.body, &room) {
-                Ok(place) => place,
-                Err((error, path)) => {
-                    self.give_back(&room, path);
-                    if is_out_of_room(&error) && !is_retry {
-                        is_retry = true;
-                        self.evict_for(need);
-                        continue;
-                    }
-                    return Err(failure(error, "writing an entry"));
-                }
-            };
-            self.publish(Entry {
-                key: call.key.clone(),
-                generation: call.generation,
-                body_bytes,
-                line_bytes,
-                place,
-                is_suspect: false,
-                is_announced: false,
-                overlay: None,
-            });
-            return Ok(());
-        }
-    }
-
-    /// Replaces the metadata of the entry that `metadata` is of.
-    /// Lays what may change over a record. `None` if there is more to change than that.
+    /// Replaces the metadata of the entry that `metadata` is of: lays what may change over a record. `None` if there is more to change than that.
     pub(super) fn patch(&self, call: &Call, metadata: &Metadata) -> Result<Option<Patched>, Error> {
         let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let Some((spot, found)) = self.head(&call.key)? else { return Ok(Some(Patched::Missing)) };
@@ -256,6 +209,7 @@ impl Inner {
         let exchange = || {
             fs::rename(self.layout.data(), &trash)?;
             create_data(&self.layout)?;
+            self.bring_drafts(&trash)?;
             self.log.restart(&self.layout, self.settings.durability)
         };
         exchange().map_err(wrap)?;
@@ -271,11 +225,29 @@ impl Inner {
         Ok(())
     }
 
+    /// Brings staged bodies back, which are no entries yet.
+    fn bring_drafts(&self, trash: &Path) -> io::Result<()> {
+        let drafts = self.lock().drafts.clone();
+        for path in drafts.into_iter().map(|generation| self.layout.draft(generation)) {
+            let name = path.file_name().expect("a draft has a name");
+            match fs::rename(trash.join("new").join(name), &path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Makes everything durable and says so, then lets the directory go.
     pub(super) fn close(&self) -> Result<(), Error> {
         self.lock().is_closed = true;
         self.changed.notify_all();
         let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        let drafts = core::mem::take(&mut self.lock().drafts);
+        for generation in drafts {
+            // What cannot be removed is swept when the directory is opened again.
+            let _ = remove(&self.layout.draft(generation));
+        }
         let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if lock.is_none() {
             return Ok(());
@@ -302,49 +274,8 @@ impl Inner {
         self.alarm.1.notify_all();
     }
 
-    /// The most that could ever be stored is known, so that an entry beyond it costs nothing else its place.
-    fn check_limit(&self, need: Need) -> Result<(), Error> {
-        let bytes = match need {
-            Need::Object(bytes) => bytes,
-            Need::Record(bytes) => bytes + SEGMENT_HEADER_BYTES,
-        };
-        match self.settings.size_bytes_max {
-            Some(max) if bytes > max => {
-                Err(Error::new(ErrorKind::Full, "the entry is larger than the disk tier's limit"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Lets readers see an entry, unless a later call for its key was begun.
-    fn publish(&self, mut entry: Entry) {
-        let mut state = self.lock();
-        state.holders -= 1;
-        if let Place::Segment { segment, at } = entry.place {
-            state.segments.land(segment, at);
-        }
-        if state.is_overtaken(&entry.key, entry.generation) {
-            state.bury(&entry);
-        } else {
-            let max = self.settings.items_max.unwrap_or(u64::MAX);
-            while state.index.len() as u64 >= max && state.index.find(&entry.key).is_none() {
-                state.evict();
-            }
-            entry.is_announced = state.is_announced(&entry.key, entry.generation);
-            state.put(entry);
-        }
-        let mark = state.appended;
-        if state.segments.has_reclaimable() {
-            self.ring();
-        }
-        self.changed.notify_all();
-        self.dispose(state);
-        // What fails here is remembered by the journal, and the entry itself is whole.
-        let _ = self.settle_change(mark, false);
-    }
-
     /// Bounds what waits in memory, and makes changes up to `mark` durable where that is asked for.
-    fn settle_change(&self, mark: u64, is_durable: bool) -> Result<(), Error> {
+    pub(super) fn settle_change(&self, mark: u64, is_durable: bool) -> Result<(), Error> {
         let result = if is_durable {
             self.log.sync(self, mark)
         } else if self.lock().unwritten.len() > UNWRITTEN_BYTES_MAX {

@@ -9,12 +9,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tiered_storage_core::{Error, ErrorKind, Key, Metadata, format::decode};
+use tiered_storage_core::{Error, ErrorKind, Key, Metadata, format::decode, range::ByteRange};
 
 use super::{
     files::{Layout, failure, hash, names, object_name, read_at, read_cached},
     index::{Entry, Place},
     inner::Inner,
+    object::{Held, Object, WHOLE_BYTES_MAX},
     record::{
         OBJECT_FRAME_BYTES, Said, object_foot, object_footer_bytes, object_lengths, object_whole,
         record_head, record_head_bytes, record_whole,
@@ -22,7 +23,7 @@ use super::{
     segments::SegmentFile,
     state::State,
 };
-use crate::tier::{Read, Stored};
+use crate::tier::{Part, Read, Stored};
 
 /// How often a read starts again because the entry was replaced or moved under it.
 const ATTEMPTS: u32 = 8;
@@ -45,7 +46,7 @@ pub(super) enum Found {
 
 /// Why a record could not be read.
 #[derive(Debug)]
-enum Bad {
+pub(super) enum Bad {
     Io(io::Error),
     Bytes,
 }
@@ -65,14 +66,13 @@ impl Spot {
     }
 
     /// Reads a small entry, if that needs no waiting and gives what it should.
-    pub(super) fn read_cached(&self) -> Option<Read> {
+    pub(super) fn read_cached(&self) -> Option<Stored> {
         let (Place::Segment { at, .. }, Some(file)) = (self.entry.place, &self.file) else {
             return None;
         };
         let mut record = vec![0; usize::try_from(self.entry.disk_bytes()).ok()?];
         read_cached(&file.file, &mut record, u64::from(at))?;
-        let stored = self.stored(record, |record| record_whole(record, file.salt)).ok()?;
-        Some(self.vouch(stored))
+        self.stored(record, |record| record_whole(record, file.salt)).ok()
     }
 
     /// Reads the metadata of a small entry, if that needs no waiting and gives what it should.
@@ -86,7 +86,7 @@ impl Spot {
         self.metadata(&said).ok()
     }
 
-    fn read(&self, layout: &Layout) -> Result<Stored, Bad> {
+    pub(super) fn read(&self, layout: &Layout) -> Result<Stored, Bad> {
         match (self.entry.place, &self.file) {
             (Place::Segment { at, .. }, Some(file)) => {
                 let mut record = vec![0; self.entry.disk_bytes() as usize];
@@ -113,15 +113,40 @@ impl Spot {
                 read_at(&file.file, &mut head, u64::from(at)).map_err(Bad::Io)?;
                 self.metadata(&record_head(&head, file.salt).ok_or(Bad::Bytes)?.0)
             }
-            _ => {
-                let file = self.open(layout).map_err(Bad::Io)?;
-                let Entry { key, line_bytes, body_bytes, .. } = &self.entry;
-                let bytes = object_footer_bytes(key.len(), usize::from(*line_bytes), *body_bytes);
-                let mut footer = vec![0; usize::try_from(bytes).map_err(|_| Bad::Bytes)?];
-                read_at(&file, &mut footer, *body_bytes).map_err(Bad::Io)?;
-                self.metadata(&object_foot(&footer).ok_or(Bad::Bytes)?.0)
-            }
+            _ => self.object(layout).map(|(metadata, _)| metadata),
         }
+    }
+
+    /// Reads an entry as far as it is to be in memory.
+    pub(super) fn hold(&self, layout: &Layout) -> Result<Held, Bad> {
+        if self.entry.place != Place::Object || self.entry.body_bytes <= WHOLE_BYTES_MAX {
+            return self.read(layout).map(Held::Whole);
+        }
+        let (metadata, object) = self.object(layout)?;
+        let start = object.start()?;
+        Ok(Held::Large(metadata, object, start))
+    }
+
+    /// Reads a part of an entry.
+    pub(super) fn part(&self, layout: &Layout, range: ByteRange) -> Result<Part, Bad> {
+        if self.entry.place != Place::Object {
+            return self.read(layout).map(|stored| Part::of(stored, range));
+        }
+        let (metadata, object) = self.object(layout)?;
+        let range = range.of(object.body_bytes).unwrap_or(object.body_bytes..object.body_bytes);
+        let body = object.read(range.clone())?;
+        Ok(Part { metadata, range, body })
+    }
+
+    fn object(&self, layout: &Layout) -> Result<(Metadata, Object), Bad> {
+        let file = self.open(layout).map_err(Bad::Io)?;
+        let Entry { key, line_bytes, body_bytes, .. } = &self.entry;
+        let bytes = object_footer_bytes(key.len(), usize::from(*line_bytes), *body_bytes);
+        let mut footer = vec![0; usize::try_from(bytes).map_err(|_| Bad::Bytes)?];
+        read_at(&file, &mut footer, *body_bytes).map_err(Bad::Io)?;
+        let (said, crcs) = object_foot(&footer).ok_or(Bad::Bytes)?;
+        let object = Object { file, body_bytes: *body_bytes, crcs: crcs.to_vec() };
+        Ok((self.metadata(&said)?, object))
     }
 
     fn open(&self, layout: &Layout) -> io::Result<File> {
@@ -158,8 +183,8 @@ impl Spot {
         Ok(metadata)
     }
 
-    fn vouch(&self, stored: Stored) -> Read {
-        if self.entry.is_suspect { Read::Suspect(stored) } else { Read::Found(stored) }
+    pub(super) fn vouch<T>(&self, found: T) -> Read<T> {
+        if self.entry.is_suspect { Read::Suspect(found) } else { Read::Found(found) }
     }
 }
 
@@ -187,10 +212,14 @@ impl Inner {
         Ok(Found::Spot(Spot { entry, file }))
     }
 
-    /// Reads an entry; `None` if it is not in the index.
-    pub(super) fn read(&self, key: &Key) -> Result<Option<Read>, Error> {
-        let found = self.attempt(key, Spot::read)?;
-        Ok(found.map(|(spot, stored)| spot.vouch(stored)))
+    /// Reads of an entry what `read` reads; `None` if it is not in the index.
+    pub(super) fn look<T>(
+        &self,
+        key: &Key,
+        read: impl Fn(&Spot, &Layout) -> Result<T, Bad>,
+    ) -> Result<Option<Read<T>>, Error> {
+        let found = self.attempt(key, read)?;
+        Ok(found.map(|(spot, found)| spot.vouch(found)))
     }
 
     /// Reads the metadata of an entry; `None` if it is not in the index.
@@ -217,7 +246,11 @@ impl Inner {
     }
 
     /// Looks for the object of a key that the index does not have, while it is being rebuilt.
-    pub(super) fn probe(&self, key: &Key) -> Result<Option<Read>, Error> {
+    pub(super) fn probe<T>(
+        &self,
+        key: &Key,
+        read: impl Fn(&Spot, &Layout) -> Result<T, Bad>,
+    ) -> Result<Option<Read<T>>, Error> {
         let wanted = hash(key);
         let shard = self.layout.shard(key);
         let found = names(&shard).map_err(|error| failure(error, "looking for an entry"))?;
@@ -232,8 +265,8 @@ impl Inner {
             let Some(entry) = object_entry(&path).filter(|it| it.key == *key) else { continue };
             let may_be = self.lock().recovery.as_ref().is_some_and(|it| it.admits(&entry));
             let spot = Spot { entry: Entry { is_suspect: true, ..entry }, file: None };
-            if may_be && let Ok(stored) = spot.read(&self.layout) {
-                return Ok(Some(spot.vouch(stored)));
+            if may_be && let Ok(found) = read(&spot, &self.layout) {
+                return Ok(Some(spot.vouch(found)));
             }
         }
         Ok(None)
@@ -253,7 +286,7 @@ impl Inner {
         Some((path, start..start + entry.body_bytes))
     }
 
-    fn bad(&self, key: &Key, bad: Bad) -> Error {
+    pub(super) fn bad(&self, key: &Key, bad: Bad) -> Error {
         use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
         match bad {
             Bad::Io(error) if !matches!(error.kind(), InvalidData | NotFound | UnexpectedEof) => {

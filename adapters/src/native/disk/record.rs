@@ -143,16 +143,73 @@ pub(super) fn records(
     })
 }
 
+/// The checksums of the chunks of a body that comes in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Crcs {
+    ended: Vec<u8>,
+    /// Of the chunk that has not ended.
+    last: u32,
+    last_bytes: usize,
+}
+
+impl Crcs {
+    pub(super) fn push(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let room = OBJECT_CHUNK_BYTES as usize - self.last_bytes;
+            let (part, rest) = bytes.split_at(room.min(bytes.len()));
+            self.last = crc32c::crc32c_append(self.last, part);
+            self.last_bytes += part.len();
+            if part.len() == room {
+                self.end_chunk();
+            }
+            bytes = rest;
+        }
+    }
+
+    /// All of them, as they stand in a footer.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        if self.last_bytes > 0 {
+            self.end_chunk();
+        }
+        self.ended
+    }
+
+    fn end_chunk(&mut self) {
+        self.ended.extend_from_slice(&self.last.to_le_bytes());
+        (self.last, self.last_bytes) = (0, 0);
+    }
+}
+
+/// The checksums of a body's chunks, as they stand in a footer.
+pub(super) fn chunk_crcs(body: &[u8]) -> Vec<u8> {
+    let mut crcs = Crcs::default();
+    crcs.push(body);
+    crcs.finish()
+}
+
+/// Whether the chunks of `bytes` have the checksums that `crcs` starts with.
+pub(super) fn are_chunks_right(bytes: &[u8], crcs: &[u8]) -> bool {
+    let chunks = bytes.chunks(OBJECT_CHUNK_BYTES as usize);
+    chunks.len() <= crcs.len() / 4
+        && chunks
+            .zip(crcs.chunks_exact(4))
+            .all(|(chunk, crc)| crc32c::crc32c(chunk).to_le_bytes() == *crc)
+}
+
 /// Builds what stands behind the body of an object.
-pub(super) fn object_footer(generation: u64, key: &str, line: &str, body: &[u8]) -> Vec<u8> {
-    let bytes = object_footer_bytes(key.len(), line.len(), body.len() as u64) as usize;
+pub(super) fn object_footer(
+    generation: u64,
+    key: &str,
+    line: &str,
+    body_bytes: u64,
+    crcs: &[u8],
+) -> Vec<u8> {
+    let bytes = object_footer_bytes(key.len(), line.len(), body_bytes) as usize;
     let mut footer = Vec::with_capacity(bytes);
     footer.extend_from_slice(key.as_bytes());
     footer.extend_from_slice(line.as_bytes());
-    for chunk in body.chunks(OBJECT_CHUNK_BYTES as usize) {
-        footer.extend_from_slice(&crc32c::crc32c(chunk).to_le_bytes());
-    }
-    footer.extend_from_slice(&(body.len() as u64).to_le_bytes());
+    footer.extend_from_slice(crcs);
+    footer.extend_from_slice(&body_bytes.to_le_bytes());
     footer.extend_from_slice(&generation.to_le_bytes());
     footer.extend_from_slice(&(key.len() as u16).to_le_bytes());
     footer.extend_from_slice(&(line.len() as u16).to_le_bytes());
@@ -198,12 +255,7 @@ pub(super) fn object_foot(footer: &[u8]) -> Option<(Said<'_>, &[u8])> {
 pub(super) fn object_whole(file: &[u8], body_bytes: u64) -> Option<Said<'_>> {
     let (body, footer) = file.split_at_checked(usize::try_from(body_bytes).ok()?)?;
     let (said, crcs) = object_foot(footer)?;
-    (said.body.len() == body.len()).then_some(())?;
-    let chunks = body.chunks(OBJECT_CHUNK_BYTES as usize);
-    chunks
-        .zip(crcs.chunks_exact(4))
-        .all(|(chunk, crc)| crc32c::crc32c(chunk).to_le_bytes() == *crc)
-        .then_some(said)
+    (said.body.len() == body.len() && are_chunks_right(body, crcs)).then_some(said)
 }
 
 #[cfg(test)]

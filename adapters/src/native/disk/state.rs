@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) evictions: u64,
     /// Files that are gone from the index and not yet from the disk.
     pub(super) debris: Vec<Debris>,
+    /// The generations that staged bodies are named after.
+    pub(super) drafts: BTreeSet<u64>,
     pub(super) recovery: Option<Recovery>,
     /// How many hold room that they have not given to an entry yet, or are about to give back.
     pub(super) holders: u64,
@@ -47,11 +49,12 @@ pub(super) struct State {
     under_way: BTreeSet<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Begun {
     count: u32,
     last: u64,
     announced: u64,
+    is_removed: bool,
 }
 
 impl State {
@@ -70,6 +73,7 @@ impl State {
             barrier: 0,
             evictions: 0,
             debris: Vec::new(),
+            drafts: BTreeSet::new(),
             recovery: None,
             holders: 0,
             is_reclaiming: false,
@@ -99,8 +103,7 @@ impl State {
     /// Begins a call that changes `key`; [`State::end`] must follow.
     pub(super) fn begin(&mut self, key: &Key) -> u64 {
         let generation = self.next_generation();
-        let begun =
-            self.begun.entry(key.clone()).or_insert(Begun { count: 0, last: 0, announced: 0 });
+        let begun = self.begun.entry(key.clone()).or_default();
         begun.count += 1;
         begun.last = generation;
         self.under_way.insert(generation);
@@ -128,6 +131,11 @@ impl State {
             || self.begun.get(key).is_some_and(|begun| begun.last > generation)
     }
 
+    /// Whether the entry of a call that is under way was removed by another since.
+    pub(super) fn is_removed(&self, key: &Key) -> bool {
+        self.begun.get(key).is_some_and(|begun| begun.is_removed)
+    }
+
     /// Makes `entry` the one of its key.
     pub(super) fn put(&mut self, entry: Entry) {
         self.note(|buffer| push_put(buffer, &entry));
@@ -146,6 +154,9 @@ impl State {
         {
             self.bury(&old);
             self.note_removed(key, generation);
+            if let Some(begun) = self.begun.get_mut(key) {
+                begun.is_removed = true;
+            }
         } else if self.recovery.is_some() {
             self.note_removed(key, generation);
         }

@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 use tiered_storage_core::{ErrorKind, Key, Metadata, Timestamp, WriteId};
 
-use super::{DiskOptions, DiskTier, Durability};
+use super::{DiskOptions, DiskTier, Durability, inner::Call, store::Material};
 use crate::tier::{Page, Patched, Read, StorageTier, Stored};
 
 mod concurrent;
@@ -15,6 +15,7 @@ mod crash;
 mod damage;
 mod limits;
 mod model;
+mod pieces;
 
 /// Errors that are given in the place of a write.
 #[derive(Debug, Default)]

@@ -28,6 +28,7 @@ pub(super) fn run(inner: &Inner, first_generation: u64) {
     let interval = Duration::from_millis(inner.settings.checkpoint_interval_ms);
     let mut due = Instant::now() + interval;
     while inner.rest(due) {
+        inner.tidy();
         while let Some(segment) = inner.next_reclaimable() {
             let _shared = inner.gate.read().unwrap_or_else(PoisonError::into_inner);
             inner.reclaim(segment);
@@ -85,6 +86,12 @@ impl Inner {
             self.log.snapshot(self)?;
         }
         self.log.sync(self, mark)
+    }
+
+    /// Deletes what is left of bodies that were staged and then given up.
+    fn tidy(&self) {
+        let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        self.dispose(self.lock());
     }
 
     /// Waits until `due` or until there is something to reclaim; `false` if the tier is going.

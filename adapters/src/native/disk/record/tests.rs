@@ -15,7 +15,7 @@ fn the_bytes_are_those_of_version_1() {
     expect!["54537201035bd95307000000000000000900000000000000010009000400000050c93f26000000006b313b733d343b633d30626f64790000"]
         .assert_eq(&hex(&record(7, 9, "k", "1;s=4;c=0", b"body")));
     expect!["6b313b733d343b633d3050c93f26040000000000000009000000000000000100090000000000945acc9354536469736b4f01"]
-        .assert_eq(&hex(&object_footer(9, "k", "1;s=4;c=0", b"body")));
+        .assert_eq(&hex(&object_footer(9, "k", "1;s=4;c=0", 4, &chunk_crcs(b"body"))));
 }
 
 proptest! {
@@ -35,7 +35,7 @@ proptest! {
         prop_assert_eq!(record_whole(&small, salt ^ 1), None);
 
         let mut large = body.clone();
-        large.extend(object_footer(generation, &key, &line, &body));
+        large.extend(object_footer(generation, &key, &line, body.len() as u64, &chunk_crcs(&body)));
         prop_assert_eq!(large.len() as u64, object_bytes(key.len(), line.len(), body.len() as u64));
         let said = object_whole(&large, body.len() as u64).expect("a whole object");
         prop_assert_eq!((said.generation, said.key, said.line), (generation, &*key, &*line));
@@ -52,7 +52,7 @@ proptest! {
         prop_assert_eq!(record_whole(&changed, 1), None);
 
         let mut object = body.clone();
-        object.extend(object_footer(2, "key", "1;s=100;c=0", &body));
+        object.extend(object_footer(2, "key", "1;s=100;c=0", body.len() as u64, &chunk_crcs(&body)));
         let place = at.index(object.len());
         object[place] ^= flip;
         prop_assert_eq!(object_whole(&object, 100), None);
@@ -73,7 +73,7 @@ proptest! {
 fn each_chunk_has_a_checksum_of_its_own() {
     let chunk = OBJECT_CHUNK_BYTES as usize;
     let body = vec![5; 2 * chunk + 1];
-    let footer = object_footer(1, "k", "1;s=1;c=0", &body);
+    let footer = object_footer(1, "k", "1;s=1;c=0", body.len() as u64, &chunk_crcs(&body));
     let (_, crcs) = object_foot(&footer).expect("a whole footer");
     let expected: Vec<u8> =
         body.chunks(chunk).flat_map(|chunk| crc32c::crc32c(chunk).to_le_bytes()).collect();
