@@ -14,8 +14,9 @@
 //!
 //! Each case is also a function of its own. A case panics when the tier breaks a promise of the trait, with a message
 //! that names the case, the key and the promise. It expects an empty tier that nobody else uses and that holds at least
-//! 1,100 entries and 4 MiB without evicting any; it leaves its entries behind. A tier that deadlocks makes a
-//! case hang: run it with a time limit.
+//! 1,100 entries and 4 MiB without evicting any; it leaves its entries behind. Bodies that are larger than the tier
+//! says it holds are left out, and so is what a tier says it cannot do: to stage, to read parts, to write conditionally. A
+//! tier that deadlocks makes a case hang: run it with a time limit.
 //!
 //! The cases need no runtime of their own and no clock.
 
@@ -27,19 +28,25 @@ use tiered_storage_core::{Content, Error, Key, Metadata, Timestamp, WriteId, dig
 use crate::tier::{Page, Read, StorageTier, Stored};
 
 mod concurrency;
+mod conditions;
 mod entries;
 mod fault;
 mod listing;
+mod parts;
+mod pieces;
 mod removal;
 
 pub use self::{
     concurrency::{dropped_futures, torn_reads},
+    conditions::{conditions, one_winner},
     entries::{
         announcements, body_sizes, conditional_reads, every_field, longest_keys, odd_keys,
         overwrites, patches, peeks, round_trip,
     },
     fault::{Call, FaultTier, When},
     listing::{listing_pages, listing_prefixes, listing_while_removing},
+    parts::{one_version, ranges, torn_pieces},
+    pieces::{dropped_pieces, pieces, staging},
     removal::{clearing, removal, removal_of_versions, usage},
 };
 
@@ -60,6 +67,8 @@ pub async fn run_all(tier: &dyn StorageTier) {
         listing_pages listing_prefixes listing_while_removing
         removal removal_of_versions clearing usage
         torn_reads dropped_futures
+        pieces staging ranges one_version torn_pieces dropped_pieces
+        conditions one_winner
     }
     clear(tier, "run_all").await;
 }

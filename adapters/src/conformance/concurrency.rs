@@ -103,7 +103,7 @@ pub async fn dropped_futures(tier: &dyn StorageTier) {
 }
 
 /// Polls `future` once and drops it.
-async fn poll_once<F: Future>(future: F) {
+pub(super) async fn poll_once<F: Future>(future: F) {
     let mut future = pin!(future);
     poll_fn(|context| {
         // Whether it was ready makes no difference.

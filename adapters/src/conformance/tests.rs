@@ -5,16 +5,20 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{FutureExt, executor::block_on};
+use futures::{FutureExt, StreamExt, executor::block_on, stream};
 use tiered_storage_core::{
-    ETag, Error, ErrorKind, Key, Metadata, Timestamp, cost::Requests, evict::PolicyKind,
+    Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, cost::Requests, evict::PolicyKind,
+    range::ByteRange,
 };
 
 use super::{FaultTier, run_all, yield_once};
 use crate::{
     Watcher,
     memory::{MemoryOptions, MemoryTier, Volatility},
-    tier::{Access, Listing, Page, Patched, Peeked, Properties, Read, StorageTier, Stored, Usage},
+    tier::{
+        Access, Body, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read,
+        Stage, StorageTier, Stored, Usage,
+    },
 };
 
 fn memory(options: MemoryOptions) -> MemoryTier {
@@ -50,7 +54,7 @@ fn a_run_is_a_future_that_can_be_sent() {
 /// A tier with one defect.
 #[derive(Debug)]
 struct Broken {
-    inner: MemoryTier,
+    inner: Arc<MemoryTier>,
     defect: Defect,
     /// Whether a call is running, for the defect that lets none other in.
     is_busy: std::sync::atomic::AtomicBool,
@@ -81,6 +85,14 @@ enum Defect {
     CountsOverwritesTwice,
     TearsReads,
     StaysLocked,
+    LosesTheLastPiece,
+    OpensWhatIsThereByNow,
+    ShowsWhatIsStaged,
+    ReadsOneByteMore,
+    ReadsPartsOfAnyVersion,
+    StoresInAnyCase,
+    AsksAndThenStores,
+    LeavesWhatIsDropped,
 }
 
 impl Broken {
@@ -250,6 +262,108 @@ impl StorageTier for Broken {
         }
     }
 
+    async fn open(&self, key: &Key, unless: Option<&ETag>) -> Result<Read<Opened>, Error> {
+        let found = self.read(key, unless).await?;
+        Ok(found.map(|Stored { metadata, body }| {
+            let mut pieces: Vec<Bytes> = body.chunks(100_000).map(Bytes::copy_from_slice).collect();
+            if self.is(Defect::LosesTheLastPiece) && pieces.len() > 1 {
+                pieces.pop();
+            }
+            let by_now = self.is(Defect::OpensWhatIsThereByNow).then(|| self.inner.clone());
+            let key = key.clone();
+            let pieces = stream::iter(pieces).enumerate().then(move |(number, piece)| {
+                let (by_now, key) = (by_now.clone(), key.clone());
+                async move {
+                    let Some(tier) = by_now else { return Ok(piece) };
+                    match tier.read(&key, None).await? {
+                        Read::Found(Stored { body, .. }) => {
+                            let start = (number * 100_000).min(body.len());
+                            Ok(body.slice(start..body.len().min(start + 100_000)))
+                        }
+                        _ => Ok(piece),
+                    }
+                }
+            });
+            Opened { metadata, body: Body::Pieces(pieces.boxed()) }
+        }))
+    }
+
+    async fn read_range(
+        &self,
+        key: &Key,
+        range: ByteRange,
+        unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        let key = &self.name(key);
+        let mut part = self.inner.read_range(key, range, unless).await?;
+        if self.is(Defect::ReadsPartsOfAnyVersion) && part.is_some() {
+            yield_once().await;
+            let later = self.inner.read_range(key, range, unless).await?;
+            if let (Some(Read::Found(part)), Some(Read::Found(later))) = (&mut part, later) {
+                part.metadata = later.metadata;
+            }
+        }
+        if let (Some(Read::Found(part)), ByteRange::Between(start, end), true) =
+            (&mut part, range, self.is(Defect::ReadsOneByteMore))
+        {
+            let more = self
+                .inner
+                .read_range(key, ByteRange::Between(start, end.saturating_add(1)), None)
+                .await?;
+            if let (true, Some(Read::Found(more))) = (end > start, more) {
+                part.body = more.body;
+            }
+        }
+        Ok(part)
+    }
+
+    async fn stage(&self, key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        if self.is(Defect::ShowsWhatIsStaged) {
+            let metadata = Metadata::new(key.clone(), 0, Timestamp::default());
+            self.inner.write(key, Stored { metadata, body: Bytes::new() }).await?;
+        }
+        self.inner.stage(key).await
+    }
+
+    async fn store(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        body: Contents,
+        condition: Option<&Condition>,
+    ) -> Result<Option<ETag>, Error> {
+        let key = &self.name(key);
+        match (self.defect, condition) {
+            (Defect::StoresInAnyCase, _) => self.inner.store(key, metadata, body, None).await,
+            (Defect::AsksAndThenStores, Some(condition)) => {
+                let found = self.inner.head(key).await?;
+                if !condition.holds(found.as_ref()) {
+                    return Err(Error::new(ErrorKind::Conflict, "it does not hold"));
+                }
+                yield_once().await;
+                self.inner.store(key, metadata, body, None).await
+            }
+            (Defect::LeavesWhatIsDropped, None) => {
+                let half = super::key(format!("{key}.half"));
+                self.inner.store(&half, metadata, body.clone(), None).await?;
+                yield_once().await;
+                self.inner.remove(&[half]).await?;
+                self.inner.store(key, metadata, body, None).await
+            }
+            _ => self.inner.store(key, metadata, body, condition).await,
+        }
+    }
+
+    async fn write_part(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        start: u64,
+        part: Bytes,
+    ) -> Result<(), Error> {
+        self.inner.write_part(key, metadata, start, part).await
+    }
+
     async fn announce(&self, key: &Key) -> Result<(), Error> {
         self.inner.announce(key).await
     }
@@ -314,12 +428,21 @@ fn defects_are_found() {
         (Defect::CountsOverwritesTwice, "usage"),
         (Defect::TearsReads, "torn_reads"),
         (Defect::StaysLocked, "dropped_futures"),
+        (Defect::LosesTheLastPiece, "pieces"),
+        (Defect::ShowsWhatIsStaged, "staging"),
+        (Defect::ReadsOneByteMore, "ranges"),
+        (Defect::OpensWhatIsThereByNow, "one_version"),
+        (Defect::ReadsPartsOfAnyVersion, "torn_pieces"),
+        (Defect::LeavesWhatIsDropped, "dropped_pieces"),
+        (Defect::StoresInAnyCase, "conditions"),
+        (Defect::AsksAndThenStores, "one_winner"),
     ];
     for (defect, case) in found_by {
-        let tier = Broken { inner: memory(MemoryOptions::new()), defect, is_busy: false.into() };
+        let tier =
+            Broken { inner: Arc::new(memory(MemoryOptions::new())), defect, is_busy: false.into() };
         let run = AssertUnwindSafe(run_all(&tier)).catch_unwind();
-        let panic = block_on(run).expect_err("a defect is found");
-        let message = panic.downcast_ref::<String>().expect("the panic has a message");
+        let Err(panic) = block_on(run) else { panic!("{defect:?} is not found") };
+        let message = panic.downcast_ref::<String>().expect("the message names the case");
         assert!(message.starts_with(&format!("{case}: ")), "{defect:?} is found so: {message}");
     }
 }

@@ -103,7 +103,7 @@ async fn a_staged_body_becomes_an_entry_without_being_copied() {
         }
 
         store(&tier, "k", 1, &source).await;
-        assert_eq!(drafts(directory.path()), [PathBuf::new(); 0]);
+        assert_eq!(drafts(directory.path()), Vec::<PathBuf>::new());
         #[cfg(unix)]
         assert_eq!(inode, self::inode(&tier.locate(&key("k")).expect("it is there").path));
         let whole = Stored { metadata: metadata("k", 1, body.len()), body };
@@ -144,7 +144,7 @@ async fn what_is_not_stored_leaves_nothing() {
     let source = staged(&tier, "k", &body, 300_000).await;
     drop(tier);
     drop(source);
-    assert_eq!(drafts(directory.path()), [PathBuf::new(); 0]);
+    assert_eq!(drafts(directory.path()), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn a_little_body_is_staged_without_a_file() {
     for count in [0, 1, SMALL, 100_000, 256 * 1_024 - 1] {
         let body = bytes(1, count);
         let source = staged(&tier, "k", &body, 50_000).await;
-        assert_eq!(drafts(directory.path()), [PathBuf::new(); 0]);
+        assert_eq!(drafts(directory.path()), Vec::<PathBuf>::new());
         assert_eq!(source.read(0..count as u64).await, Ok(body.clone()));
         store(&tier, "k", 1, &source).await;
         let stored = Stored { metadata: metadata("k", 1, count), body };
@@ -255,7 +255,7 @@ async fn closing_takes_what_is_staged() {
     let source = staged(&tier, "k", &body, 300_000).await;
     let mut stage = tier.stage(&key("k")).await.expect("it is open").expect("it has a place");
     tier.close().await.expect("it closes");
-    assert_eq!(drafts(directory.path()), [PathBuf::new(); 0]);
+    assert_eq!(drafts(directory.path()), Vec::<PathBuf>::new());
     assert_eq!(try_store(&tier, "k", 1, &source, None).await, Err(ErrorKind::Closed));
     let late = tier.stage(&key("k")).await.expect_err("it is closed");
     assert_eq!(late.kind(), ErrorKind::Closed);
