@@ -7,6 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use bytes::Bytes;
 use tiered_storage::{
     Key, Metadata, Timestamp, WriteId,
     native::disk::{DiskOptions, DiskTier, Durability},
@@ -14,6 +15,7 @@ use tiered_storage::{
 };
 
 const DIRECTORY: &str = "TIERED_STORAGE_DISK_CRASH_DIRECTORY";
+const STAGING_DIRECTORY: &str = "TIERED_STORAGE_DISK_CRASH_STAGING_DIRECTORY";
 const DURABILITY: &str = "TIERED_STORAGE_DISK_CRASH_DURABILITY";
 const KEYS: u64 = 40;
 /// How many writes the child has told of when it is killed.
@@ -125,6 +127,64 @@ fn check(name: &str) {
             _ => assert!(trusted > 0, "{trusted} of {}", listed.len()),
         }
         tier.write(&key(0), entry(KEYS)).await.expect("it is written");
+        tier.close().await.expect("it closes");
+    });
+}
+
+/// Runs in the child alone: stages a body and a half, says so, and waits to be killed.
+#[test]
+fn staging_child() {
+    let Some(directory) = std::env::var_os(STAGING_DIRECTORY) else { return };
+    block_on(async {
+        let tier = DiskTier::open(&directory, DiskOptions::new()).expect("the directory opens");
+        tier.write(&key(0), entry(KEYS)).await.expect("it is written");
+        let piece = Bytes::from(vec![7; 1 << 20]);
+        let mut stages = Vec::new();
+        for number in [1, 2] {
+            let stage = tier.stage(&key(number)).await.expect("it is open");
+            let mut stage = stage.expect("it has a place");
+            for _ in 0..4 {
+                stage.write(piece.clone()).await.expect("it is taken");
+            }
+            stages.push(stage);
+        }
+        let staged = stages.remove(0).finish().await.expect("it is staged");
+        println!("\nstaged {}", staged.size_bytes());
+        std::io::stdin().read_line(&mut String::new()).expect("it is killed before this returns");
+    });
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_stages_leaves_no_entry_and_no_file() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "staging_child", "--nocapture"])
+        .env(STAGING_DIRECTORY, directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the child starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let is_staged = lines.any(|line| line.expect("the child speaks UTF-8") == "staged 4194304");
+    assert!(is_staged, "the child says what it did");
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    let left = || std::fs::read_dir(directory.path().join("v1/new")).expect("it is there").count();
+    assert_eq!(left(), 2, "nobody was left to remove them");
+    block_on(async {
+        let options = DiskOptions::new();
+        let tier = DiskTier::open(directory.path(), options).expect("the directory opens");
+        let page = Page { prefix: "", after: None, limit: 1_000 };
+        assert_eq!(tier.list(page).await.expect("it is listed").keys, [key(0)]);
+        assert_eq!(tier.read(&key(0), None).await, Ok(Read::Suspect(entry(KEYS))));
+        for number in [1, 2] {
+            assert_eq!(tier.read(&key(number), None).await, Ok(Read::Missing));
+        }
+        // It is swept behind the calls.
+        while left() > 0 {
+            std::thread::yield_now();
+        }
+        assert!(tier.disk_bytes() < 1 << 20);
         tier.close().await.expect("it closes");
     });
 }

@@ -6,13 +6,13 @@ use std::{
 use bytes::Bytes;
 use futures::executor::block_on;
 use tiered_storage_core::{
-    ErrorKind, Key, Metadata, Timestamp, WriteId,
+    Condition, ErrorKind, Key, Metadata, Timestamp, WriteId,
     evict::PolicyKind,
     format::{self, Audience},
 };
 
 use super::{MemoryOptions, MemoryTier, Volatility, ledger::PENDING_MAX};
-use crate::tier::{Access, Page, Patched, Read, StorageTier, Stored};
+use crate::tier::{Access, Contents, Page, Patched, Read, StorageTier, Stored};
 
 fn tier(options: MemoryOptions) -> MemoryTier {
     MemoryTier::new(options).expect("the limits are not 0")
@@ -489,4 +489,51 @@ fn no_access_is_lost_or_counted_twice_under_threads() {
     });
     while ask() > 0 {}
     assert_eq!(given_out.load(Ordering::Relaxed) + tier.accesses_dropped(), 60_000);
+}
+
+/// The question and the write are one step, also where each writer has a thread of its own.
+#[test]
+fn of_conditional_writers_in_threads_one_wins_each_round() {
+    let tier = tier(MemoryOptions::new());
+    let mut condition = Condition::Absent;
+    for round in 0..500_u64 {
+        let winners: Vec<u64> = thread::scope(|scope| {
+            let writers: Vec<_> = (1..=4)
+                .map(|writer| {
+                    let (tier, condition) = (&tier, &condition);
+                    scope.spawn(move || {
+                        let number = 4 * round + writer;
+                        let Stored { metadata, body } = entry("a", number, number.to_string());
+                        let body = Contents::Whole(body);
+                        let stored = tier.store(metadata.key(), &metadata, body, Some(condition));
+                        match block_on(stored) {
+                            Ok(_) => Some(number),
+                            Err(error) => {
+                                assert_eq!(error.kind(), ErrorKind::Conflict);
+                                None
+                            }
+                        }
+                    })
+                })
+                .collect();
+            let ended = writers.into_iter().map(|it| it.join().expect("no writer panics"));
+            ended.flatten().collect()
+        });
+        let [winner] = winners[..] else { panic!("round {round}: {winners:?}") };
+        let found = read(&tier, "a").expect("it was written");
+        assert_eq!(found.body, winner.to_string());
+        condition = Condition::Version(found.metadata.version());
+    }
+}
+
+#[test]
+fn a_staged_body_is_bounded_by_the_limit() {
+    let tier = tier(MemoryOptions::new().size_bytes_max(1_000));
+    block_on(async {
+        let stage = tier.stage(&key("a")).await.expect("memory is always open");
+        let mut stage = stage.expect("it has a place");
+        stage.write(Bytes::from(vec![1; 900])).await.expect("it fits");
+        let error = stage.write(Bytes::from(vec![1; 101])).await.expect_err("it does not fit");
+        assert_eq!(error.kind(), ErrorKind::Full);
+    });
 }
