@@ -19,7 +19,7 @@ use super::{
 
 /// What the index must have of a key for an entry to land.
 #[derive(Clone, Copy, Debug)]
-enum Expected {
+pub(super) enum Expected {
     Anything,
     Nothing,
     /// The entry that a condition was found to hold for.
@@ -50,6 +50,17 @@ impl Inner {
     ) -> Result<(), Error> {
         let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
         let expected = self.expected(&call.key, condition)?;
+        self.write_expecting(call, metadata, material, expected)
+    }
+
+    /// Writes an entry, if the index has what was expected when the entry lands.
+    pub(super) fn write_expecting(
+        &self,
+        call: &Call,
+        metadata: &Metadata,
+        material: Material<'_>,
+        expected: Expected,
+    ) -> Result<(), Error> {
         let line = encode(metadata, Audience::Local);
         let line_bytes = u16::try_from(line.len()).map_err(|_| {
             Error::new(ErrorKind::Invalid, "the metadata takes more than 64 KiB; shorten it")
@@ -106,7 +117,11 @@ impl Inner {
     }
 
     /// What must still be so when the entry lands. An entry that has expired is there: the tier has no clock.
-    fn expected(&self, key: &Key, condition: Option<&Condition>) -> Result<Expected, Error> {
+    pub(super) fn expected(
+        &self,
+        key: &Key,
+        condition: Option<&Condition>,
+    ) -> Result<Expected, Error> {
         let Some(condition) = condition else { return Ok(Expected::Anything) };
         let found = self.head(key)?;
         if !condition.holds(found.as_ref().map(|(_, metadata)| metadata)) {

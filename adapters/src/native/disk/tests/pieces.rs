@@ -424,25 +424,65 @@ async fn a_conditional_write_may_give_up_what_it_replaces() {
     assert_eq!(read(&tier, "k").await, Read::Found(second));
 }
 
-/// What comes between the question and the write makes the condition fail, and leaves the other's entry.
+/// What comes between the question and the write decides, not what was there when it was asked.
 #[tokio::test]
-async fn a_conditional_write_that_was_overtaken_is_a_conflict() {
+async fn what_comes_between_the_question_and_a_conditional_write_is_a_conflict() {
+    for bytes in [SMALL, LARGE] {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let tier = open(directory.path());
+        let version = Condition::Version(metadata("k", 1, bytes).version());
+        for (change, is_done) in [("none", true), ("evict", true), ("remove", false)] {
+            put(&tier, "k", 1, bytes).await;
+            // A call that began before, as one does whose caller has given it up.
+            let earlier = [Call::begin(&tier.inner, &key("k")).expect("it is open")];
+            let call = Call::begin(&tier.inner, &key("k")).expect("it is open");
+            let expected = tier.inner.expected(&key("k"), Some(&version)).expect("it holds");
+            let body = vec![3; bytes];
+            match change {
+                "evict" => assert!(tier.inner.lock().evict()),
+                "remove" => tier.inner.remove(&earlier).expect("it is removed"),
+                _ => {}
+            }
+            drop(earlier);
+            let material = Material::Bytes(&body);
+            let result =
+                tier.inner.write_expecting(&call, &metadata("k", 3, bytes), material, expected);
+            drop(call);
+            let result = result.map_err(|error| error.kind());
+            let found = read(&tier, "k").await;
+            if is_done {
+                assert_eq!(
+                    (result, found),
+                    (Ok(()), Read::Found(entry("k", 3, bytes))),
+                    "{change}"
+                );
+            } else {
+                assert_eq!((result, found), (Err(ErrorKind::Conflict), Read::Missing), "{change}");
+            }
+        }
+        assert_eq!(entry_bytes_below(directory.path()), tier.disk_bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_conditional_write_that_is_overtaken_is_a_conflict() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let tier = open(directory.path());
-    for (bytes, condition) in [(SMALL, Condition::Absent), (LARGE, Condition::Absent)] {
+    let absent = Condition::Absent;
+    for bytes in [SMALL, LARGE] {
         remove(&tier, "k").await;
         let body = vec![1; bytes];
         let begun = Call::begin(&tier.inner, &key("k")).expect("it is open");
         let later = Call::begin(&tier.inner, &key("k")).expect("it is open");
         let metadata = metadata("k", 1, bytes);
         let material = Material::Bytes(&body);
-        let result = tier.inner.write(&begun, &metadata, material, Some(&condition));
+        let result = tier.inner.write(&begun, &metadata, material, Some(&absent));
         assert_eq!(result.map_err(|error| error.kind()), Err(ErrorKind::Conflict));
         drop((begun, later));
         assert_eq!(read(&tier, "k").await, Read::Missing);
         put(&tier, "k", 2, bytes).await;
         let source = staged(&tier, "k", &Bytes::from(vec![3; 2 * MIB]), MIB).await;
-        let result = try_store(&tier, "k", 3, &source, Some(&condition)).await;
+        let result = try_store(&tier, "k", 3, &source, Some(&absent)).await;
         assert_eq!(result, Err(ErrorKind::Conflict));
         assert_eq!(read(&tier, "k").await, Read::Found(entry("k", 2, bytes)));
         drop(source);
