@@ -45,7 +45,7 @@ pub enum Body {
 pub struct Part {
     /// What is known of the whole body.
     pub metadata: Metadata,
-    /// Where in the stored body it starts and ends. Empty if the body does not reach that far.
+    /// Where in the stored body it starts and ends. Empty, at its end, if the body does not reach that far.
     pub range: Range<u64>,
     /// Its bytes.
     pub body: Payload,
@@ -61,7 +61,8 @@ impl Part {
     }
 }
 
-/// Bytes that lie ready somewhere, to be read in any order and by several at once, as long as it is kept.
+/// Bytes that lie ready somewhere, to be read in any order and by several at once, as long as it is kept. The same may be
+/// stored again.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Source: fmt::Debug + Shareable {
@@ -76,7 +77,7 @@ pub trait Source: fmt::Debug + Shareable {
 }
 
 /// A body on its way into a tier, invisible until it is [stored](crate::tier::StorageTier::store). Dropped, it leaves
-/// nothing.
+/// nothing; after a write that failed or was given up, that is all that is left to do with it.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Stage: fmt::Debug + Shareable {

@@ -149,8 +149,8 @@ pub struct Access {
 
 /// A place for entries.
 ///
-/// The storage orders the calls: for one key it never runs two of `write`, `patch`, `remove` and `remove_version`
-/// at once, and it may run any number of `read` and `head` beside them. Calls for different keys run at once.
+/// The storage orders the calls: for one key it never runs two of `write`, `store`, `write_part`, `patch`, `remove` and
+/// `remove_version` at once, and it may run any number of `read` and `head` beside them. Calls for different keys run at once.
 ///
 /// A tier keeps body and metadata together: a read gives both of the same write, or nothing, also while a write of
 /// that key runs. It keeps every byte of the key: `a`, `a/b` and `A` are three entries. A write or removal that
