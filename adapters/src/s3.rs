@@ -20,7 +20,7 @@ use tiered_storage_core::{
 
 use crate::events::Watcher;
 use crate::payload;
-use crate::tier::{Listing, Page, Patched, Read, StorageTier, Stored, Usage};
+use crate::tier::{Listing, Page, Patched, Presign, Read, StorageTier, Stored, Usage};
 
 mod client;
 mod config;
@@ -34,12 +34,16 @@ mod keys;
 mod limit;
 mod list;
 mod meter;
+mod presign;
 mod profile;
+#[cfg(all(feature = "s3-credentials", not(target_arch = "wasm32")))]
+pub mod providers;
 mod remove;
 mod request;
 mod response;
 mod retry;
 mod sign;
+mod signing;
 mod skew;
 mod xml;
 
@@ -49,7 +53,9 @@ pub use credentials::{
 };
 pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response};
 pub use profile::{ConditionalWrites, Flags, Profile};
-pub use sign::{Scope, Sign};
+#[cfg(not(target_arch = "wasm32"))]
+pub use sign::aws::AwsSigner;
+pub use sign::{Scope, Sign, SignRequest, UNSIGNED_PAYLOAD, Unsigned, compact::CompactSigner};
 
 use client::Client;
 use failure::Failure;
@@ -311,6 +317,10 @@ impl StorageTier for S3Tier {
 
     fn watch(&self, watcher: Weak<Watcher>) {
         self.0.client.meter.watch(watcher);
+    }
+
+    async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
+        self.0.presign(key, presign).await.map_err(|error| error.with_key(key))
     }
 }
 

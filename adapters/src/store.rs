@@ -18,6 +18,8 @@ use tiered_storage_core::{
     seal::{Compression, Draft},
 };
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::tier::Presign;
 use crate::{
     builder::{Builder, millis},
     driver::{Body, Given, Inner, Want},
@@ -240,6 +242,23 @@ impl TieredStorage {
             Ok(page.map(|keys| (stream::iter(keys.into_iter().map(Ok)), Ok(pages))))
         });
         Box::pin(pages.try_flatten())
+    }
+
+    /// A URL that lets its holder do one thing with the object of `key` in cold, without credentials. Nothing is sent.
+    ///
+    /// See `S3Tier::presign` for what it gives and takes. This storage does not notice what is
+    /// done by a URL: `revalidate_after` bounds how long upper tiers may serve what they have.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for an illegal key and for what cannot be presigned; `Unsupported` if cold is not S3; `Closed`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn presign(&self, key: impl AsRef<str>, presign: Presign) -> Result<String, Error> {
+        self.open_or_closed()?;
+        let key = Key::new(key)?;
+        let cold = self.inner.tier(Tier::Cold).expect("there is always a cold tier");
+        let url = cold.presign(&key, presign).await;
+        url.map_err(|error| error.in_tier(Tier::Cold).with_key(&key))
     }
 
     pub(crate) fn open_or_closed(&self) -> Result<(), Error> {

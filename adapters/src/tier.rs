@@ -1,6 +1,7 @@
 //! What a place for entries must be able to do. Any object that implements [`StorageTier`] can stand in any of the
 //! three places.
 
+use core::time::Duration;
 use std::sync::Weak;
 
 use async_trait::async_trait;
@@ -145,6 +146,37 @@ pub struct Access {
     pub count: u64,
     /// The time of the last of them.
     pub last: Timestamp,
+}
+
+/// What a presigned URL is for, and how long it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Presign {
+    /// What its holder may do.
+    pub method: PresignMethod,
+    /// How long it may be used from now on: 1 second to 7 days; a fraction of a second is left out.
+    pub expires: Duration,
+}
+
+impl Presign {
+    /// A URL for `method` that lasts for `expires`.
+    pub const fn new(method: PresignMethod, expires: Duration) -> Self {
+        Self { method, expires }
+    }
+}
+
+/// What the holder of a presigned URL may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PresignMethod {
+    /// Read the object.
+    Get,
+    /// Ask what is known of the object.
+    Head,
+    /// Write the object, with any body.
+    Put,
+    /// Remove the object.
+    Delete,
 }
 
 /// A place for entries.
@@ -312,6 +344,16 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
 
     /// Tells `watcher` of every such request when it ends, for as long as somebody holds it.
     fn watch(&self, _watcher: Weak<Watcher>) {}
+
+    /// A URL that lets its holder do one thing with the entry of `key`, without credentials.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if the tier's entries have no URLs, which is this default.
+    async fn presign(&self, _key: &Key, _presign: Presign) -> Result<String, Error> {
+        let message = "this tier gives no URLs; use S3 as the cold tier";
+        Err(Error::new(ErrorKind::Unsupported, message))
+    }
 
     /// Writes out what is pending and releases what is held. The storage calls nothing afterwards.
     async fn close(&self) -> Result<(), Error> {

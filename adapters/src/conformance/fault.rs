@@ -18,8 +18,8 @@ use tiered_storage_core::{
 use self::gate::{Gate, lock};
 use crate::Watcher;
 use crate::tier::{
-    Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
-    Stage, StorageTier, Stored, Usage,
+    Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Presign, Properties,
+    Read, Stage, StorageTier, Stored, Usage,
 };
 
 /// A way into a tier, as scenarios name it.
@@ -329,6 +329,10 @@ impl StorageTier for FaultTier {
 
     fn accesses(&self, limit: usize) -> Vec<Access> {
         self.inner.accesses(limit)
+    }
+
+    async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
+        self.inner.presign(key, presign).await
     }
 
     async fn close(&self) -> Result<(), Error> {

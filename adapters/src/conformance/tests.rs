@@ -16,7 +16,7 @@ use crate::{
     Watcher,
     memory::{MemoryOptions, MemoryTier, Volatility},
     tier::{
-        Access, Body, Contents, Listing, Opened, Page, Part, Patched, Peeked, Properties, Read,
+        Access, Body, Contents, Listing, Opened, Page, Part, Patched, Peeked, Presign, Properties, Read,
         Stage, StorageTier, Stored, Usage,
     },
 };
@@ -394,6 +394,10 @@ impl StorageTier for Broken {
 
     fn watch(&self, watcher: Weak<Watcher>) {
         self.inner.watch(watcher);
+    }
+
+    async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
+        self.inner.presign(key, presign).await
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -5,11 +5,15 @@ use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use reqwest::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tiered_storage_core::{Error, ErrorKind, Timestamp};
 
 use crate::s3::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response};
+
+/// Headers whose values no log of the transport may show.
+const SECRET: [&str; 3] = ["authorization", "x-amz-security-token", "x-aws-ec2-metadata-token"];
 
 /// How connections are secured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,17 +110,18 @@ fn translate(request: Request) -> Result<reqwest::Request, HttpError> {
     };
     let mut translated = reqwest::Request::new(method, url);
     for (name, value) in request.headers {
-        let mut value = reqwest::header::HeaderValue::try_from(value)
-            .map_err(|_| unsendable("a header cannot be sent"))?;
-        value.set_sensitive(matches!(name, "authorization" | "x-amz-security-token"));
+        let refused = || unsendable("a header cannot be sent");
+        let mut value = HeaderValue::try_from(value).map_err(|_| refused())?;
+        value.set_sensitive(SECRET.contains(&name.as_str()));
+        let name = HeaderName::try_from(name).map_err(|_| refused())?;
         translated.headers_mut().append(name, value);
     }
     if !request.body.is_empty() {
         *translated.body_mut() = Some(request.body.into());
     } else if request.method == Method::Put {
         // S3 refuses a PUT without a length, and hyper gives an empty one none.
-        let zero = reqwest::header::HeaderValue::from_static("0");
-        translated.headers_mut().insert(reqwest::header::CONTENT_LENGTH, zero);
+        let zero = HeaderValue::from_static("0");
+        translated.headers_mut().insert(CONTENT_LENGTH, zero);
     }
     Ok(translated)
 }

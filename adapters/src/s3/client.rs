@@ -2,18 +2,18 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use futures_util::future::{Either, select};
 use tiered_storage_core::{Error, Timestamp};
 
 use super::{
-    Credentials, Environment, Http, HttpError, HttpErrorKind, Response, Scope, Sign,
-    credentials::Cache,
+    Credentials, Environment, Http, Request, Response, UNSIGNED_PAYLOAD,
     failure::{Cause, Failure, examine},
+    http::within_timeout,
     limit::Limit,
     meter::{Meter, Metered},
     profile::Flags,
     request::{Address, Call},
     retry::{self, Budget},
+    signing::Signing,
     skew::Skew,
 };
 
@@ -25,8 +25,7 @@ pub(super) struct Client {
     pub(super) profile: Flags,
     pub(super) http: Arc<dyn Http>,
     pub(super) environment: Arc<dyn Environment>,
-    pub(super) signer: Arc<dyn Sign>,
-    pub(super) credentials: Cache,
+    pub(super) signing: Signing,
     pub(super) limit: Limit,
     pub(super) timeout_ms: u64,
     pub(super) attempts_max: u32,
@@ -40,6 +39,14 @@ pub(super) struct Learnt {
     pub(super) region: String,
     pub(super) skew: Skew,
     pub(super) budget: Budget,
+}
+
+/// A request, and what it was signed with.
+struct Signed {
+    request: Request,
+    credentials: Credentials,
+    region: String,
+    skew: Skew,
 }
 
 /// What one attempt was made with, and when.
@@ -89,6 +96,26 @@ impl Client {
         unreachable!("attempts are bounded")
     }
 
+    /// A URL that does what `call` does, for some seconds from now on by the server's clock.
+    pub(super) async fn presign(&self, call: &Call, expires_secs: u32) -> Result<String, Error> {
+        Ok(self.signed(call, Some(expires_secs)).await?.request.url)
+    }
+
+    /// The request for `call`, signed as what the server's answers have taught so far demands.
+    async fn signed(&self, call: &Call, url_secs: Option<u32>) -> Result<Signed, Error> {
+        let (region, skew) = {
+            let learnt = self.learnt();
+            (learnt.region.clone(), learnt.skew)
+        };
+        let mut request = call.request(&self.address, &region);
+        self.profile.adapt(&mut request);
+        let now = || skew.server_time(self.environment.now());
+        let payload_sha256 = url_secs.map_or(call.payload_sha256.as_str(), |_| UNSIGNED_PAYLOAD);
+        let signing = self.signing.sign(&mut request, &region, payload_sha256, now, url_secs);
+        let credentials = signing.await?;
+        Ok(Signed { request, credentials, region, skew })
+    }
+
     /// The error for a call that failed.
     pub(super) fn error(&self, failure: &Failure) -> Error {
         let host = self.address.host(&self.learnt().region);
@@ -106,27 +133,13 @@ impl Client {
         metered: &mut Metered<'_>,
     ) -> Result<(Attempt, Result<Response, Box<Failure>>), Box<Failure>> {
         let _permit = self.limit.enter().await;
-        let (region, skew) = {
-            let learnt = self.learnt();
-            (learnt.region.clone(), learnt.skew)
-        };
-        let local = |error| Failure::bare(Cause::Local(error));
-        let now = skew.server_time(self.environment.now());
-        let credentials = self.credentials.credentials(now).await.map_err(local)?;
-        let mut request = call.request(&self.address, &region);
-        self.profile.adapt(&mut request);
+        let signed = self.signed(call, None).await;
+        let Signed { request, credentials, region, skew } =
+            signed.map_err(|error| Failure::bare(Cause::Local(error)))?;
         let sent = self.environment.now();
-        if credentials.access_key_id().is_some() {
-            let scope = Scope {
-                credentials: &credentials,
-                region: &region,
-                now: skew.server_time(sent),
-                payload_sha256: &call.payload_sha256,
-            };
-            self.signer.sign(&mut request, &scope).map_err(local)?;
-        }
         metered.sent(request.body.len());
-        let outcome = match self.within_timeout(self.http.send(request)).await {
+        let sending = self.http.send(request);
+        let outcome = match within_timeout(&*self.environment, self.timeout_ms, sending).await {
             Ok(response) => {
                 metered.received(&response);
                 examine(call, response)
@@ -140,20 +153,6 @@ impl Client {
         let attempt = Attempt { number, credentials, region, skew, sent, received };
         attempt.trace(call, &outcome);
         Ok((attempt, outcome))
-    }
-
-    async fn within_timeout(
-        &self,
-        sending: impl Future<Output = Result<Response, HttpError>>,
-    ) -> Result<Response, HttpError> {
-        let sending = core::pin::pin!(sending);
-        match select(sending, self.environment.sleep(self.timeout_ms)).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(((), _)) => Err(HttpError {
-                kind: HttpErrorKind::Timeout,
-                message: format!("no whole answer within {} ms", self.timeout_ms),
-            }),
-        }
     }
 
     /// Corrects what `failure` says was wrong with the attempt. Says whether to try again at once.
@@ -171,7 +170,7 @@ impl Client {
         }
         if failure.is_stale_session() && !mended.session {
             mended.session = true;
-            self.credentials.forget(&attempt.credentials);
+            self.signing.forget(&attempt.credentials);
             return true;
         }
         if let Some(region) = failure.other_region(&attempt.region)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tiered_storage_core::{Error, ErrorKind};
 
 use super::{
-    CredentialsProvider, Environment, Http, Profile, S3Tier, Sign,
+    CredentialsProvider, Environment, Http, Profile, S3Tier, Sign, SignRequest,
     client::{Client, Learnt},
     credentials::Cache,
     host::Host,
@@ -16,6 +16,7 @@ use super::{
     profile::Flags,
     request::{Address, Site},
     retry::Budget,
+    signing::Signing,
     skew::Skew,
 };
 
@@ -44,6 +45,7 @@ pub struct S3TierBuilder {
     http: Option<Arc<dyn Http>>,
     environment: Option<Arc<dyn Environment>>,
     signer: Option<Arc<dyn Sign>>,
+    function: Option<Arc<dyn SignRequest>>,
     concurrency_max: usize,
     timeout_ms: u64,
     connect_timeout_ms: u64,
@@ -63,6 +65,7 @@ impl S3TierBuilder {
             http: None,
             environment: None,
             signer: None,
+            function: None,
             concurrency_max: 32,
             timeout_ms: 30_000,
             connect_timeout_ms: 5_000,
@@ -167,6 +170,13 @@ impl S3TierBuilder {
         self
     }
 
+    /// Has requests signed by a function, in place of credentials and a signer: for hosts that must not have the keys.
+    #[must_use]
+    pub fn sign_with(mut self, function: impl SignRequest + 'static) -> Self {
+        self.function = Some(Arc::new(function));
+        self
+    }
+
     /// Makes the tier. Nothing is sent yet.
     ///
     /// # Errors
@@ -190,12 +200,18 @@ impl S3TierBuilder {
         }
         let address = address(self.bucket, self.endpoint.as_deref(), self.addressing, profile)?;
         let host = Host::new(&address, self.connect_timeout_ms);
+        let signing = match self.function {
+            Some(function) => Signing::Function(function),
+            None => Signing::Keys {
+                signer: self.signer.map_or_else(|| host.signer(), Ok)?,
+                credentials: Cache::new(self.credentials),
+            },
+        };
         let client = Client {
             http: self.http.map_or_else(|| host.http(), Ok)?,
             environment: self.environment.map_or_else(|| host.environment(), Ok)?,
-            signer: self.signer.map_or_else(|| host.signer(), Ok)?,
+            signing,
             address,
-            credentials: Cache::new(self.credentials),
             limit: Limit::new(self.concurrency_max),
             timeout_ms: self.timeout_ms,
             attempts_max: self.attempts_max,

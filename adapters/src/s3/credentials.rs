@@ -184,7 +184,9 @@ impl CredentialsProvider for Anonymous {
 pub struct EnvironmentCredentials;
 
 impl EnvironmentCredentials {
-    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Credentials, Error> {
+    pub(in crate::s3) fn read(
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Credentials, Error> {
         let required = |name: &str| {
             variable(name).filter(|value| !value.is_empty()).ok_or_else(|| {
                 let message = format!("{name} is not set; set it or give the S3 tier credentials");

@@ -4,6 +4,7 @@ use core::fmt;
 use std::borrow::Cow;
 
 use async_trait::async_trait;
+use futures_util::future::{Either, select};
 use tiered_storage_core::Timestamp;
 
 use crate::{
@@ -38,6 +39,22 @@ pub trait Environment: fmt::Debug + Shareable {
 
     /// A number of which every value is as likely; it need not be unpredictable.
     fn random(&self) -> u64;
+}
+
+/// What `sending` comes to, if it does within `ms`.
+pub(super) async fn within_timeout(
+    environment: &dyn Environment,
+    ms: u64,
+    sending: impl Future<Output = Result<Response, HttpError>>,
+) -> Result<Response, HttpError> {
+    let sending = core::pin::pin!(sending);
+    match select(sending, environment.sleep(ms)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(((), _)) => Err(HttpError {
+            kind: HttpErrorKind::Timeout,
+            message: format!("no whole answer within {ms} ms"),
+        }),
+    }
 }
 
 /// An HTTP method that S3 uses.
@@ -77,7 +94,7 @@ pub struct Request {
     /// The absolute URL, percent-encoded already.
     pub url: String,
     /// Names in lower case and values, in printable ASCII. `host` and `content-length` are the transport's matter.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Payload,
 }
@@ -85,13 +102,13 @@ pub struct Request {
 impl Request {
     /// The value of the header `name` (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         write!(f, "{} {} {names:?} [{} bytes]", self.method.as_str(), self.url, self.body.len())
     }
 }

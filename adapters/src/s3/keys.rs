@@ -43,6 +43,12 @@ pub(super) fn encode_value(value: &str) -> String {
     utf8_percent_encode(value, UNRESERVED).to_string()
 }
 
+/// Appends a parameter to the query of a URL.
+pub(super) fn push_parameter(url: &mut String, name: &str, value: &str) {
+    url.push(if url.contains('?') { '&' } else { '?' });
+    url.extend([name, "=", &encode_value(value)]);
+}
+
 /// The name of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Name {

@@ -5,7 +5,7 @@ use tiered_storage_core::{ETag, Metadata, base64, format, respond::is_header_val
 
 use super::{
     Addressing, Method, Request,
-    keys::{encode_path, encode_value, push_hex},
+    keys::{encode_path, push_hex, push_parameter},
 };
 use crate::payload::Payload;
 
@@ -56,11 +56,8 @@ impl Address {
             (None, Addressing::VirtualHost) => url.push('/'),
             (None, Addressing::Path) => {}
         }
-        for (at, (name, value)) in call.query.iter().enumerate() {
-            url.push(if at == 0 { '?' } else { '&' });
-            url.push_str(name);
-            url.push('=');
-            url.push_str(&encode_value(value));
+        for (name, value) in &call.query {
+            push_parameter(&mut url, name, value);
         }
         url
     }
@@ -190,7 +187,11 @@ impl Call {
         Request {
             method: self.method,
             url: address.url(region, self),
-            headers: self.headers.clone(),
+            headers: self
+                .headers
+                .iter()
+                .map(|(name, value)| ((*name).into(), value.clone()))
+                .collect(),
             body: self.body.clone(),
         }
     }

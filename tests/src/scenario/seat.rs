@@ -8,8 +8,8 @@ use tiered_storage::{
     ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp, Watcher,
     cost::Requests,
     tier::{
-        Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
-        Stage, StorageTier, Stored, Usage,
+        Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Presign,
+        Properties, Read, Stage, StorageTier, Stored, Usage,
     },
 };
 
@@ -146,6 +146,10 @@ impl StorageTier for Seat {
 
     fn watch(&self, watcher: Weak<Watcher>) {
         self.tier().watch(watcher);
+    }
+
+    async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
+        self.tier().presign(key, presign).await
     }
 
     async fn close(&self) -> Result<(), Error> {

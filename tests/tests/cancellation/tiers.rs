@@ -7,8 +7,8 @@ use tiered_storage::{
     ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp, Watcher,
     cost::Requests,
     tier::{
-        Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Properties, Read,
-        Stage, StorageTier, Stored, Usage,
+        Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Presign,
+        Properties, Read, Stage, StorageTier, Stored, Usage,
     },
 };
 use tokio::task::yield_now;
@@ -125,6 +125,10 @@ impl StorageTier for SteppingTier {
 
     fn watch(&self, watcher: Weak<Watcher>) {
         self.0.watch(watcher);
+    }
+
+    async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
+        step(self.0.presign(key, presign)).await
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -52,7 +52,7 @@ fn a_request_goes_out_as_it_was_written() {
     let response = send(Request {
         method: Method::Put,
         url: format!("{url}/b//a%2Fb%20c/~.x/?x=%2B%20"),
-        headers: vec![("x-amz-meta-a", "1; b".to_owned())],
+        headers: vec![("x-amz-meta-a".into(), "1; b".to_owned())],
         body: Bytes::from_static(b"body"),
     })
     .expect("an answer");
@@ -101,7 +101,7 @@ fn failures_are_told_apart() {
     for url in ["http://h/a/../b", "http://h/a b", "not a url", "http://h:80/"] {
         assert_eq!(kind(get(url.to_owned())), Err(HttpErrorKind::Unsendable), "{url}");
     }
-    let headers = vec![("x", "a\nb".to_owned())];
+    let headers = vec![("x".into(), "a\nb".to_owned())];
     let request = Request { headers, ..get("http://127.0.0.1:1/".to_owned()) };
     assert_eq!(kind(request), Err(HttpErrorKind::Unsendable));
 }

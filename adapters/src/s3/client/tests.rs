@@ -1,5 +1,6 @@
 use async_trait::async_trait;
 use expect_test::{Expect, expect};
+use futures_util::future::{Either, select};
 use tiered_storage_core::{ErrorKind, Key, Metadata};
 
 use super::*;

@@ -30,9 +30,9 @@ fn only_if_match_loses_its_quotes_and_only_where_the_store_wants_that() {
         method: Method::Put,
         url: String::new(),
         headers: vec![
-            ("if-match", "\"e-1\"".to_owned()),
-            ("if-none-match", "\"e\"".to_owned()),
-            ("x-amz-copy-source-if-match", "\"e\"".to_owned()),
+            ("if-match".into(), "\"e-1\"".to_owned()),
+            ("if-none-match".into(), "\"e\"".to_owned()),
+            ("x-amz-copy-source-if-match".into(), "\"e\"".to_owned()),
         ],
         body: crate::payload::Payload::default(),
     };

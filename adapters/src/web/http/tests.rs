@@ -14,7 +14,8 @@ fn answering(answer: &str) -> Result<(FetchHttp, JsValue), JsError> {
 }
 
 fn request(method: Method) -> Request {
-    let headers = vec![("x-amz-date", "now".to_owned()), ("range", "bytes=0-4".to_owned())];
+    let headers =
+        vec![("x-amz-date".into(), "now".to_owned()), ("range".into(), "bytes=0-4".to_owned())];
     Request { method, url: "http://localhost/a%20key".to_owned(), headers, body: inside(b"body") }
 }
 
