@@ -4,4 +4,5 @@ pub mod explorer;
 pub mod peers;
 pub mod scenario;
 pub mod server;
+pub mod sign;
 pub mod versions;

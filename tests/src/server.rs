@@ -33,6 +33,7 @@ pub use self::faults::{Fault, Faults, Rule};
 pub use self::kind::{Counts, Kind};
 pub use self::store::{Damage, Object};
 
+pub(crate) use self::auth::parse_amz_date;
 use self::auth::{Gate, Keys};
 use self::backend::Backend;
 use self::client::Client;

@@ -1,13 +1,17 @@
 //! S3 as others wrote it: servers that take the signatures that the embedded server takes, and a client that reads what
 //! the library writes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use futures::TryStreamExt;
+use http_body_util::Full;
+use hyper::{Method, Request};
 use serde_json::{Value, json};
 use tiered_storage::{
     ErrorKind, SetOptions, TieredStorage,
-    s3::{Profile, S3Tier, StaticCredentials},
+    s3::{CompactSigner, Profile, S3Tier, StaticCredentials},
+    tier::{Presign, PresignMethod},
 };
 use tiered_storage_tests::peers::{Boto, Ministack, Rclone, or_skip};
 use tiered_storage_tests::server::client::{Call, Client};
@@ -197,4 +201,38 @@ async fn boto_and_the_library_share_a_bucket_of_the_embedded_server() {
 async fn boto_and_the_library_share_a_bucket_of_ministack() {
     let Some(ministack) = or_skip(Ministack::start().await) else { return };
     check_with_boto(ministack.client(), ministack.bucket()).await;
+}
+
+#[tokio::test]
+async fn urls_of_both_signers_are_taken_and_others_refused() {
+    let Some(ministack) = or_skip(Ministack::start().await) else { return };
+    let client = ministack.client();
+    let builder = || {
+        S3Tier::builder(ministack.bucket())
+            .endpoint(&client.endpoint)
+            .region(&client.region)
+            .credentials(StaticCredentials::new(&client.access_key, &client.secret_key))
+    };
+    let ask = async |method: Method, url: &str, body: &'static str| {
+        let path = url.strip_prefix(&client.endpoint).expect("a URL of the server");
+        let authority = client.endpoint.trim_start_matches("http://");
+        let request = Request::builder().method(method).uri(path).header("host", authority);
+        let request = request.body(Full::new(Bytes::from(body))).expect("a request");
+        client.send_request(request).await.expect("ministack answers")
+    };
+    for tier in [builder(), builder().signer(CompactSigner)] {
+        let tier = tier.build().expect("the configuration is right");
+        let url = async |method| {
+            let presign = Presign::new(method, Duration::from_secs(60));
+            tier.presign("a b/c+d%25 \u{e9}", presign).await.expect("a URL")
+        };
+        let (put, get) = (url(PresignMethod::Put).await, url(PresignMethod::Get).await);
+        assert_eq!(ask(Method::PUT, &put, "hello").await.status, 200, "{}", ministack.log());
+        assert_eq!(ask(Method::GET, &get, "").await.text(), "hello");
+        assert_eq!(ask(Method::DELETE, &get, "").await.status, 403);
+        assert_eq!(ask(Method::GET, &get.replace("=60&", "=61&"), "").await.status, 403);
+        let delete = url(PresignMethod::Delete).await;
+        assert_eq!(ask(Method::DELETE, &delete, "").await.status, 204);
+        assert_eq!(ask(Method::GET, &get, "").await.status, 404);
+    }
 }

@@ -56,9 +56,14 @@ impl S3Access for Gate {
         }
         let is_bulk_delete = cx.s3_op().name() == "DeleteObjects";
         let headers = cx.headers().clone();
-        if let Some(authorization) = text(&headers, "authorization") {
-            check_signed(authorization, &headers)?;
-        }
+        let listed = match text(&headers, "authorization") {
+            Some(authorization) => {
+                let list = authorization.split_once("SignedHeaders=").map_or("", |(_, rest)| rest);
+                Some(list.split([',', ' ']).next().unwrap_or_default().to_owned())
+            }
+            None => query_value(cx.uri().query(), "X-Amz-SignedHeaders"),
+        };
+        check_signed(&listed.unwrap_or_default(), &headers)?;
         let token = query_value(cx.uri().query(), "X-Amz-Security-Token");
         let token = token.or_else(|| text(&headers, "x-amz-security-token").map(str::to_owned));
         if token != self.session_token {
@@ -86,24 +91,60 @@ pub(super) fn precheck(request: &Parts, now: SystemTime, region: &str) -> Result
         let message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.";
         return Err(Refusal::new(400, "InvalidRequest", message));
     }
-    let Some(authorization) = authorization else { return Ok(()) };
-    let credential = authorization.split_once("Credential=").map_or("", |(_, rest)| rest);
-    let scope: Vec<&str> =
-        credential.split([',', ' ']).next().unwrap_or_default().split('/').collect();
+    if let Some(authorization) = authorization {
+        let credential = authorization.split_once("Credential=").map_or("", |(_, rest)| rest);
+        let credential = credential.split([',', ' ']).next().unwrap_or_default();
+        return check_scope(credential, region, "AuthorizationHeaderMalformed");
+    }
+    let value = |name: &str| query_value(request.uri.query(), name).unwrap_or_default();
+    if value("X-Amz-Signature").is_empty() {
+        return Ok(());
+    }
+    check_lifetime(&value("X-Amz-Date"), &value("X-Amz-Expires"), now)?;
+    check_scope(&value("X-Amz-Credential"), region, MALFORMED_QUERY)
+}
+
+const MALFORMED_QUERY: &str = "AuthorizationQueryParametersError";
+
+/// `credential`: the key's id, day, region, service and a word, with slashes between.
+fn check_scope(credential: &str, region: &str, code: &'static str) -> Result<(), Refusal> {
+    let scope: Vec<&str> = credential.split('/').collect();
     // The key id comes first, and may hold slashes itself.
     let [.., signed_region, service, _] = scope[..] else { return Ok(()) };
     if signed_region == region && service == "s3" {
         return Ok(());
     }
     let message = format!("the scope is wrong; expecting '{region}' and 's3'");
-    Err(Refusal::new(400, "AuthorizationHeaderMalformed", message).with("Region", region))
+    Err(Refusal::new(400, code, message).with("Region", region))
+}
+
+/// A presigned URL is good from its date on, for as many seconds as it says.
+fn check_lifetime(date: &str, expires: &str, now: SystemTime) -> Result<(), Refusal> {
+    let malformed = |message| Refusal::new(400, MALFORMED_QUERY, message);
+    let signed = parse_amz_date(date)
+        .ok_or_else(|| malformed("X-Amz-Date must be in the ISO8601 format"))?;
+    let seconds = expires.parse().ok().filter(|seconds| (1..=604_800).contains(seconds));
+    let seconds: u64 =
+        seconds.ok_or_else(|| malformed("X-Amz-Expires must be between 1 and 604800 seconds"))?;
+    let now = timestamp(now);
+    if signed.millis_since(now) > SKEW_MS_MAX {
+        return Err(Refusal::new(403, "AccessDenied", "Request is not yet valid"));
+    }
+    if now.millis_since(signed) > seconds * 1_000 {
+        return Err(Refusal::new(403, "AccessDenied", "Request has expired"));
+    }
+    Ok(())
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn check_clock(date: &str, now: SystemTime) -> Result<(), Refusal> {
     // A date that cannot be read is refused with the signature.
     let Some(signed) = parse_amz_date(date) else { return Ok(()) };
-    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let now = Timestamp::from_millis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
+    let now = timestamp(now);
     if now.millis_since(signed).max(signed.millis_since(now)) <= SKEW_MS_MAX {
         return Ok(());
     }
@@ -114,20 +155,20 @@ fn check_clock(date: &str, now: SystemTime) -> Result<(), Refusal> {
         .with("MaxAllowedSkewMilliseconds", SKEW_MS_MAX.to_string()))
 }
 
-fn parse_amz_date(date: &str) -> Option<Timestamp> {
+/// Such as `20130524T000000Z`.
+pub(crate) fn parse_amz_date(date: &str) -> Option<Timestamp> {
     if date.len() != 16 || !date.is_ascii() {
         return None;
     }
     let (day, time) = date.strip_suffix('Z')?.split_once('T')?;
-    let dashed = format!("{}-{}-{}", &day[..4], day.get(4..6)?, day.get(6..)?);
+    let dashed = format!("{}-{}-{}", day.get(..4)?, day.get(4..6)?, day.get(6..)?);
     let colons = format!("{}:{}:{}", time.get(..2)?, time.get(2..4)?, time.get(4..)?);
     Timestamp::parse_rfc3339(&format!("{dashed}T{colons}Z"))
 }
 
 /// Every `x-amz-*` header, and the host, must be under the signature.
-fn check_signed(authorization: &str, headers: &HeaderMap) -> S3Result<()> {
-    let list = authorization.split_once("SignedHeaders=").map_or("", |(_, rest)| rest);
-    let signed: Vec<&str> = list.split([',', ' ']).next().unwrap_or_default().split(';').collect();
+fn check_signed(list: &str, headers: &HeaderMap) -> S3Result<()> {
+    let signed: Vec<&str> = list.split(';').collect();
     let mut names = headers.keys().map(hyper::header::HeaderName::as_str);
     let must = |name: &&str| *name == "host" || name.starts_with("x-amz-");
     if names.any(|name| must(&name) && !signed.contains(&name)) {

@@ -8,6 +8,7 @@ mod faults;
 mod listing;
 mod multipart;
 mod objects;
+mod presigned;
 
 use tiered_storage_tests::server::client::{Answer, Call, Client};
 use tiered_storage_tests::server::{Options, Server};
