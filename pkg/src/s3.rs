@@ -9,8 +9,11 @@ use tiered_storage::{
     ETag, Error, Metadata, Requested, S3Tier, Timestamp, Watcher,
     cost::{Class, Operation, Prices, Requests, Tally},
     format,
-    s3::{Addressing, ConditionalWrites, Credentials, CredentialsProvider, Flags, Profile},
-    tier::{Page, Patched, Payload, Read, StorageTier, Stored},
+    s3::{
+        Addressing, ConditionalWrites, Credentials, CredentialsProvider, Flags, Profile,
+        SignRequest, Unsigned,
+    },
+    tier::{Page, Patched, Payload, Presign, PresignMethod, Read, StorageTier, Stored},
     web::{
         error::{from_js, to_js},
         http::FetchHttp,
@@ -42,13 +45,14 @@ impl fmt::Debug for S3 {
 #[wasm_bindgen]
 impl S3 {
     /// `credentials` gives a promise of `[id, secret, token, expiry in ms]`, or of nothing for unsigned requests.
-    /// `options`: bucket, endpoint, region, prefix, whether the bucket is in the host, and how many requests at once,
+    /// `sign` takes a request as an array and gives a promise of headers, names and values by turns. `options`: bucket, endpoint, region, prefix, whether the bucket is in the host, and how many requests at once,
     /// how many ms and how many attempts at most, prices, and the provider: a number, or what it can do.
     #[wasm_bindgen(constructor)]
     pub fn new(
         credentials: Function,
         fetch: Option<Function>,
         options: Array,
+        sign: Option<Function>,
     ) -> Result<Self, JsValue> {
         let options = Args(options);
         let mut builder = S3Tier::builder(options.text(0).unwrap_or_default())
@@ -66,6 +70,9 @@ impl S3 {
             Some(false) => builder.addressing(Addressing::Path),
             None => builder,
         };
+        if let Some(sign) = sign {
+            builder = builder.sign_with(JsSigner(sign));
+        }
         if let Some(requests) = options.number(5) {
             builder = builder.concurrency_max(requests as usize);
         }
@@ -154,7 +161,17 @@ async fn run(tier: S3Tier, prices: Option<Prices>, call: u8, args: Args) -> Resu
             tier.clear().await?;
             JsValue::UNDEFINED
         }
-        _ => costs(&tier.requests().unwrap_or_default(), prices),
+        9 => costs(&tier.requests().unwrap_or_default(), prices),
+        _ => {
+            let method = match args.count(1) {
+                0 => PresignMethod::Get,
+                1 => PresignMethod::Head,
+                2 => PresignMethod::Put,
+                _ => PresignMethod::Delete,
+            };
+            let presign = Presign::new(method, args.duration(2).unwrap_or_default());
+            StorageTier::presign(&tier, &args.key(0)?, presign).await?.into()
+        }
     })
 }
 
@@ -259,8 +276,7 @@ impl fmt::Debug for JsCredentials {
 #[async_trait(?Send)]
 impl CredentialsProvider for JsCredentials {
     async fn credentials(&self, _now: Timestamp) -> Result<Credentials, Error> {
-        let given = self.0.call0(&JsValue::UNDEFINED).map_err(from_js)?;
-        let given = JsFuture::from(Promise::resolve(&given)).await.map_err(from_js)?;
+        let given = ask(&self.0, &JsValue::UNDEFINED).await?;
         if given.is_undefined() {
             return Ok(Credentials::anonymous());
         }
@@ -277,4 +293,36 @@ impl CredentialsProvider for JsCredentials {
         }
         Ok(credentials)
     }
+}
+
+/// Signatures from a function of TypeScript's, which has checked what the user's gave.
+struct JsSigner(Function);
+
+impl fmt::Debug for JsSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JsSigner")
+    }
+}
+
+#[async_trait(?Send)]
+impl SignRequest for JsSigner {
+    async fn sign(&self, unsigned: Unsigned<'_>) -> Result<Vec<(String, String)>, Error> {
+        let Unsigned { request, payload_sha256, region, .. } = unsigned;
+        let headers = Array::new();
+        for (name, value) in &request.headers {
+            headers.push(&JsValue::from_str(name));
+            headers.push(&JsValue::from_str(value));
+        }
+        let text = JsValue::from_str;
+        let (method, url) = (text(request.method.as_str()), text(&request.url));
+        let array = Array::of(&[method, url, headers.into(), text(payload_sha256), text(region)]);
+        let given = Args(ask(&self.0, &array).await?.unchecked_into());
+        Ok(given.map().into_iter().collect())
+    }
+}
+
+/// What a function gives, or what the promise that it gives resolves to.
+async fn ask(function: &Function, argument: &JsValue) -> Result<JsValue, Error> {
+    let given = function.call1(&JsValue::UNDEFINED, argument).map_err(from_js)?;
+    JsFuture::from(Promise::resolve(&given)).await.map_err(from_js)
 }

@@ -32,6 +32,29 @@ export interface StorageMetadata {
   customMetadata?: Record<string, string>;
 }
 
+/** Options of a call. */
+export interface CallOptions {
+  /** Gives the call up, and rejects it with the signal's reason. A change that was begun goes on in the background. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of a read. */
+export interface ReadOptions extends CallOptions {
+  /**
+   * Gives bytes without copying them: quicker, but they are the stored ones, and must not be changed. Default `false`.
+   * Values that are not bytes are made anew each time in any case.
+   */
+  borrow?: boolean | undefined;
+}
+
+/** What a presigned URL is for, and how long it lasts. */
+export interface PresignOptions {
+  /** What its holder may do. Default `'GET'`. */
+  method?: 'GET' | 'HEAD' | 'PUT' | 'DELETE' | undefined;
+  /** How long it may be used from now on, in ms: 1,000 to 604,800,000 (7 days). A fraction of a second is left out. */
+  expires: number;
+}
+
 /** How full a tier is, and what it has seen. */
 export interface TierStats {
   /** The bytes that its entries take. */

@@ -8,7 +8,8 @@ import type { RawError } from './wasm.js';
  *
  * `invalid`: fix the call. `denied`: fix credentials or permissions. `unavailable`: try again later. `conflict`: someone
  * else changed the entry; read it again. `corrupt`: the stored bytes are not what was written. `full`: quota or capacity
- * is used up. `closed`: the storage or tier was closed. `internal`: a defect of this package; report it.
+ * is used up. `unsupported`: this tier or store cannot do it; use another. `closed`: the storage or tier was closed.
+ * `internal`: a defect of this package; report it.
  */
 export type ErrorKind =
   | 'invalid'
@@ -17,6 +18,7 @@ export type ErrorKind =
   | 'conflict'
   | 'corrupt'
   | 'full'
+  | 'unsupported'
   | 'closed'
   | 'internal';
 

@@ -1,6 +1,6 @@
 /** Checks of what callers give. Wrong options are told by name, before anything is touched. */
 
-import type { PlacementRule, PromotionStrategy, SetOptions, TieredStorageConfig, TierName } from './contract.js';
+import type { PlacementRule, PresignOptions, PromotionStrategy, SetOptions, TieredStorageConfig, TierName } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
 
 type Check = (value: unknown) => boolean;
@@ -35,6 +35,16 @@ export const FLAG: Rule = [(value) => typeof value === 'boolean', 'true or false
 export const LIMIT: Rule = [isPositive, 'a whole number, 1 or more'];
 const MS: Rule = [isCount, 'a whole number of milliseconds'];
 const MS_POSITIVE: Rule = [isPositive, 'a whole number of milliseconds, 1 or more'];
+
+/** In the order of `run` in `pkg/src/s3.rs`. */
+const PRESIGNED = ['GET', 'HEAD', 'PUT', 'DELETE'];
+const PRESIGN: Rules = {
+  method: [isOneOf(...PRESIGNED), "'GET', 'HEAD', 'PUT' or 'DELETE'"],
+  expires: [
+    (value) => isCount(value) && (value as number) >= 1000 && (value as number) <= 604_800_000,
+    'a whole number of milliseconds, from 1,000 (a second) to 604,800,000 (7 days)',
+  ],
+};
 
 const CONFIG: Rules = {
   tiers: [isObject, 'an object with `cold`, and `hot` and `warm` where there are such tiers'],
@@ -159,6 +169,20 @@ export function checkTierName(value: unknown): 0 | 1 | 2 {
 /** Tiers as bits. */
 export function bitsOf(tiers: readonly TierName[]): number {
   return tiers.reduce((bits, tier) => bits | (1 << TIERS.indexOf(tier)), 0);
+}
+
+/** Whether options have nothing that a hot hit would have to look at beside `borrow`. */
+export function isPlain(options: { borrow?: boolean | undefined }): boolean {
+  for (const name in options) if (name !== 'borrow') return false;
+  return options.borrow === undefined || typeof options.borrow === 'boolean';
+}
+
+/** The options of `presign`, whose method the core takes by its place in `PRESIGNED`. */
+export function checkPresign(options: unknown): { method: number; expires: number } {
+  const needed = '`presign` needs options with `expires`';
+  const { method = 'GET', expires } = check<Partial<PresignOptions>>(options, PRESIGN, 'the options of `presign`', needed);
+  if (expires === undefined) throw invalid(needed);
+  return { method: PRESIGNED.indexOf(method), expires };
 }
 
 /** Copies the options that there are, each read once, and refuses the rest. */

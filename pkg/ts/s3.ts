@@ -1,9 +1,11 @@
 /** S3, and what speaks its protocol, as a tier: over `fetch`, in every runtime. */
 
+import type { PresignOptions } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
-import { FLAG, check, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
+import { FLAG, check, checkPresign, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
 import type { Costs, Port, PortListing, PortUsage, RequestFacts, StoredEntry } from './port.js';
-import { OpenedTier, checkPrefix, utf8Length } from './tier.js';
+import { toSigner, type SignRequest } from './s3/sign.js';
+import { OpenedTier, checkKey, checkPrefix, utf8Length } from './tier.js';
 import {
   PRICE_TABLE,
   PROVIDER,
@@ -49,13 +51,18 @@ export interface S3Options {
    * needed, five minutes before they expire, and when the store refuses them as expired; never twice at once.
    */
   credentials?: S3Credentials | (() => S3Credentials | Promise<S3Credentials>) | 'anonymous' | undefined;
+  /**
+   * Signs requests in place of credentials, for pages that must not have the keys: gives the headers that make a request a
+   * signed one, `authorization`, `x-amz-date` and `x-amz-content-sha256` among them. Asked for every attempt at a request.
+   */
+  sign?: SignRequest | undefined;
   /** How URLs name the bucket. Default: in the host for Amazon, in the path for others. */
   addressing?: 'path' | 'virtual-host' | undefined;
   /** The same in the words of Amazon's SDK: `true` is `'path'`, `false` is `'virtual-host'`. */
   forcePathStyle?: boolean | undefined;
   /** How many requests run at once; others wait. Default 32. */
   concurrency?: number | undefined;
-  /** How long one attempt at a request may take, in ms, and how long credentials may. Default 30,000. */
+  /** How long one attempt at a request may take, in ms, and how long credentials and `sign` may. Default 30,000. */
   timeout?: number | undefined;
   /** How often a request is tried. Default 4. */
   attempts?: number | undefined;
@@ -85,6 +92,7 @@ const RULES: Rules = {
     (value) => value === 'anonymous' || isFunction(value) || (typeof value === 'object' && value !== null),
     "an object with `accessKeyId` and `secretAccessKey`, a function that gives one, or 'anonymous'",
   ],
+  sign: [isFunction, 'a function'],
   addressing: [(value) => value === 'path' || value === 'virtual-host', "'path' or 'virtual-host'"],
   forcePathStyle: FLAG,
   concurrency: NUMBER,
@@ -120,6 +128,22 @@ export class S3StorageTier extends OpenedTier {
     this.#credentials = toSource(this.#options);
   }
 
+  /**
+   * A URL that lets its holder do one thing with one object, without credentials, until it expires. Nothing is sent.
+   *
+   * What it gets is the object as it is stored: gzip where the metadata says `compressed`. What it puts is an object that
+   * another program wrote; no storage notices. Temporary credentials end the URL when they end.
+   *
+   * Fails as `invalid` without credentials of its own (`'anonymous'`, `sign`), and for getting or putting an object whose
+   * key is too long to be its name.
+   */
+  async presign(key: string, options: PresignOptions): Promise<string> {
+    checkKey(key);
+    const { method, expires } = checkPresign(options);
+    const port = (await this.port()) as S3Port;
+    return port.presign(key, method, expires);
+  }
+
   /** Nobody else has the bytes of an answer. */
   protected override handOut(body: Uint8Array): Uint8Array {
     return body;
@@ -127,10 +151,10 @@ export class S3StorageTier extends OpenedTier {
 
   protected async open(): Promise<Port> {
     const { S3 } = await wasm();
-    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch } = this.#options;
+    const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch, sign } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
     const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices(prices), rawProvider(provider)];
-    return new S3Port(new S3(this.#credentials, fetch, settings));
+    return new S3Port(new S3(this.#credentials, fetch, settings, toSigner(sign, timeout)));
   }
 }
 
@@ -181,6 +205,10 @@ class S3Port implements Port {
 
   clear(): Promise<void> {
     return this.#call('clear', []);
+  }
+
+  presign(key: string, method: number, expires: number): Promise<string> {
+    return this.#call('presign', [key, method, expires]);
   }
 
   announce(): void {}
@@ -249,7 +277,8 @@ function isEndpoint(value: unknown): boolean {
 
 function checkOptions(given: unknown): S3Options {
   const options = check<S3Options>(given, RULES, 'the options of an S3StorageTier', 'options with `bucket` are needed');
-  const { bucket, endpoint, addressing, forcePathStyle, prefix, credentials } = options;
+  const { bucket, endpoint, addressing, forcePathStyle, prefix, credentials, sign } = options;
+  if (sign && credentials) throw invalid('there are `credentials` and `sign`; give one of the two');
   const isInHost = addressing ? addressing === 'virtual-host' : forcePathStyle === false;
   if (isInHost && endpoint && /^https?:\/\/(\[|\d+(\.\d+){3}([:/]|$))/i.test(endpoint)) {
     throw invalid("an address cannot have a bucket in front; use `addressing: 'path'`");

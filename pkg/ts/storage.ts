@@ -4,7 +4,10 @@ import { Bridge } from './bridge.js';
 import { roughly } from './clock.js';
 import type {
   AllTierStats,
+  CallOptions,
+  PresignOptions,
   PromotionStrategy,
+  ReadOptions,
   SetOptions,
   SetResult,
   StorageEvent,
@@ -26,29 +29,16 @@ import {
   checkReadOptions,
   checkSetOptions,
   checkTierName,
+  isPlain,
   toSettings,
 } from './options.js';
 import type { MaybePromise } from './port.js';
 import { Ports } from './ports.js';
+import { S3StorageTier } from './s3.js';
 import { fromCustom, fromJson, toBytes } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
 import { checkKey, checkPrefix, paged, toMetadata } from './tier.js';
 import { ANSWER, STORAGE_CALLS, wasm, type RawStorage, type StorageCalls, type Wasm } from './wasm.js';
-
-/** Options of a call. */
-export interface CallOptions {
-  /** Gives the call up, and rejects it with the signal's reason. A change that was begun goes on in the background. */
-  signal?: AbortSignal | undefined;
-}
-
-/** Options of a read. */
-export interface ReadOptions extends CallOptions {
-  /**
-   * Gives bytes without copying them: quicker, but they are the stored ones, and must not be changed. Default `false`.
-   * Values that are not bytes are made anew each time in any case.
-   */
-  borrow?: boolean | undefined;
-}
 
 type Config = TieredStorageConfig<PromotionStrategy>;
 /** What a value is made of. */
@@ -88,6 +78,7 @@ export class TieredStorage<T = unknown> {
   readonly #isRevalidated: boolean;
   /** Hits that the core was not told of yet. */
   #hits = 0;
+  #isClosed = false;
 
   private constructor(
     wasm: Wasm,
@@ -280,6 +271,18 @@ export class TieredStorage<T = unknown> {
     return this.#call(signal, 'bootstrapWarm', [limit, sinceDate?.getTime()]);
   }
 
+  /**
+   * A URL that lets its holder do one thing with the object of `key` in cold: see `S3StorageTier.presign`. Fails as
+   * `unsupported` if cold is not S3. What is done by it, this storage notices after `revalidateAfter` at the latest.
+   */
+  async presign(key: string, options: PresignOptions): Promise<string> {
+    if (this.#isClosed) throw new StorageError('closed', 'the storage was closed; open it again');
+    checkKey(key);
+    const { cold } = this.#config.tiers;
+    if (cold instanceof S3StorageTier) return cold.presign(key, options);
+    throw new StorageError('unsupported', 'the cold tier gives no URLs; use an S3StorageTier', { tier: 'cold', key });
+  }
+
   /** Resolves when the background work that has begun is done: promotions, repairs, and the writing of statistics. */
   async settled(options?: CallOptions): Promise<void> {
     await this.#call(checkCallOptions(options).signal, 'settled', []);
@@ -287,6 +290,7 @@ export class TieredStorage<T = unknown> {
 
   /** Settles, writes out what is pending and releases the tiers. Every later call fails as `closed`. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#call(undefined, 'close', []);
     this.#ports.unwatch();
   }
@@ -386,10 +390,4 @@ async function guarded<R>(work: () => MaybePromise<R>): Promise<R> {
   } catch (error) {
     throw StorageError.from(error, 'the core failed', undefined, 'internal');
   }
-}
-
-/** Whether options have nothing that a hot hit would have to look at beside `borrow`. */
-function isPlain(options: ReadOptions): boolean {
-  for (const name in options) if (name !== 'borrow') return false;
-  return options.borrow === undefined || typeof options.borrow === 'boolean';
 }

@@ -19,12 +19,14 @@ export interface Wasm {
   /**
    * `credentials` gives id, secret, session token and expiry in ms, or nothing for unsigned requests. `options`: bucket,
    * endpoint, region, prefix, whether the bucket is in the host, concurrency, timeout, attempts, prices (see `S3Prices`,
-   * in its order), and the provider's number or what it can do. Throws a `RawError`.
+   * in its order), and the provider's number or what it can do. `sign` gives headers, names and values by turns. Throws a
+   * `RawError`.
    */
   readonly S3: new (
     credentials: () => Promise<readonly unknown[] | undefined>,
     fetch: ((url: string, init: RequestInit) => Promise<Response>) | undefined,
     options: readonly unknown[],
+    sign: ((request: RawUnsigned) => Promise<readonly string[]>) | undefined,
   ) => RawS3;
   readonly Storage: {
     open(
@@ -140,7 +142,12 @@ export interface S3Calls {
   clear(): void;
   /** The estimate in dollars, the three classes, and operations with their tallies by turns. */
   costs(): [usd: number | undefined, get: RawTally, put: RawTally, deleted: RawTally, ...counted: (RequestOperation | RawTally)[]];
+  /** `method`: its place in `PRESIGNED`; `expires` in ms. */
+  presign(key: string, method: number, expires: number): string;
 }
+
+/** A request that is to be signed; of the headers, names and values by turns. */
+export type RawUnsigned = [method: string, url: string, headers: string[], payloadHash: string, region: string];
 
 /** In the order of `run` in `pkg/src/s3.rs`. */
 export const S3_CALLS: readonly (keyof S3Calls)[] = [
@@ -154,6 +161,7 @@ export const S3_CALLS: readonly (keyof S3Calls)[] = [
   'usage',
   'clear',
   'costs',
+  'presign',
 ];
 
 /** An order of eviction over slots (dense small integers). Unknown slots are passed over. */

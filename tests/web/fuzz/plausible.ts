@@ -132,6 +132,7 @@ const ARGUMENTS: Record<string, Maker[]> = {
   import: [snapshot, callOptions],
   bootstrapHot: [count, callOptions],
   bootstrapWarm: [(random) => object(random, { limit: count, sinceDate: date, signal })],
+  presign: [key, (random) => object(random, { method: () => random.pick(['GET', 'PUT']), expires: () => 60_000 }, 0.9)],
   on: [(random) => random.pick(['tierFailed', 'promoted', 'fallback']), () => () => undefined],
   deleteMany: [(random) => Array.from({ length: random.below(4) }, () => key(random))],
   setMetadata: [key, metadata],
@@ -219,6 +220,7 @@ const s3 = (random: Random): object =>
       bucket: () => 'bucket',
       endpoint: () => 'http://127.0.0.1:9',
       region: () => 'us-east-1',
+      ...(random.chance(0.2) ? { sign: hostileFunction } : {}),
       credentials: (random) =>
         random.chance(0.7) ? object(random, { accessKeyId: () => 'id', secretAccessKey: () => 'secret' }, 0.9) : hostileFunction(random),
       fetch: answering,

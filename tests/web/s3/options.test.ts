@@ -36,6 +36,8 @@ const WRONG: Record<string, [unknown, RegExp]> = {
   'a timeout as text': [{ bucket: 'bucket', timeout: '1s' }, /`timeout`/],
   'half an attempt': [{ bucket: 'bucket', attempts: 0.5 }, /`attempts`/],
   'a fetch that is none': [{ bucket: 'bucket', fetch: {} }, /`fetch`/],
+  'a signer that is none': [{ bucket: 'bucket', sign: {} }, /`sign`/],
+  'a signer beside credentials': [{ bucket: 'bucket', sign: () => ({}), credentials: KEYS }, /`sign`/],
   'credentials as text': [{ bucket: 'bucket', credentials: 's3cr3t' }, /`credentials`/],
   'no id': [{ bucket: 'bucket', credentials: { secretAccessKey: 's3cr3t' } }, /`credentials.accessKeyId`/],
   'no secret': [{ bucket: 'bucket', credentials: { accessKeyId: 'id' } }, /`credentials.secretAccessKey`/],

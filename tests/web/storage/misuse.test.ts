@@ -257,6 +257,7 @@ suite('a storage that was closed', () => {
     ['export', (storage) => storage.export()],
     ['bootstrapHot', (storage) => storage.bootstrapHot()],
     ['bootstrapWarm', (storage) => storage.bootstrapWarm()],
+    ['presign', (storage) => storage.presign('k', { expires: 1000 })],
   ];
   for (const [name, call] of calls) {
     test(`${name} is refused`, async () => {

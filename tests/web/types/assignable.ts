@@ -102,6 +102,21 @@ export async function classesKeepTheContract(
   void [written, found, result, metadata, stats, keys, counts, isThere, disposed];
 }
 
+/** What signs and what is presigned has the types that users have at hand. */
+export async function signaturesTakeWhatIsAtHand(storage: TieredStorage, tier: S3StorageTier, headers: Headers): Promise<void> {
+  const urls: string[] = [await storage.presign('k', { expires: 1_000 }), await tier.presign('k', { method: 'PUT', expires: 1_000 })];
+  const bucket = 'bucket';
+  new S3StorageTier({ bucket, sign: () => headers });
+  new S3StorageTier({ bucket, sign: async ({ method, url, payloadHash, region }) => ({ authorization: method + url + payloadHash + region }) });
+  // @ts-expect-error A URL does not last for ever.
+  await storage.presign('k', { method: 'GET' });
+  // @ts-expect-error One object is read, asked after, written or removed.
+  await tier.presign('k', { method: 'POST', expires: 1_000 });
+  // @ts-expect-error Headers are texts.
+  new S3StorageTier({ bucket, sign: () => ({ authorization: 1 }) });
+  void urls;
+}
+
 /** Every tier of the package is a tier of the contract. */
 export function tiersKeepTheContract(
   memory: MemoryStorageTier,
