@@ -1,16 +1,16 @@
 //! Signs the requests of a JSON file: see `tiered_storage_tests::sign`.
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 use tiered_storage_tests::sign::{USAGE, sign, signer};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    match signed(&words) {
-        Ok(text) => {
-            println!("{text}");
-            ExitCode::SUCCESS
-        }
+    let written = signed(&words).and_then(|text| {
+        writeln!(std::io::stdout(), "{text}").map_err(|error| format!("cannot write: {error}"))
+    });
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
             ExitCode::from(2)
