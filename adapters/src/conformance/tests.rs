@@ -16,8 +16,8 @@ use crate::{
     Watcher,
     memory::{MemoryOptions, MemoryTier, Volatility},
     tier::{
-        Access, Body, Contents, Listing, Opened, Page, Part, Patched, Peeked, Presign, Properties, Read,
-        Stage, StorageTier, Stored, Usage,
+        Access, Body, Contents, Listing, Opened, Page, Part, Patched, Peeked, Presign, Properties,
+        Read, Stage, StorageTier, Stored, Usage,
     },
 };
 
