@@ -16,10 +16,10 @@ use crate::{
 
 /// The bytes of a body, one piece after the other. What cannot be read whole ends with an error.
 #[cfg(not(target_arch = "wasm32"))]
-pub type Pieces = stream::BoxStream<'static, Result<Payload, Error>>;
+pub type Pieces<E = Error> = stream::BoxStream<'static, Result<Payload, E>>;
 /// The bytes of a body, one piece after the other. What cannot be read whole ends with an error.
 #[cfg(target_arch = "wasm32")]
-pub type Pieces = stream::LocalBoxStream<'static, Result<Payload, Error>>;
+pub type Pieces<E = Error> = stream::LocalBoxStream<'static, Result<Payload, E>>;
 
 /// How large a body may be that a tier is given as a whole although it came in pieces, in bytes.
 pub const GATHERED_BYTES_MAX: u64 = 64 << 20;

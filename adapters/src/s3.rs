@@ -15,16 +15,19 @@ use std::sync::{
 
 use async_trait::async_trait;
 use tiered_storage_core::{
-    Checksum, ETag, Error, ErrorKind, Key, Metadata, cost::Requests, format,
+    Condition, ETag, Error, ErrorKind, Key, Metadata, cost::Requests, format, range::ByteRange,
 };
 
 use crate::events::Watcher;
-use crate::payload;
-use crate::tier::{Listing, Page, Patched, Presign, Read, StorageTier, Stored, Usage};
+use crate::tier::{
+    Contents, Listing, Opened, Page, Part, Patched, Presign, Read, Stage, StorageTier, Stored,
+    Usage,
+};
 
 mod client;
 mod config;
 mod credentials;
+mod download;
 mod failure;
 #[cfg(test)]
 mod fake;
@@ -35,9 +38,11 @@ mod limit;
 mod list;
 mod meter;
 mod presign;
+mod probe;
 mod profile;
 #[cfg(all(feature = "s3-credentials", not(target_arch = "wasm32")))]
 pub mod providers;
+mod read;
 mod remove;
 mod request;
 mod response;
@@ -45,22 +50,31 @@ mod retry;
 mod sign;
 mod signing;
 mod skew;
+mod stage;
+mod together;
+mod upload;
+mod write;
 mod xml;
 
 pub use config::{Addressing, S3TierBuilder};
 pub use credentials::{
     Anonymous, Credentials, CredentialsProvider, EnvironmentCredentials, StaticCredentials,
 };
-pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response};
+pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Opening, Request, Response};
 pub use profile::{ConditionalWrites, Flags, Profile};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use request::METADATA_HEADER;
 #[cfg(not(target_arch = "wasm32"))]
 pub use sign::aws::AwsSigner;
 pub use sign::{Scope, Sign, SignRequest, UNSIGNED_PAYLOAD, Unsigned, compact::CompactSigner};
 
 use client::Client;
 use failure::Failure;
-use keys::{Name, Names};
+use keys::Names;
+use probe::Probes;
 use request::Call;
+use stage::Staging;
+use upload::PartLimits;
 
 /// How often a patch is tried while others patch the same object.
 const PATCHES_MAX: u32 = 3;
@@ -97,6 +111,8 @@ struct Inner {
     has_seen_bucket: AtomicBool,
     /// Whether the server has shown that it cannot remove many objects at once.
     removes_singly: AtomicBool,
+    parts: PartLimits,
+    probes: Probes,
 }
 
 impl S3Tier {
@@ -105,11 +121,13 @@ impl S3Tier {
         S3TierBuilder::new(bucket.into())
     }
 
-    fn new(client: Client, names: Names) -> Self {
+    fn new(client: Client, names: Names, parts: PartLimits) -> Self {
         Self(Arc::new(Inner {
             names,
             has_seen_bucket: AtomicBool::new(false),
             removes_singly: AtomicBool::new(!client.profile.removes_many),
+            probes: Probes::new(client.profile.conditional_writes),
+            parts,
             client,
         }))
     }
@@ -131,29 +149,6 @@ impl fmt::Debug for S3Tier {
 impl Inner {
     fn error(&self, failure: &Failure) -> Error {
         self.client.error(failure)
-    }
-
-    async fn read(&self, key: &Key, unless: Option<&ETag>) -> Result<Read, Error> {
-        let name = self.names.name(key);
-        let mut response = match self.client.send(&Call::get(name.as_str(), unless)).await {
-            Ok(response) => response,
-            Err(failure) if failure.is_missing() => return Ok(Read::Missing),
-            Err(failure) => return Err(self.error(&failure)),
-        };
-        self.has_seen_bucket.store(true, Ordering::Relaxed);
-        if response.status == 304 {
-            return Ok(Read::Unchanged);
-        }
-        if matches!(name, Name::Hashed(_)) {
-            let (_, body) =
-                keys::open(&response.body).filter(|(found, _)| found == key).ok_or_else(|| {
-                    let message = "the object does not start with its key; write the entry again";
-                    Error::new(ErrorKind::Corrupt, message)
-                })?;
-            response.body = body;
-        }
-        let metadata = response::metadata(key, &response, self.client.environment.now())?;
-        Ok(Read::Found(Stored { metadata, body: response.body }))
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
@@ -192,27 +187,6 @@ impl Inner {
         let is_unclear = matches!(failure.status(), 301 | 307 | 400 | 401 | 403)
             || (failure.status() == 404 && !self.has_seen_bucket.load(Ordering::Relaxed));
         is_unclear && failure.code().is_empty()
-    }
-
-    async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
-        let Stored { metadata, body } = entry;
-        format::check_size(&metadata)?;
-        let is_as_given = !metadata.is_compressed() && body.len() as u64 == metadata.size();
-        let (name, body, known) = match self.names.name(key) {
-            Name::Open(name) => {
-                let known = metadata.checksum().filter(|_| is_as_given);
-                (name, body, known)
-            }
-            Name::Hashed(name) => (name, keys::seal(key, &body), None),
-        };
-        let Checksum(sha256) = match known {
-            Some(known) => known,
-            None => Checksum(payload::sha256(&body).await),
-        };
-        let call = Call::put(&name, &metadata, body, sha256);
-        let response = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
-        self.has_seen_bucket.store(true, Ordering::Relaxed);
-        Ok(response::etag(&response))
     }
 
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
@@ -284,7 +258,8 @@ impl StorageTier for S3Tier {
     }
 
     async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
-        self.0.write(key, entry).await.map_err(|error| error.with_key(key))
+        let Stored { metadata, body } = entry;
+        self.store(key, &metadata, Contents::Whole(body), None).await
     }
 
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
@@ -301,6 +276,35 @@ impl StorageTier for S3Tier {
 
     async fn usage(&self) -> Result<Usage, Error> {
         self.0.usage().await
+    }
+
+    async fn open(&self, key: &Key, unless: Option<&ETag>) -> Result<Read<Opened>, Error> {
+        self.0.open(key, unless).await.map_err(|error| error.with_key(key))
+    }
+
+    async fn read_range(
+        &self,
+        key: &Key,
+        range: ByteRange,
+        unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        let part = self.0.read_range(key, range, unless).await;
+        part.map(Some).map_err(|error| error.with_key(key))
+    }
+
+    async fn stage(&self, key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        Ok(Some(Box::new(Staging::new(&self.0, key))))
+    }
+
+    async fn store(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        body: Contents,
+        condition: Option<&Condition>,
+    ) -> Result<Option<ETag>, Error> {
+        let stored = self.0.store(key, metadata, body, condition).await;
+        stored.map_err(|error| error.with_key(key))
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {

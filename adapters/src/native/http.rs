@@ -4,13 +4,16 @@ use core::time::Duration;
 use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt};
 use reqwest::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tiered_storage_core::{Error, ErrorKind, Timestamp};
 
-use crate::s3::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response};
+use crate::{
+    host::Task,
+    s3::{Environment, Http, HttpError, HttpErrorKind, Method, Opening, Request, Response},
+};
 
 /// Headers whose values no log of the transport may show.
 const SECRET: [&str; 3] = ["authorization", "x-amz-security-token", "x-aws-ec2-metadata-token"];
@@ -78,7 +81,12 @@ fn tls_config(tls: Tls) -> Result<ClientConfig, Error> {
 #[async_trait]
 impl Http for ReqwestHttp {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.open(request, u64::MAX).await.map(|(response, _)| response)
+    }
+
+    async fn open(&self, request: Request, whole_bytes_max: u64) -> Result<Opening, HttpError> {
         let request = translate(request)?;
+        let is_of_body = request.method() != reqwest::Method::HEAD;
         let response = self.0.execute(request).await.map_err(failed)?;
         let status = response.status().as_u16();
         let headers = response
@@ -88,8 +96,12 @@ impl Http for ReqwestHttp {
                 (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
             })
             .collect();
-        let body: Bytes = response.bytes().await.map_err(failed)?;
-        Ok(Response { status, headers, body, is_filtered: false })
+        let mut head = Response { status, headers, ..Response::default() };
+        if is_of_body && head.announced_bytes().is_some_and(|bytes| bytes > whole_bytes_max) {
+            return Ok((head, Some(response.bytes_stream().map_err(failed).boxed())));
+        }
+        head.body = response.bytes().await.map_err(failed)?;
+        Ok((head, None))
     }
 }
 
@@ -164,6 +176,12 @@ impl Environment for TokioEnvironment {
 
     fn random(&self) -> u64 {
         fastrand::u64(..)
+    }
+
+    fn spawn(&self, task: Task) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(task);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tiered_storage_core::{Error, Timestamp};
 
 use super::{
-    Credentials, Environment, Http, Request, Response, UNSIGNED_PAYLOAD,
+    Credentials, Environment, Http, Opening, Request, Response, UNSIGNED_PAYLOAD,
     failure::{Cause, Failure, examine},
     http::within_timeout,
     limit::Limit,
@@ -16,6 +16,9 @@ use super::{
     signing::Signing,
     skew::Skew,
 };
+
+/// The slowest that a request's body may leave, in bytes per millisecond, before it counts as stuck: 64 kB a second.
+const BYTES_PER_MS_MIN: u64 = 64;
 
 /// Sends calls to one bucket.
 #[derive(Debug)]
@@ -71,14 +74,25 @@ struct Mended {
 impl Client {
     /// Sends `call` until it succeeds or there is no use in trying again.
     pub(super) async fn send(&self, call: &Call) -> Result<Response, Box<Failure>> {
+        self.open(call, u64::MAX).await.map(|(response, _)| response)
+    }
+
+    /// As [`Client::send`]; a body of more than `whole_bytes_max` may come in pieces. They do not count as a request that
+    /// runs: who reads them may be waiting for another.
+    pub(super) async fn open(
+        &self,
+        call: &Call,
+        whole_bytes_max: u64,
+    ) -> Result<Opening, Box<Failure>> {
         let mut mended = Mended::default();
         let mut metered = self.meter.begin(call, &*self.environment);
         for number in 1.. {
-            let (attempt, outcome) = self.attempt(call, number, &mut metered).await?;
+            let (attempt, outcome) =
+                self.attempt(call, number, whole_bytes_max, &mut metered).await?;
             let failure = match outcome {
-                Ok(response) => {
+                Ok(opening) => {
                     self.learnt().budget.give(mended.retries);
-                    return Ok(response);
+                    return Ok(opening);
                 }
                 Err(mut failure) => {
                     failure.retries = mended.retries;
@@ -88,9 +102,8 @@ impl Client {
             if self.mend(&attempt, &failure, &mut mended) {
                 continue;
             }
-            match self.delay_ms(&failure, &mut mended) {
-                Some(ms) => self.environment.sleep(ms).await,
-                None => return Err(failure),
+            if !self.rests(&failure, &mut mended.retries).await {
+                return Err(failure);
             }
         }
         unreachable!("attempts are bounded")
@@ -130,19 +143,22 @@ impl Client {
         &self,
         call: &Call,
         number: u32,
+        whole_bytes_max: u64,
         metered: &mut Metered<'_>,
-    ) -> Result<(Attempt, Result<Response, Box<Failure>>), Box<Failure>> {
+    ) -> Result<(Attempt, Result<Opening, Box<Failure>>), Box<Failure>> {
         let _permit = self.limit.enter().await;
         let signed = self.signed(call, None).await;
         let Signed { request, credentials, region, skew } =
             signed.map_err(|error| Failure::bare(Cause::Local(error)))?;
         let sent = self.environment.now();
+        let limit_ms =
+            call.kind.patience() * self.timeout_ms + request.body.len() as u64 / BYTES_PER_MS_MIN;
         metered.sent(request.body.len());
-        let sending = self.http.send(request);
-        let outcome = match within_timeout(&*self.environment, self.timeout_ms, sending).await {
-            Ok(response) => {
-                metered.received(&response);
-                examine(call, response)
+        let sending = self.http.open(request, whole_bytes_max);
+        let outcome = match within_timeout(&*self.environment, limit_ms, sending).await {
+            Ok(opening) => {
+                metered.received(&opening.0);
+                examine(call, opening)
             }
             Err(error) => Err(Failure::bare(Cause::Http(error))),
         };
@@ -183,23 +199,24 @@ impl Client {
         false
     }
 
-    /// How long to wait before trying again, if that can help and is allowed.
-    fn delay_ms(&self, failure: &Failure, mended: &mut Mended) -> Option<u64> {
-        let pace = retry::pace(failure)?;
-        if mended.retries + 1 >= self.attempts_max || !self.learnt().budget.take(failure) {
-            return None;
+    /// Waits until it is time to try again after `failure`; says whether that can help and is allowed.
+    pub(super) async fn rests(&self, failure: &Failure, retries: &mut u32) -> bool {
+        let Some(pace) = retry::pace(failure) else { return false };
+        if *retries + 1 >= self.attempts_max || !self.learnt().budget.take(failure) {
+            return false;
         }
         let random = self.environment.random();
-        let ms = retry::delay_ms(pace, mended.retries, random, failure.retry_after_ms);
-        mended.retries += 1;
-        Some(ms)
+        let ms = retry::delay_ms(pace, *retries, random, failure.retry_after_ms);
+        *retries += 1;
+        self.environment.sleep(ms).await;
+        true
     }
 }
 
 impl Attempt {
-    fn trace(&self, call: &Call, outcome: &Result<Response, Box<Failure>>) {
+    fn trace(&self, call: &Call, outcome: &Result<Opening, Box<Failure>>) {
         let (status, code) = match outcome {
-            Ok(response) => (response.status, ""),
+            Ok((response, _)) => (response.status, ""),
             Err(failure) => (failure.status(), failure.code()),
         };
         tracing::debug!(

@@ -1,7 +1,10 @@
 //! The configuration of an S3 tier: checked once, then trusted.
 
 use core::fmt;
-use std::sync::{Arc, Mutex};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, Mutex},
+};
 
 use tiered_storage_core::{Error, ErrorKind};
 
@@ -10,7 +13,7 @@ use super::{
     client::{Client, Learnt},
     credentials::Cache,
     host::Host,
-    keys::{AREA, Names, has_dot_segment, is_xml_safe},
+    keys::Names,
     limit::Limit,
     meter::Meter,
     profile::Flags,
@@ -18,10 +21,17 @@ use super::{
     retry::Budget,
     signing::Signing,
     skew::Skew,
+    upload::PartLimits,
 };
 
-/// The longest prefix, in bytes: it leaves room for the names of keys that are not ordinary.
-const PREFIX_BYTES_MAX: usize = 512;
+mod check;
+
+use check::{
+    check_bucket, check_endpoint, check_prefix, check_region, is_ip_address, without_user_info,
+};
+
+/// What S3 allows for a part that is not the last one, and for a body in one request.
+const PART_BYTES: RangeInclusive<u64> = 5 << 20..=5 << 30;
 
 /// How URLs name the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +60,7 @@ pub struct S3TierBuilder {
     timeout_ms: u64,
     connect_timeout_ms: u64,
     attempts_max: u32,
+    parts: PartLimits,
 }
 
 impl S3TierBuilder {
@@ -70,6 +81,7 @@ impl S3TierBuilder {
             timeout_ms: 30_000,
             connect_timeout_ms: 5_000,
             attempts_max: 4,
+            parts: PartLimits { threshold_bytes: 16 << 20, part_bytes: 8 << 20, in_flight_max: 4 },
         }
     }
 
@@ -127,8 +139,9 @@ impl S3TierBuilder {
         self
     }
 
-    /// How long one attempt at a request may take, its whole body included, in milliseconds. Default 30,000. Waiting
-    /// for other requests, or between attempts, does not count.
+    /// How long one attempt at a request may take, in milliseconds. Default 30,000. A body that is sent may take a second
+    /// more for each 64 kB, and what the server copies or puts together four times as long. Of a body over 1 MiB that is received, it is each piece that may take so long. Waiting for
+    /// other requests, or between attempts, does not count.
     #[must_use]
     pub fn timeout_ms(mut self, ms: u64) -> Self {
         self.timeout_ms = ms;
@@ -146,6 +159,32 @@ impl S3TierBuilder {
     #[must_use]
     pub fn attempts_max(mut self, attempts: u32) -> Self {
         self.attempts_max = attempts;
+        self
+    }
+
+    /// Bodies of more bytes are written in parts, and read in several requests at once; 5 MiB to 5 GiB. Default 16 MiB.
+    ///
+    /// A bucket that is written to in parts should have a lifecycle rule that aborts incomplete uploads
+    /// (`AbortIncompleteMultipartUpload`): a process that dies in mid-upload leaves parts, which are billed.
+    #[must_use]
+    pub fn multipart_threshold_bytes(mut self, bytes: u64) -> Self {
+        self.parts.threshold_bytes = bytes;
+        self
+    }
+
+    /// How many bytes a part has, 5 MiB to 5 GiB; more where there would be over 10,000 parts. Default 8 MiB. A body of
+    /// unknown length can have 10,000 times that.
+    #[must_use]
+    pub fn part_bytes(mut self, bytes: u64) -> Self {
+        self.parts.part_bytes = bytes;
+        self
+    }
+
+    /// How many parts of one body are on their way at once. Default 4. An upload from where the body lies ready takes
+    /// memory for as many parts, and one of a body on its way for one more.
+    #[must_use]
+    pub fn parts_in_flight_max(mut self, parts: usize) -> Self {
+        self.parts.in_flight_max = parts;
         self
     }
 
@@ -194,9 +233,18 @@ impl S3TierBuilder {
             ("timeout_ms", self.timeout_ms),
             ("connect_timeout_ms", self.connect_timeout_ms),
             ("attempts_max", self.attempts_max.into()),
+            ("parts_in_flight_max", self.parts.in_flight_max as u64),
         ];
         if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
             return Err(invalid(format!("{name} is 0; give it at least 1")));
+        }
+        let sizes = [
+            ("multipart_threshold_bytes", self.parts.threshold_bytes),
+            ("part_bytes", self.parts.part_bytes),
+        ];
+        if let Some((name, bytes)) = sizes.iter().find(|(_, bytes)| !PART_BYTES.contains(bytes)) {
+            let message = format!("{name} is {bytes}; give it 5 MiB to 5 GiB, which S3 allows");
+            return Err(invalid(message));
         }
         let address = address(self.bucket, self.endpoint.as_deref(), self.addressing, profile)?;
         let host = Host::new(&address, self.connect_timeout_ms);
@@ -219,7 +267,7 @@ impl S3TierBuilder {
             learnt: Mutex::new(Learnt { region, skew: Skew::default(), budget: Budget::new() }),
             meter: Meter::default(),
         };
-        Ok(S3Tier::new(client, names))
+        Ok(S3Tier::new(client, names, self.parts))
     }
 }
 
@@ -272,114 +320,11 @@ fn address(
     Ok(Address { bucket, site, addressing })
 }
 
-fn check_bucket(bucket: &str, is_strict: bool) -> Result<(), Error> {
-    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let bytes = bucket.as_bytes();
-    let is_good = if is_strict {
-        let is_allowed = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
-        (3..=63).contains(&bytes.len())
-            && bytes.iter().all(is_allowed)
-            && is_end(bytes.first())
-            && is_end(bytes.last())
-            && bucket.split('.').all(|label| !label.is_empty())
-    } else {
-        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
-        (1..=255).contains(&bytes.len()) && bytes.iter().all(is_allowed) && is_end(bytes.first())
-    };
-    if is_good {
-        return Ok(());
-    }
-    Err(invalid(format!(
-        "{bucket:?} is not the name of a bucket; give 3 to 63 lowercase letters, digits, dots and hyphens"
-    )))
-}
-
 fn region(given: Option<String>, profile: Profile) -> Result<String, Error> {
     let region = given.or_else(|| profile.region().map(str::to_owned)).ok_or_else(|| {
         invalid(format!("{profile:?} needs its region; give the one that its endpoint names"))
     })?;
     check_region(&region).map(|()| region)
-}
-
-fn check_region(region: &str) -> Result<(), Error> {
-    let is_allowed =
-        |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
-    if (1..=64).contains(&region.len()) && region.bytes().all(is_allowed) {
-        return Ok(());
-    }
-    Err(invalid(format!(
-        "{region:?} is not a region; give one such as \"eu-central-1\" or \"auto\""
-    )))
-}
-
-fn check_prefix(mut prefix: String) -> Result<String, Error> {
-    if prefix.is_empty() {
-        return Ok(prefix);
-    }
-    if !prefix.ends_with('/') {
-        prefix.push('/');
-    }
-    let problem = if prefix.len() > PREFIX_BYTES_MAX {
-        "is longer than 512 bytes; shorten it"
-    } else if prefix.starts_with('/') {
-        "starts with a slash; leave it out, since names of objects have none"
-    } else if has_dot_segment(&prefix) {
-        "has a segment `.` or `..`, which URLs cannot carry; leave it out"
-    } else if !prefix.chars().all(is_xml_safe) {
-        "has a control character; leave it out"
-    } else if prefix.split('/').any(|segment| AREA.strip_suffix('/') == Some(segment)) {
-        "has the segment that this library keeps for itself; choose another"
-    } else {
-        return Ok(prefix);
-    };
-    Err(invalid(format!("the prefix {prefix:?} {problem}")))
-}
-
-/// Takes `http(s)://host[:port]`, with at most a slash behind it.
-fn check_endpoint(url: &str) -> Result<Site, Error> {
-    let bad = || {
-        invalid(format!(
-            "the endpoint {:?} is not a URL such as \"https://s3.example.org\"; give scheme, host and port alone",
-            without_user_info(url)
-        ))
-    };
-    let (scheme, rest) = url.split_once(':').ok_or_else(bad)?;
-    let rest = rest.strip_prefix("//").ok_or_else(bad)?;
-    let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
-        "http" => ("http", ":80"),
-        "https" => ("https", ":443"),
-        _ => return Err(bad()),
-    };
-    let host = rest.strip_suffix('/').unwrap_or(rest).to_ascii_lowercase();
-    let (name, port) = match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
-        _ => (host.as_str(), None),
-    };
-    let is_name = |name: &str| {
-        !name.is_empty()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
-    };
-    let is_ipv6 = |name: &str| {
-        let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-        let is_allowed = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
-        inner.is_some_and(|inner| inner.contains(':') && inner.bytes().all(is_allowed))
-    };
-    if !(is_name(name) || is_ipv6(name)) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err(bad());
-    }
-    let host = host.strip_suffix(default_port).unwrap_or(&host).to_owned();
-    Ok(Site::Custom { scheme, host })
-}
-
-/// The URL as it may be shown: a password may stand in front of the host.
-fn without_user_info(url: &str) -> &str {
-    url.rsplit_once('@').map_or(url, |(_, rest)| rest)
-}
-
-fn is_ip_address(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let is_byte = |part: &str| part.parse::<u8>().is_ok();
-    host.starts_with('[') || (name.split('.').count() == 4 && name.split('.').all(is_byte))
 }
 
 fn invalid(message: String) -> Error {

@@ -3,7 +3,7 @@
 use tiered_storage_core::{Error, ErrorKind, Timestamp};
 
 use super::{
-    HttpError, HttpErrorKind, Response,
+    HttpError, HttpErrorKind, Opening, Response,
     request::{Call, Kind, METADATA_HEADER},
     response::{self, Fault},
     retry,
@@ -40,9 +40,14 @@ pub(super) enum Cause {
 ///
 /// A success can be a failure: a body shorter than announced, an error document behind a status of 200, or an answer
 /// that is not S3's.
-pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<Failure>> {
+pub(super) fn examine(call: &Call, opening: Opening) -> Result<Opening, Box<Failure>> {
+    let (response, rest) = opening;
     if response.status == 304 && call.kind == Kind::Get {
-        return Ok(response);
+        return Ok((response, None));
+    }
+    if !response.is_success() && rest.is_some() {
+        // No error document is that long.
+        return Err(Failure::garbled());
     }
     let fault = match call.kind {
         Kind::Get | Kind::Head if response.is_success() => None,
@@ -51,14 +56,19 @@ pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<F
     if !response.is_success() || fault.is_some() {
         return Err(Failure::of(call, &response, fault));
     }
-    if matches!(call.kind, Kind::Get | Kind::Head | Kind::Put) && response::lacks_etag(&response) {
+    let has_etag = matches!(call.kind, Kind::Get | Kind::Head | Kind::Put | Kind::UploadPart);
+    if has_etag && response::lacks_etag(&response) {
         return Err(Failure::bare(Cause::Local(response::hidden())));
     }
     let is_garbled = match call.kind {
-        Kind::Get => is_short(&response) || is_nameless(&response),
+        Kind::Get => (rest.is_none() && is_short(&response)) || is_nameless(&response),
         Kind::Head => is_nameless(&response),
         Kind::Put => is_nameless(&response) && !response.body.is_empty(),
-        Kind::Copy => !response::is_copied(&response.text()),
+        Kind::UploadPart => response::etag(&response).is_none(),
+        Kind::Copy => is_none_of(&response, response::COPIED),
+        Kind::CopyPart => is_none_of(&response, response::PART_COPIED),
+        Kind::CreateUpload => is_none_of(&response, response::UPLOAD_CREATED),
+        Kind::CompleteUpload => is_none_of(&response, response::UPLOAD_COMPLETED),
         Kind::List => response::names_page(&response.text()).is_none(),
         Kind::DeleteMany => match response::not_deleted(&response.text()) {
             None => true,
@@ -72,9 +82,14 @@ pub(super) fn examine(call: &Call, response: Response) -> Result<Response, Box<F
                 false
             }
         },
-        Kind::Delete => false,
+        Kind::Delete | Kind::AbortUpload => false,
     };
-    if is_garbled { Err(Failure::garbled()) } else { Ok(response) }
+    if is_garbled { Err(Failure::garbled()) } else { Ok((response, rest)) }
+}
+
+/// Whether the answer is not a whole one of that name.
+fn is_none_of(response: &Response, name: &str) -> bool {
+    response::result(&response.text(), name, "").is_none()
 }
 
 /// Whether the answer is not about an object: S3 gives each an ETag. What stands between here and S3, a proxy or the
@@ -87,9 +102,8 @@ fn is_nameless(response: &Response) -> bool {
 
 /// Whether less of a body came than was announced. A transport that decodes bodies tells the length before that.
 fn is_short(response: &Response) -> bool {
-    let announced = response.header("content-length").and_then(|text| text.parse::<u64>().ok());
     response.header("content-encoding").is_none()
-        && announced.is_some_and(|announced| announced > response.body.len() as u64)
+        && response.announced_bytes().is_some_and(|bytes| bytes > response.body.len() as u64)
 }
 
 impl Failure {
@@ -165,6 +179,11 @@ impl Failure {
             || matches!(self.status(), 405 | 501)
             || (self.status() == 400
                 && self.fault.message.split([' ', ':', ',', '.']).any(|word| word == "Content-MD5"))
+    }
+
+    /// Whether the upload in parts is not there, or no longer.
+    pub(super) fn is_ended_upload(&self) -> bool {
+        self.code() == "NoSuchUpload"
     }
 
     /// Whether the signature was refused because of its date.
@@ -300,6 +319,10 @@ impl Failure {
             "RequestTimeTooSkewed" => {
                 (Denied, format!("this host's clock is not {host}'s; set it right"))
             }
+            "NoSuchUpload" => (
+                Unavailable,
+                "the upload was ended by another, or a lifecycle rule; write it again".to_owned(),
+            ),
             "InvalidObjectState" => {
                 (Unavailable, "the object is archived; restore it first".to_owned())
             }

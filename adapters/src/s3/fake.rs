@@ -15,7 +15,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use tiered_storage_core::Timestamp;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use tiered_storage_core::{Key, Timestamp};
 use tracing::{
     Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
@@ -24,9 +26,10 @@ use tracing::{
 };
 
 use super::{
-    Environment, Http, HttpError, HttpErrorKind, Request, Response, S3Tier, S3TierBuilder,
-    StaticCredentials,
+    Environment, Http, HttpError, HttpErrorKind, Opening, Request, Response, S3Tier, S3TierBuilder,
+    StaticCredentials, keys,
 };
+use crate::{host::Task, pieces::Pieces};
 
 /// 2026-01-01T00:00:00Z, when every script starts by this host's clock.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -37,9 +40,27 @@ pub(super) enum Reply {
     Answer(Response),
     /// The answer comes after so many milliseconds.
     Late(u64, Response),
+    /// The head of an answer, and then what its body comes in.
+    Pieces(Response, Vec<Piece>),
     /// No answer ever comes.
     Silence,
     Fails(HttpErrorKind),
+}
+
+/// What comes of a body.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    Bytes(Bytes),
+    /// What is behind it comes after so many milliseconds.
+    Pause(u64),
+    /// Nothing comes any more.
+    Silence,
+    Breaks,
+}
+
+/// What stands in front of the body of a hashed object, and the body.
+pub(super) fn sealed(key: &Key, body: &str) -> Bytes {
+    [&keys::seal(key), body.as_bytes()].concat().into()
 }
 
 /// An answer with a body of text.
@@ -57,6 +78,41 @@ pub(super) fn fault(status: u16, code: &str) -> Reply {
     answer(status, &[], &format!("<Error><Code>{code}</Code><RequestId>R1</RequestId></Error>"))
 }
 
+/// The answers to an upload in parts: as it begins, for each part, and as it ends.
+pub(super) fn created() -> Reply {
+    let xml =
+        "<InitiateMultipartUploadResult><UploadId>U</UploadId></InitiateMultipartUploadResult>";
+    answer(200, &[], xml)
+}
+
+pub(super) fn part(etag: &str) -> Reply {
+    answer(200, &[("etag", etag)], "")
+}
+
+pub(super) fn part_copied(etag: &str) -> Reply {
+    answer(200, &[], &format!("<CopyPartResult><ETag>{etag}</ETag></CopyPartResult>"))
+}
+
+pub(super) fn completed(etag: &str) -> Reply {
+    let xml = format!(
+        "<CompleteMultipartUploadResult><ETag>{etag}</ETag></CompleteMultipartUploadResult>"
+    );
+    answer(200, &[], &xml)
+}
+
+pub(super) fn done() -> Reply {
+    answer(204, &[], "")
+}
+
+/// The answers of a server that heeds conditions to the question whether it does.
+pub(super) fn probed() -> [Reply; 4] {
+    [part("\"e\""), refused(), refused(), done()]
+}
+
+pub(super) fn refused() -> Reply {
+    fault(412, "PreconditionFailed")
+}
+
 /// Script, clock and log of one test.
 #[derive(Clone)]
 pub(super) struct World(Arc<Mutex<State>>);
@@ -68,6 +124,7 @@ struct State {
     log: String,
     sleepers: BTreeMap<(Timestamp, u64), Waker>,
     sleeper: u64,
+    spawned: Vec<Task>,
 }
 
 impl World {
@@ -79,6 +136,7 @@ impl World {
             log: String::new(),
             sleepers: BTreeMap::new(),
             sleeper: 0,
+            spawned: Vec::new(),
         })))
     }
 
@@ -128,12 +186,41 @@ impl World {
         self.state().sent.clone()
     }
 
+    /// Runs what was left to the background; says how many tasks that were.
+    pub(super) fn run_spawned(&self) -> usize {
+        let tasks = core::mem::take(&mut self.state().spawned);
+        let count = tasks.len();
+        for task in tasks {
+            self.run(task);
+        }
+        count
+    }
+
     pub(super) fn note(&self, text: &str) {
         writeln!(self.state().log, "{text}").expect("a String takes every write");
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("no panic")
+    }
+
+    fn pieces(self, pieces: Vec<Piece>) -> Pieces<HttpError> {
+        let pieces = (self, VecDeque::from(pieces));
+        let next = |(world, mut left): (Self, VecDeque<Piece>)| async move {
+            loop {
+                match left.pop_front()? {
+                    Piece::Bytes(bytes) => return Some((Ok(bytes), (world, left))),
+                    Piece::Pause(ms) => world.sleep(ms).await,
+                    Piece::Silence => core::future::pending().await,
+                    Piece::Breaks => {
+                        let message = "the script says so".to_owned();
+                        let kind = HttpErrorKind::Broken;
+                        return Some((Err(HttpError { kind, message }), (world, left)));
+                    }
+                }
+            }
+        };
+        stream::unfold(pieces, next).boxed()
     }
 
     async fn sleep_until(&self, at: Timestamp) {
@@ -192,11 +279,19 @@ impl Environment for World {
     fn random(&self) -> u64 {
         u64::MAX
     }
+
+    fn spawn(&self, task: Task) {
+        self.state().spawned.push(task);
+    }
 }
 
 #[async_trait]
 impl Http for World {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.open(request, u64::MAX).await.map(|(response, _)| response)
+    }
+
+    async fn open(&self, request: Request, whole_bytes_max: u64) -> Result<Opening, HttpError> {
         let reply = {
             let mut state = self.state();
             let reply = state.script.pop_front();
@@ -204,7 +299,9 @@ impl Http for World {
             state.sent.push(request);
             let reply = reply.unwrap_or_else(|| panic!("the script ends before\n{line}"));
             let status = match &reply {
-                Reply::Answer(response) | Reply::Late(_, response) => response.status.to_string(),
+                Reply::Answer(response) | Reply::Late(_, response) | Reply::Pieces(response, _) => {
+                    response.status.to_string()
+                }
                 Reply::Silence => "silence".to_owned(),
                 Reply::Fails(kind) => format!("{kind:?}"),
             };
@@ -212,10 +309,15 @@ impl Http for World {
             reply
         };
         match reply {
-            Reply::Answer(response) => Ok(response),
+            Reply::Answer(response) => Ok((response, None)),
             Reply::Late(ms, response) => {
                 self.sleep(ms).await;
-                Ok(response)
+                Ok((response, None))
+            }
+            Reply::Pieces(response, pieces) => {
+                let announced = response.announced_bytes().expect("a body in pieces has a length");
+                assert!(announced > whole_bytes_max, "this body was to come whole");
+                Ok((response, Some(self.clone().pieces(pieces))))
             }
             Reply::Silence => core::future::pending().await,
             Reply::Fails(kind) => Err(HttpError { kind, message: "the script says so".to_owned() }),

@@ -8,7 +8,9 @@ use futures_util::future::{Either, select};
 use tiered_storage_core::Timestamp;
 
 use crate::{
+    host::Task,
     payload::{self, Payload},
+    pieces::Pieces,
     tier::Shareable,
 };
 
@@ -25,7 +27,23 @@ pub trait Http: fmt::Debug + Shareable {
     ///
     /// Any answer of the server is a response, whatever its status; an error means that there is no whole answer.
     async fn send(&self, request: Request) -> Result<Response, HttpError>;
+
+    /// Sends `request`, and gives the response as soon as its head is there. A body of which the head says that it has
+    /// more than `whole_bytes_max` bytes comes in pieces, and any other is in the response. Dropping the pieces
+    /// abandons the rest.
+    ///
+    /// This default waits for every body.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Http::send`]. A body that breaks off ends with an error.
+    async fn open(&self, request: Request, _whole_bytes_max: u64) -> Result<Opening, HttpError> {
+        Ok((self.send(request).await?, None))
+    }
 }
+
+/// A response, and the body if it comes in pieces.
+pub type Opening = (Response, Option<Pieces<HttpError>>);
 
 /// The host's clock and dice. Everything that S3 knows of time and chance comes from here.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
@@ -39,14 +57,20 @@ pub trait Environment: fmt::Debug + Shareable {
 
     /// A number of which every value is as likely; it need not be unpredictable.
     fn random(&self) -> u64;
+
+    /// Runs a task that nobody waits for: one that tidies up after a call that was given up. This default lets it be,
+    /// so that what such a call leaves stays until the bucket's lifecycle rules remove it.
+    fn spawn(&self, task: Task) {
+        drop(task);
+    }
 }
 
 /// What `sending` comes to, if it does within `ms`.
-pub(super) async fn within_timeout(
+pub(super) async fn within_timeout<T>(
     environment: &dyn Environment,
     ms: u64,
-    sending: impl Future<Output = Result<Response, HttpError>>,
-) -> Result<Response, HttpError> {
+    sending: impl Future<Output = Result<T, HttpError>>,
+) -> Result<T, HttpError> {
     let sending = core::pin::pin!(sending);
     match select(sending, environment.sleep(ms)).await {
         Either::Left((outcome, _)) => outcome,
@@ -131,6 +155,11 @@ impl Response {
     /// The value of the header `name` (in lower case); the first, if there are several.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The length that the head gives the body.
+    pub(crate) fn announced_bytes(&self) -> Option<u64> {
+        self.header("content-length")?.parse().ok()
     }
 
     /// The body as bytes to look into: what is not an entry's body is short.

@@ -11,7 +11,8 @@
 //!
 //! To escape: `~` becomes `~~`; a `.` in a segment `.` or `..` becomes `~-`; each byte of a character that XML
 //! cannot carry becomes `~` and two uppercase hexadecimal digits; the rest stays. `h` is no such digit, so no
-//! escaped key starts with `~h`. A hashed name does not tell its key: the object's body starts with it (see
+//! escaped key starts with `~h`, nor with `~s` or `~p`, which objects have that are no entries (see `stage` and
+//! `probe`). A hashed name does not tell its key: the object's body starts with it (see
 //! [`seal`]).
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -28,6 +29,11 @@ pub(super) const AREA: &str = "~tiered-storage/";
 
 /// The longest that the key at the start of a hashed object's body can take.
 pub(super) const SEAL_BYTES_MAX: usize = 2 + Key::BYTES_MAX;
+
+/// What is on its way, and will be an entry, is named so in the area.
+pub(super) const STAGE_MARK: &str = "~s";
+/// What only shows whether a server can do something is named so in the area.
+pub(super) const PROBE_MARK: &str = "~p";
 
 const HASH_MARK: &str = "~h";
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -62,6 +68,14 @@ impl Name {
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Open(name) | Self::Hashed(name) => name,
+        }
+    }
+
+    /// What stands in front of the body of `key`, whose name this is.
+    pub(super) fn front(&self, key: &Key) -> Vec<u8> {
+        match self {
+            Self::Open(_) => Vec::new(),
+            Self::Hashed(_) => seal(key),
         }
     }
 }
@@ -110,6 +124,11 @@ impl Names {
         Name::Hashed(hashed)
     }
 
+    /// A name in the area that no key has, and nobody else has by chance.
+    pub(super) fn scratch(&self, mark: &str, random: [u64; 2]) -> String {
+        format!("{}{AREA}{mark}{:016x}{:016x}", self.prefix, random[0], random[1])
+    }
+
     /// The exact inverse of [`Names::name`].
     pub(super) fn listed(&self, name: &str) -> Listed {
         let Some(rest) = name.strip_prefix(self.prefix.as_str()) else { return Listed::Foreign };
@@ -125,13 +144,13 @@ impl Names {
     }
 }
 
-/// Puts `key` in front of `body`: its length as two bytes, big end first, then its bytes.
-pub(super) fn seal(key: &Key, body: &Payload) -> Payload {
+/// What stands in front of the body in a hashed object: the length of `key` as two bytes, big end first, then its bytes.
+pub(super) fn seal(key: &Key) -> Vec<u8> {
     let len = u16::try_from(key.len()).expect("a key has at most 1,024 bytes");
-    payload::joined(&[&len.to_be_bytes(), key.as_bytes()].concat(), body)
+    [&len.to_be_bytes(), key.as_bytes()].concat()
 }
 
-/// Takes apart what [`seal`] joined; the body may be cut off.
+/// Takes apart a [`seal`] and the body behind it; the body may be cut off.
 pub(super) fn open(sealed: &Payload) -> Option<(Key, Payload)> {
     let start = payload::start(sealed, SEAL_BYTES_MAX);
     let len = usize::from(u16::from_be_bytes(*start.first_chunk()?));

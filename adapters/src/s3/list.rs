@@ -4,8 +4,6 @@
 //! meanwhile, and [`Listing::next`] outlives the process. With a prefix there are two runs: the names that are
 //! keys, and the area of those that are not (see `keys`), which a prefix cannot narrow.
 
-use core::{future::poll_fn, pin::Pin, task::Poll};
-
 use tiered_storage_core::{Error, ErrorKind, Key};
 
 use super::{
@@ -13,6 +11,7 @@ use super::{
     keys::{self, AREA, Listed},
     request::Call,
     response,
+    together::together,
 };
 use crate::tier::{Listing, Page, Usage};
 
@@ -184,31 +183,6 @@ impl Inner {
             Err(failure) => Err(self.error(&failure)),
         }
     }
-}
-
-/// A future that runs beside others, and what it gave once it was done.
-type Running<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
-
-/// Waits for a few futures, which run at once.
-pub(super) async fn together<F: Future>(
-    futures: impl IntoIterator<Item = F>,
-) -> impl Iterator<Item = F::Output> {
-    let futures = futures.into_iter().map(|future| (Box::pin(future), None));
-    let mut running: Vec<Running<F>> = futures.collect();
-    poll_fn(|context| {
-        for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
-            if let Poll::Ready(done) = future.as_mut().poll(context) {
-                *output = Some(done);
-            }
-        }
-        if running.iter().all(|(_, output)| output.is_some()) {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-    running.into_iter().filter_map(|(_, output)| output)
 }
 
 fn unusable(does: &str) -> Error {

@@ -78,6 +78,12 @@ impl Meter {
         Metered { meter: self, environment, begun, requested }
     }
 
+    /// Counts what comes of a body in pieces. Who watches was told of the request when the head of its answer was there.
+    pub(super) fn came(&self, bytes: usize) {
+        let counts = &self.counts[Operation::Get as usize];
+        counts.bytes_received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Tells those that are left, outside the lock.
     fn tell(&self, requested: &Requested) {
         let mut told = Vec::<Arc<Watcher>>::new();
@@ -154,6 +160,10 @@ impl Kind {
             Self::Delete => Operation::Delete,
             Self::DeleteMany => Operation::DeleteMany,
             Self::List => Operation::List,
+            Self::CreateUpload => Operation::CreateUpload,
+            Self::UploadPart | Self::CopyPart => Operation::UploadPart,
+            Self::CompleteUpload => Operation::CompleteUpload,
+            Self::AbortUpload => Operation::AbortUpload,
         }
     }
 }

@@ -8,9 +8,9 @@ use super::{
     Inner,
     failure::{Cause, Failure},
     keys::Listed,
-    list::together,
     request::Call,
     response::{self, Fault, NotDeleted},
+    together::together,
 };
 
 /// S3 removes no more at once.

@@ -1,7 +1,7 @@
 //! Requests to S3 as values, before they are signed.
 
 use sha2::{Digest, Sha256};
-use tiered_storage_core::{ETag, Metadata, base64, format, respond::is_header_value};
+use tiered_storage_core::{Condition, ETag, Metadata, base64, format, respond::is_header_value};
 
 use super::{
     Addressing, Method, Request,
@@ -9,8 +9,10 @@ use super::{
 };
 use crate::payload::Payload;
 
+mod parts;
+
 /// The header that holds an entry's metadata in its stored form.
-pub(super) const METADATA_HEADER: &str = "x-amz-meta-tiered-storage";
+pub(crate) const METADATA_HEADER: &str = "x-amz-meta-tiered-storage";
 
 /// Where a bucket is, and how its URLs are written.
 #[derive(Clone, Debug)]
@@ -86,21 +88,37 @@ pub(super) enum Kind {
     Delete,
     DeleteMany,
     List,
+    CreateUpload,
+    UploadPart,
+    CopyPart,
+    CompleteUpload,
+    AbortUpload,
+}
+
+impl Kind {
+    /// How many times as long an answer may take: what moves large bodies inside the server takes it minutes.
+    pub(super) const fn patience(self) -> u64 {
+        match self {
+            Self::Copy | Self::CopyPart | Self::CompleteUpload => 4,
+            _ => 1,
+        }
+    }
 }
 
 impl Call {
     pub(super) fn get(name: &str, unless: Option<&ETag>) -> Self {
-        let mut call = Self::new(Kind::Get, Method::Get, Some(name)).wanting_checksum();
-        if let Some(etag) = unless {
-            call.headers.push(("if-none-match", etag.as_str().to_owned()));
-        }
-        call
+        Self::new(Kind::Get, Method::Get, Some(name)).wanting_checksum().unless(unless)
     }
 
     /// The first `bytes` of an object's body.
     pub(super) fn get_start(name: &str, bytes: usize) -> Self {
+        Self::get_range(name, format!("bytes=0-{}", bytes - 1))
+    }
+
+    /// The bytes that a `Range` header names.
+    pub(super) fn get_range(name: &str, range: String) -> Self {
         let mut call = Self::new(Kind::Get, Method::Get, Some(name));
-        call.headers.push(("range", format!("bytes=0-{}", bytes - 1)));
+        call.headers.push(("range", range));
         call
     }
 
@@ -117,10 +135,17 @@ impl Call {
 
     /// Copies an object onto itself with other metadata, if it still is the version `etag`.
     pub(super) fn copy(bucket: &str, name: &str, metadata: &Metadata, etag: &ETag) -> Self {
-        let mut call = Self::new(Kind::Copy, Method::Put, Some(name));
-        let source = format!("/{}/{}", encode_path(bucket), encode_path(name));
-        call.headers.push(("x-amz-copy-source", source));
-        call.headers.push(("x-amz-copy-source-if-match", etag.as_str().to_owned()));
+        Self::copy_from(bucket, name, (name, etag), metadata)
+    }
+
+    /// Copies the version `etag` of an object to `name`, with metadata of its own.
+    pub(super) fn copy_from(
+        bucket: &str,
+        name: &str,
+        source: (&str, &ETag),
+        metadata: &Metadata,
+    ) -> Self {
+        let mut call = Self::new(Kind::Copy, Method::Put, Some(name)).copying(bucket, source);
         call.headers.push(("x-amz-metadata-directive", "REPLACE".to_owned()));
         call.describe(metadata);
         // An encoding that another writer gave the body would be lost with the rest of the object's headers.
@@ -138,9 +163,7 @@ impl Call {
 
     /// Removes an object if it still is the version `etag`.
     pub(super) fn delete_version(name: &str, etag: &ETag) -> Self {
-        let mut call = Self::delete(name);
-        call.headers.push(("if-match", etag.as_str().to_owned()));
-        call
+        Self::delete(name).if_match(etag)
     }
 
     /// Removes up to 1,000 objects.
@@ -213,6 +236,39 @@ impl Call {
         self.body = body;
         self.payload_sha256.clear();
         push_hex(&mut self.payload_sha256, &sha256);
+        self
+    }
+
+    /// Only if the object is that version.
+    pub(super) fn if_match(mut self, etag: &ETag) -> Self {
+        self.headers.push(("if-match", etag.as_str().to_owned()));
+        self
+    }
+
+    /// Only if the object is another version.
+    pub(super) fn unless(mut self, etag: Option<&ETag>) -> Self {
+        if let Some(etag) = etag {
+            self.headers.push(("if-none-match", etag.as_str().to_owned()));
+        }
+        self
+    }
+
+    /// Only if that is so.
+    pub(super) fn provided(mut self, condition: Option<&Condition>) -> Self {
+        match condition {
+            Some(Condition::Version(etag)) => self.if_match(etag),
+            Some(_) => {
+                self.headers.push(("if-none-match", "*".to_owned()));
+                self
+            }
+            None => self,
+        }
+    }
+
+    fn copying(mut self, bucket: &str, (name, etag): (&str, &ETag)) -> Self {
+        let source = format!("/{}/{}", encode_path(bucket), encode_path(name));
+        self.headers.push(("x-amz-copy-source", source));
+        self.headers.push(("x-amz-copy-source-if-match", etag.as_str().to_owned()));
         self
     }
 

@@ -1,5 +1,7 @@
 //! What responses of S3 say.
 
+use std::ops::Range;
+
 use percent_encoding::percent_decode_str;
 use tiered_storage_core::{
     Checksum, ETag, Error, ErrorKind, Key, Metadata, Timestamp, base64, format, map::Map,
@@ -119,24 +121,41 @@ pub(super) fn not_deleted(body: &[u8]) -> Option<Vec<NotDeleted>> {
 /// Reads the ETag out of the answer to a copy; `None` if it is not a whole answer. Some servers leave out the quotes
 /// there that the header has, as `known` shows.
 pub(super) fn copied(body: &[u8], known: &ETag) -> Option<Option<ETag>> {
-    let mut etag = None;
-    let mut is_result = false;
-    let is_whole = xml::walk(body, &mut |path, text| match path {
-        ["CopyObjectResult"] => is_result = true,
-        ["CopyObjectResult", "ETag"] if !text.is_empty() => {
-            etag = Some(match (known.as_str().starts_with('"'), text.starts_with('"')) {
-                (true, false) => ETag::new(format!("\"{text}\"")),
-                _ => ETag::new(text),
-            });
+    let text = result(body, COPIED, "ETag")?;
+    Some((!text.is_empty()).then(|| {
+        match (known.as_str().starts_with('"'), text.starts_with('"')) {
+            (true, false) => ETag::new(format!("\"{text}\"")),
+            _ => ETag::new(text),
         }
-        _ => {}
-    });
-    (is_whole && is_result).then_some(etag)
+    }))
 }
 
-/// Whether `body` is a whole answer to a copy.
-pub(super) fn is_copied(body: &[u8]) -> bool {
-    copied(body, &ETag::new("")).is_some()
+pub(super) const COPIED: &str = "CopyObjectResult";
+pub(super) const PART_COPIED: &str = "CopyPartResult";
+pub(super) const UPLOAD_CREATED: &str = "InitiateMultipartUploadResult";
+pub(super) const UPLOAD_COMPLETED: &str = "CompleteMultipartUploadResult";
+
+/// Reads one element of an answer that is a list of them, empty if it is not there; `None` if it is not a whole answer
+/// of that name.
+pub(super) fn result(body: &[u8], name: &str, element: &str) -> Option<String> {
+    let mut found = String::new();
+    let mut is_result = false;
+    let is_whole = xml::walk(body, &mut |path, text| match path {
+        [root] => is_result = *root == name,
+        [_, other] if *other == element => text.clone_into(&mut found),
+        _ => {}
+    });
+    (is_whole && is_result).then_some(found)
+}
+
+/// Which bytes of a body of how many an answer has, as its head says it.
+pub(super) fn content_range(response: &Response) -> Option<(Range<u64>, u64)> {
+    let (range, total) =
+        response.header("content-range")?.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (start, end) = (first.parse().ok()?, last.parse::<u64>().ok()?.checked_add(1)?);
+    let total = total.parse().ok()?;
+    (start < end && end <= total).then_some((start..end, total))
 }
 
 /// The version that a response names.
@@ -176,7 +195,11 @@ pub(super) fn metadata(key: &Key, response: &Response, now: Timestamp) -> Result
 /// What can be said of an object that another program wrote.
 fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
     let body_len = response.body.len() as u64;
-    let size = response.header("content-length").and_then(|size| size.parse().ok());
+    let is_part = response.status == 206;
+    let size = match content_range(response) {
+        Some((_, total)) => Some(total),
+        None => response.announced_bytes(),
+    };
     let written = response.header("last-modified").and_then(Timestamp::parse_http_date);
     let mut metadata = Metadata::new(key.clone(), size.unwrap_or(body_len), written.unwrap_or(now));
     if let Some(mime_type) = response.header("content-type").filter(|text| !text.is_empty()) {
@@ -185,7 +208,8 @@ fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
     if let Some(encoding) = response.header("content-encoding").filter(|text| !text.is_empty()) {
         metadata = metadata.with_encoding(encoding);
     }
-    if let Some(checksum) = response.header("x-amz-checksum-sha256").and_then(checksum) {
+    let checksum = response.header("x-amz-checksum-sha256").and_then(checksum);
+    if let Some(checksum) = checksum.filter(|_| !is_part) {
         metadata = metadata.with_checksum(checksum);
     }
     let mut custom = Map::new();

@@ -3,7 +3,7 @@ use expect_test::{Expect, expect};
 use tiered_storage_core::{Checksum, Timestamp, WriteId};
 
 use super::{
-    fake::{Reply, World, answer, fault},
+    fake::{Reply, World, answer, fault, sealed},
     *,
 };
 
@@ -121,7 +121,7 @@ fn an_entry_of_a_hashed_name_carries_its_key() {
         let headers = vec![("x-amz-meta-tiered-storage".to_owned(), line.clone())];
         Reply::Answer(Response { status: 200, headers, body: body.clone(), ..Response::default() })
     };
-    let other = keys::seal(&key("other"), &"body".into());
+    let other = sealed(&key("other"), "body");
     let world = World::new([response(&request.body), response(&other)]);
     let tier = world.tier();
     let read = world.run(tier.read(&key(&text), None)).expect("read");

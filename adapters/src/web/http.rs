@@ -3,15 +3,23 @@
 use core::fmt;
 
 use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use tiered_storage_core::Timestamp;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::clock;
+use super::{
+    clock,
+    streams::{Readable, Reader},
+};
 use crate::{
-    s3::{Environment, Http, HttpError, HttpErrorKind, Method, Request, Response},
-    tier::Payload,
+    host::Task,
+    s3::{
+        Environment, Http, HttpError, HttpErrorKind, METADATA_HEADER, Method, Opening, Request,
+        Response,
+    },
+    tier::{Payload, Pieces},
 };
 
 #[wasm_bindgen]
@@ -99,6 +107,10 @@ impl fmt::Debug for FetchHttp {
 #[async_trait(?Send)]
 impl Http for FetchHttp {
     async fn send(&self, request: Request) -> Result<Response, HttpError> {
+        self.open(request, u64::MAX).await.map(|(response, _)| response)
+    }
+
+    async fn open(&self, request: Request, whole_bytes_max: u64) -> Result<Opening, HttpError> {
         let method = request.method;
         let abort = Abort(AbortController::new());
         let failed = |kind| move |thrown| error(kind, &said(&thrown));
@@ -118,22 +130,31 @@ impl Http for FetchHttp {
                 _ => error(HttpErrorKind::Broken, "fetch gave no response"),
             });
         };
+        let mut response = Response {
+            status: status as u16,
+            headers: headers(&get(&answer, "headers")),
+            is_filtered: kind == "cors",
+            ..Response::default()
+        };
+        let is_long = response.announced_bytes().is_some_and(|bytes| bytes > whole_bytes_max);
+        if method == Method::Get
+            && is_long
+            && !may_be_decoded(&response)
+            && let Some(reader) = reader(&answer)
+        {
+            return Ok((response, Some(pieces(reader, abort))));
+        }
         let body = body(&answer).map(JsFuture::from).map_err(failed(HttpErrorKind::Broken))?;
         let body = body.await.map_err(failed(HttpErrorKind::Broken))?;
         if !body.is_object() {
             return Err(error(HttpErrorKind::Broken, "fetch gave a response without its bytes"));
         }
         let body: Uint8Array = Viewed::new(&body).map_err(failed(HttpErrorKind::Broken))?.into();
-        let mut response = Response {
-            status: status as u16,
-            headers: headers(&get(&answer, "headers")),
-            body: Payload::from(body),
-            is_filtered: kind == "cors",
-        };
+        response.body = Payload::from(body);
         if method == Method::Get {
             disregard_encoding(&mut response);
         }
-        Ok(response)
+        Ok((response, None))
     }
 }
 
@@ -151,17 +172,43 @@ fn body(answer: &JsValue) -> Result<Promise, JsValue> {
     Ok(Promise::resolve(&read.call0(answer)?))
 }
 
+/// What gives the body in pieces; a `fetch` of the user's need not have one.
+fn reader(answer: &JsValue) -> Option<Reader> {
+    let body = get(answer, "body");
+    get(&body, "getReader").is_function().then(|| body.unchecked_into::<Readable>().reader())
+}
+
+/// Reads on while somebody does; dropped, it ends the request.
+fn pieces(reader: Reader, abort: Abort) -> Pieces<HttpError> {
+    let broken = |thrown: JsValue| error(HttpErrorKind::Broken, &said(&thrown));
+    stream::try_unfold((reader, abort), move |(reader, abort)| async move {
+        let step = JsFuture::from(reader.read()).await.map_err(broken)?;
+        if get(&step, "done").is_truthy() {
+            return Ok(None);
+        }
+        let piece: Uint8Array = get(&step, "value").dyn_into().map_err(broken)?;
+        Ok(Some((piece.into(), (reader, abort))))
+    })
+    .boxed_local()
+}
+
 fn headers(headers: &JsValue) -> Vec<(String, String)> {
     let pairs = array_from(headers).unwrap_or_default().into_iter();
     let text = |pair: &JsValue, at| get(pair, at).as_string();
     pairs.filter_map(|pair| Some((text(&pair, "0")?, text(&pair, "1")?))).collect()
 }
 
+/// Whether `fetch` may have decoded the body, which shows in its length once it is whole. This library's own objects have
+/// no encoding; of others, rules of CORS may hide it.
+fn may_be_decoded(response: &Response) -> bool {
+    response.header("content-encoding").is_some()
+        || (response.is_filtered && response.header(METADATA_HEADER).is_none())
+}
+
 /// Takes out what is said of the encoded bytes if `fetch` has decoded them. It does so where it knows the encoding.
 fn disregard_encoding(response: &mut Response) {
     let len = response.body.len() as u64;
-    let announced = response.header("content-length").and_then(|text| text.parse::<u64>().ok());
-    let Some(announced) = announced.filter(|announced| *announced != len) else { return };
+    let Some(announced) = response.announced_bytes().filter(|bytes| *bytes != len) else { return };
     // Where rules of CORS hide the encoding, more bytes than were sent still show it.
     if response.header("content-encoding").is_some() || len > announced {
         let of_the_encoded = ["content-encoding", "content-length", "x-amz-checksum-sha256"];
@@ -216,6 +263,10 @@ impl Environment for WebEnvironment {
 
     fn random(&self) -> u64 {
         clock::random()
+    }
+
+    fn spawn(&self, task: Task) {
+        spawn_local(task);
     }
 }
 

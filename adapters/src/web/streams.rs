@@ -45,13 +45,13 @@ extern "C" {
     #[wasm_bindgen(method, structural)]
     fn close(this: &Writer) -> Promise;
 
-    type Readable;
+    pub(super) type Readable;
     #[wasm_bindgen(method, structural, js_name = getReader)]
-    fn reader(this: &Readable) -> Reader;
+    pub(super) fn reader(this: &Readable) -> Reader;
 
-    type Reader;
+    pub(super) type Reader;
     #[wasm_bindgen(method, structural)]
-    fn read(this: &Reader) -> Promise;
+    pub(super) fn read(this: &Reader) -> Promise;
     #[wasm_bindgen(method, structural)]
     fn cancel(this: &Reader) -> Promise;
 }

@@ -4,6 +4,9 @@ use std::{
     thread::JoinHandle,
 };
 
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+
 use super::*;
 
 /// Answers one request with `reply`, then closes; gives what it was sent.
@@ -117,4 +120,29 @@ fn tls_needs_no_provider_that_is_installed_for_the_process() {
 fn the_clock_is_the_systems() {
     let year_2020 = Timestamp::from_millis(1_577_836_800_000);
     assert!(TokioEnvironment.now() > year_2020);
+}
+
+/// Answers with so many bytes of a body of 3 MiB; gives what is opened of it.
+fn open(sent: usize) -> (Response, Result<usize, HttpErrorKind>) {
+    let len = 3 << 20;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {len}\r\n\r\n");
+    let (url, server) = serve(String::leak(head + &"x".repeat(sent)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let http = ReqwestHttp::new(Tls::Never, 5_000).expect("a client");
+    let opened = runtime.expect("a runtime").block_on(async {
+        let (response, pieces) = http.open(get(format!("{url}/k")), 1 << 20).await?;
+        let pieces = pieces.expect("the body is larger than that");
+        let read = pieces.try_fold(0, async |read, piece| Ok(read + piece.len())).await;
+        Ok::<_, HttpError>((response, read.map_err(|error| error.kind)))
+    });
+    server.join().expect("served");
+    opened.expect("an answer")
+}
+
+#[test]
+fn a_large_body_comes_in_pieces() {
+    let (response, read) = open(3 << 20);
+    assert_eq!((response.status, response.body.len()), (200, 0));
+    assert_eq!(read, Ok(3 << 20));
+    assert_eq!(open(1 << 20).1, Err(HttpErrorKind::Broken), "cut off");
 }

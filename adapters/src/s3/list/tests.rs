@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     s3::{
         Response,
-        fake::{Reply, World, answer, fault},
+        fake::{Reply, World, answer, fault, sealed},
     },
     tier::StorageTier,
 };
@@ -84,7 +84,7 @@ fn hashed_names_are_asked_for_their_keys() {
     let names = keys::Names::new("p/".to_owned());
     let name = names.name(&key);
     let fake = format!("p/{AREA}~h{}", "0".repeat(64));
-    let sealed = keys::seal(&key, &"".into());
+    let sealed = sealed(&key, "");
     let sealed =
         || Reply::Answer(Response { status: 206, body: sealed.clone(), ..Response::default() });
     let world = World::new([

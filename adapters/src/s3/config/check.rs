@@ -1,0 +1,115 @@
+//! What a bucket, a region, a prefix and an endpoint may be.
+
+use tiered_storage_core::Error;
+
+use super::invalid;
+use crate::s3::{
+    keys::{AREA, has_dot_segment, is_xml_safe},
+    request::Site,
+};
+
+/// The longest prefix, in bytes: it leaves room for the names of keys that are not ordinary.
+const PREFIX_BYTES_MAX: usize = 512;
+
+pub(super) fn check_bucket(bucket: &str, is_strict: bool) -> Result<(), Error> {
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = bucket.as_bytes();
+    let is_good = if is_strict {
+        let is_allowed = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        (3..=63).contains(&bytes.len())
+            && bytes.iter().all(is_allowed)
+            && is_end(bytes.first())
+            && is_end(bytes.last())
+            && bucket.split('.').all(|label| !label.is_empty())
+    } else {
+        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+        (1..=255).contains(&bytes.len()) && bytes.iter().all(is_allowed) && is_end(bytes.first())
+    };
+    if is_good {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "{bucket:?} is not the name of a bucket; give 3 to 63 lowercase letters, digits, dots and hyphens"
+    )))
+}
+
+pub(super) fn check_region(region: &str) -> Result<(), Error> {
+    let is_allowed =
+        |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
+    if (1..=64).contains(&region.len()) && region.bytes().all(is_allowed) {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "{region:?} is not a region; give one such as \"eu-central-1\" or \"auto\""
+    )))
+}
+
+pub(super) fn check_prefix(mut prefix: String) -> Result<String, Error> {
+    if prefix.is_empty() {
+        return Ok(prefix);
+    }
+    if !prefix.ends_with('/') {
+        prefix.push('/');
+    }
+    let problem = if prefix.len() > PREFIX_BYTES_MAX {
+        "is longer than 512 bytes; shorten it"
+    } else if prefix.starts_with('/') {
+        "starts with a slash; leave it out, since names of objects have none"
+    } else if has_dot_segment(&prefix) {
+        "has a segment `.` or `..`, which URLs cannot carry; leave it out"
+    } else if !prefix.chars().all(is_xml_safe) {
+        "has a control character; leave it out"
+    } else if prefix.split('/').any(|segment| AREA.strip_suffix('/') == Some(segment)) {
+        "has the segment that this library keeps for itself; choose another"
+    } else {
+        return Ok(prefix);
+    };
+    Err(invalid(format!("the prefix {prefix:?} {problem}")))
+}
+
+/// Takes `http(s)://host[:port]`, with at most a slash behind it.
+pub(super) fn check_endpoint(url: &str) -> Result<Site, Error> {
+    let bad = || {
+        invalid(format!(
+            "the endpoint {:?} is not a URL such as \"https://s3.example.org\"; give scheme, host and port alone",
+            without_user_info(url)
+        ))
+    };
+    let (scheme, rest) = url.split_once(':').ok_or_else(bad)?;
+    let rest = rest.strip_prefix("//").ok_or_else(bad)?;
+    let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
+        "http" => ("http", ":80"),
+        "https" => ("https", ":443"),
+        _ => return Err(bad()),
+    };
+    let host = rest.strip_suffix('/').unwrap_or(rest).to_ascii_lowercase();
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host.as_str(), None),
+    };
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    let is_ipv6 = |name: &str| {
+        let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        let is_allowed = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
+        inner.is_some_and(|inner| inner.contains(':') && inner.bytes().all(is_allowed))
+    };
+    if !(is_name(name) || is_ipv6(name)) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return Err(bad());
+    }
+    let host = host.strip_suffix(default_port).unwrap_or(&host).to_owned();
+    Ok(Site::Custom { scheme, host })
+}
+
+/// The URL as it may be shown: a password may stand in front of the host.
+pub(super) fn without_user_info(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, rest)| rest)
+}
+
+pub(super) fn is_ip_address(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_byte = |part: &str| part.parse::<u8>().is_ok();
+    host.starts_with('[') || (name.split('.').count() == 4 && name.split('.').all(is_byte))
+}

@@ -1,0 +1,275 @@
+//! Uploads in parts.
+//!
+//! What is begun is completed or aborted, also when the call is given up: then by a task that nobody waits for. A process
+//! that dies leaves the parts, which S3 bills until a lifecycle rule (`AbortIncompleteMultipartUpload`) removes them; so
+//! does the lost answer to the request that begins an upload.
+
+use core::{future::poll_fn, task::Poll};
+use std::{
+    ops::Range,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tiered_storage_core::{Condition, ETag, Error, ErrorKind, Metadata};
+
+use super::{Inner, failure::Failure, request::Call, response};
+use crate::{
+    host::Task,
+    payload::{self, Payload},
+    pieces::Contents,
+};
+
+/// S3 takes no more parts.
+const PARTS_MAX: u64 = 10_000;
+
+/// From where on, and how, bodies go and come in parts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PartLimits {
+    /// Larger ones do.
+    pub(super) threshold_bytes: u64,
+    /// How large a part is, where that makes few enough of them.
+    pub(super) part_bytes: u64,
+    pub(super) in_flight_max: usize,
+}
+
+impl PartLimits {
+    /// How large the parts of so many bytes are: all the same, as some servers want it, the last one aside.
+    pub(super) fn part_bytes_of(self, size_bytes: u64) -> u64 {
+        self.part_bytes.max(size_bytes.div_ceil(PARTS_MAX))
+    }
+}
+
+/// The bytes of an object: those of an entry, with its key in front where the name does not tell it.
+#[derive(Clone)]
+pub(super) struct Content {
+    pub(super) front: Vec<u8>,
+    pub(super) contents: Contents,
+}
+
+impl Content {
+    pub(super) fn size_bytes(&self) -> u64 {
+        self.front.len() as u64 + self.contents.size_bytes()
+    }
+
+    pub(super) async fn read(&self, range: Range<u64>) -> Result<Payload, Error> {
+        let front = self.front.len() as u64;
+        let start = range.start.min(front)..range.end.min(front);
+        let inner = range.start.max(front) - front..range.end.max(front) - front;
+        let body = match &self.contents {
+            Contents::Whole(body) => payload::slice(body, inner.start as usize..inner.end as usize),
+            Contents::Staged(source) if inner.is_empty() => Payload::default(),
+            Contents::Staged(source) => source.read(inner).await?,
+        };
+        if start.is_empty() {
+            return Ok(body);
+        }
+        Ok(payload::joined(&self.front[start.start as usize..start.end as usize], &body))
+    }
+}
+
+/// An upload that has begun.
+struct Upload {
+    inner: Arc<Inner>,
+    name: String,
+    id: String,
+    /// Whether there is nothing left to abort.
+    is_over: AtomicBool,
+}
+
+impl Upload {
+    async fn put(&self, number: u32, body: Payload) -> Result<ETag, Error> {
+        let sha256 = payload::sha256(&body).await;
+        let call = Call::upload_part((&self.name, &self.id), number, body, sha256);
+        let sent = self.inner.client.send(&call).await;
+        let response = sent.map_err(|failure| self.inner.error(&failure))?;
+        Ok(response::etag(&response).expect("an answer without one is a failure"))
+    }
+
+    async fn copy(
+        &self,
+        number: u32,
+        source: (&str, &ETag),
+        range: Option<Range<u64>>,
+    ) -> Result<ETag, Error> {
+        let client = &self.inner.client;
+        let bucket = &client.address.bucket;
+        let call = Call::copy_part((&self.name, &self.id), number, bucket, source, range);
+        let response = client.send(&call).await.map_err(|failure| self.inner.error(&failure))?;
+        let etag = response::result(&response.text(), response::PART_COPIED, "ETag");
+        Ok(ETag::new(etag.expect("another answer is a failure")))
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let inner = Arc::clone(&self.inner);
+        let (name, id) = (core::mem::take(&mut self.name), core::mem::take(&mut self.id));
+        self.inner.client.environment.spawn(Box::pin(async move { inner.abort(&name, &id).await }));
+    }
+}
+
+impl Inner {
+    /// Does what can be done about an upload that nobody wants any more.
+    async fn abort(&self, name: &str, id: &str) {
+        if let Err(failure) = self.client.send(&Call::abort_upload((name, id))).await
+            && !failure.is_ended_upload()
+        {
+            tracing::debug!(
+                target: "tiered_storage::s3",
+                key = name,
+                code = failure.code(),
+                "an upload in parts is left to the bucket's lifecycle rules"
+            );
+        }
+    }
+}
+
+/// The number of a part, and what the server calls it.
+type Sent = Result<(u32, ETag), Error>;
+
+/// Parts of an upload, some of them on their way at once. Dropped, the upload is aborted.
+pub(super) struct Parts {
+    upload: Arc<Upload>,
+    /// In a lock only so that it can be shared: tasks cannot.
+    running: Mutex<Vec<Task<Sent>>>,
+    done: Vec<(u32, ETag)>,
+    begun: u32,
+}
+
+impl Parts {
+    /// Begins an upload of what will be an entry, or of bytes that are not one yet.
+    pub(super) async fn begin(
+        inner: &Arc<Inner>,
+        name: &str,
+        metadata: Option<&Metadata>,
+    ) -> Result<Self, Error> {
+        let sent = inner.client.send(&Call::create_upload(name, metadata)).await;
+        let response = sent.map_err(|failure| inner.error(&failure))?;
+        let id = response::result(&response.text(), response::UPLOAD_CREATED, "UploadId")
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| inner.error(&Failure::garbled()))?;
+        let (inner, name) = (Arc::clone(inner), name.to_owned());
+        let upload = Arc::new(Upload { inner, name, id, is_over: AtomicBool::new(false) });
+        Ok(Self { upload, running: Mutex::default(), done: Vec::new(), begun: 0 })
+    }
+
+    /// Sends the next part as soon as few enough are on their way.
+    pub(super) async fn put(&mut self, body: Payload) -> Result<(), Error> {
+        let number = self.number()?;
+        let upload = Arc::clone(&self.upload);
+        let task = Box::pin(async move { Ok((number, upload.put(number, body).await?)) });
+        self.run(task).await
+    }
+
+    /// Sends all of `content`; each part is read when it is its turn.
+    pub(super) async fn put_all(&mut self, content: &Content) -> Result<(), Error> {
+        let size_bytes = content.size_bytes();
+        let part_bytes = self.upload.inner.parts.part_bytes_of(size_bytes);
+        for start in (0..size_bytes).step_by(part_bytes as usize) {
+            let (number, upload) = (self.number()?, Arc::clone(&self.upload));
+            let (content, end) = (content.clone(), size_bytes.min(start + part_bytes));
+            let task = Box::pin(async move {
+                let body = content.read(start..end).await?;
+                Ok((number, upload.put(number, body).await?))
+            });
+            self.run(task).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the next part from another object; all of that without a range.
+    pub(super) async fn copy(
+        &mut self,
+        (source, etag): (&str, &ETag),
+        range: Option<Range<u64>>,
+    ) -> Result<(), Error> {
+        let (number, upload) = (self.number()?, Arc::clone(&self.upload));
+        let (source, etag) = (source.to_owned(), etag.clone());
+        let task =
+            Box::pin(
+                async move { Ok((number, upload.copy(number, (&source, &etag), range).await?)) },
+            );
+        self.run(task).await
+    }
+
+    /// Makes an object of the parts once they are there, and gives its version where the server tells it. A failure
+    /// leaves the upload.
+    pub(super) async fn complete(
+        &mut self,
+        condition: Option<&Condition>,
+    ) -> Result<Result<Option<ETag>, Box<Failure>>, Error> {
+        self.wait(0).await?;
+        self.done.sort_unstable_by_key(|(number, _)| *number);
+        let Upload { inner, name, id, is_over } = &*self.upload;
+        let call = Call::complete_upload((name, id), &self.done, condition);
+        Ok(match inner.client.send(&call).await {
+            Ok(response) => {
+                is_over.store(true, Ordering::Relaxed);
+                let etag = response::result(&response.text(), response::UPLOAD_COMPLETED, "ETag");
+                Ok(etag.filter(|etag| !etag.is_empty()).map(ETag::new))
+            }
+            Err(failure) => {
+                is_over.store(failure.is_ended_upload(), Ordering::Relaxed);
+                Err(failure)
+            }
+        })
+    }
+
+    /// Waits until the upload is aborted, where it is not over.
+    pub(super) async fn abort(mut self) {
+        // What is on its way could still become a part of it.
+        self.running = Mutex::default();
+        let Upload { inner, name, id, is_over } = &*self.upload;
+        if !is_over.load(Ordering::Relaxed) {
+            inner.abort(name, id).await;
+            is_over.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn number(&mut self) -> Result<u32, Error> {
+        if u64::from(self.begun) == PARTS_MAX {
+            let message = "the body has more than 10,000 parts; set part_bytes higher";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        self.begun += 1;
+        Ok(self.begun)
+    }
+
+    async fn run(&mut self, task: Task<Sent>) -> Result<(), Error> {
+        self.wait(self.upload.inner.parts.in_flight_max - 1).await?;
+        self.running.get_mut().expect(NO_PANIC).push(task);
+        // It begins when it is looked at.
+        self.wait(usize::MAX).await
+    }
+
+    /// Waits until at most `left` are on their way.
+    async fn wait(&mut self, left: usize) -> Result<(), Error> {
+        poll_fn(|context| {
+            let running = self.running.get_mut().expect(NO_PANIC);
+            let mut at = 0;
+            while at < running.len() {
+                match running[at].as_mut().poll(context) {
+                    Poll::Ready(Ok(part)) => {
+                        self.done.push(part);
+                        drop(running.swap_remove(at));
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending => at += 1,
+                }
+            }
+            if running.len() <= left { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
+        .await
+    }
+}
+
+const NO_PANIC: &str = "no holder of this lock panics";
+
+#[cfg(test)]
+mod tests;
