@@ -8,6 +8,7 @@ mod backend;
 pub mod client;
 mod cors;
 mod faults;
+mod fields;
 mod http;
 mod kind;
 mod listing;
@@ -38,6 +39,7 @@ use self::auth::{Gate, Keys};
 use self::backend::Backend;
 use self::client::Client;
 use self::cors::Cors;
+use self::fields::Heeded;
 use self::http::Front;
 use self::kind::Counter;
 use self::store::Store;
@@ -61,6 +63,8 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// What each part of an upload but the last must at least be; S3's own is 5 MiB.
     pub part_bytes_min: u64,
+    /// Whether `If-Match` and `If-None-Match` of writes are passed over, as some servers do.
+    pub ignores_conditions: bool,
 }
 
 impl Default for Options {
@@ -74,6 +78,7 @@ impl Default for Options {
             port: None,
             cors_origins: Vec::new(),
             part_bytes_min: 5 << 20,
+            ignores_conditions: false,
         }
     }
 }
@@ -189,6 +194,11 @@ impl Server {
         self.store.lock().object(bucket, key).ok().cloned()
     }
 
+    /// How many uploads in parts were begun, and neither completed nor aborted.
+    pub fn uploads(&self, bucket: &str) -> usize {
+        self.store.lock().bucket(bucket).map_or(0, |bucket| bucket.uploads.len())
+    }
+
     /// Puts an object in place as it is, as another writer would.
     ///
     /// # Panics
@@ -252,6 +262,7 @@ fn service(options: &Options, store: Arc<Store>, faults: Arc<Faults>) -> s3s::se
         faults,
         region: options.region.clone(),
         part_bytes_min: options.part_bytes_min,
+        heeded: if options.ignores_conditions { Heeded::No } else { Heeded::Yes },
     });
     builder.set_auth(Keys {
         access_key: options.access_key.clone(),

@@ -24,6 +24,9 @@ use crate::{
 /// Bodies up to this size are read whole before any of them is given: starting to read takes longer than that.
 pub(super) const WHOLE_BYTES_MAX: u64 = 1 << 20;
 
+/// Servers cannot read larger offsets, and no object reaches that far.
+const OFFSET_MAX: u64 = i64::MAX as u64;
+
 /// A body: there, or on its way.
 enum Begun {
     Whole(Payload),
@@ -221,19 +224,20 @@ fn header(range: ByteRange, front: u64) -> Option<String> {
     let asked = at(range, front);
     match range {
         ByteRange::Last(0) => None,
-        ByteRange::Last(bytes) => Some(format!("bytes=-{bytes}")),
-        ByteRange::From(_) => Some(format!("bytes={}-", asked.start)),
+        ByteRange::Last(bytes) => Some(format!("bytes=-{}", bytes.min(OFFSET_MAX))),
         _ if asked.is_empty() => None,
+        ByteRange::From(_) => Some(format!("bytes={}-", asked.start)),
         _ => Some(format!("bytes={}-{}", asked.start, asked.end - 1)),
     }
 }
 
 /// Where the bytes are in the object, as far as that does not depend on its length.
 fn at(range: ByteRange, front: u64) -> Range<u64> {
+    let offset = |at: u64| at.saturating_add(front).min(OFFSET_MAX);
     match range {
-        ByteRange::Between(start, end) => start.saturating_add(front)..end.saturating_add(front),
-        ByteRange::From(start) => start.saturating_add(front)..u64::MAX,
-        _ => 0..u64::MAX,
+        ByteRange::Between(start, end) => offset(start)..offset(end),
+        ByteRange::From(start) => offset(start)..OFFSET_MAX,
+        _ => 0..OFFSET_MAX,
     }
 }
 

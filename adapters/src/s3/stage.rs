@@ -15,7 +15,7 @@ use std::{
 use async_trait::async_trait;
 use tiered_storage_core::{ETag, Error, ErrorKind, Key};
 
-use super::{Inner, download::Download, keys::STAGE_MARK, request::Call, upload::Parts};
+use super::{Inner, download::Download, keys::STAGE_MARK, request::Call, response, upload::Parts};
 use crate::{
     payload::{self, Payload},
     pieces::{Source, Stage},
@@ -98,10 +98,12 @@ impl Staging {
         }
         let sent = client.send(&Call::head(&self.name)).await;
         let response = sent.map_err(|failure| client.error(&failure))?;
-        super::response::etag(&response).ok_or_else(|| {
+        let etag = response::etag(&response).ok_or_else(|| {
             let message = "the endpoint gives objects no ETag, so that nothing can be staged there";
             Error::new(ErrorKind::Unsupported, message)
-        })
+        })?;
+        parts.keep();
+        Ok(etag)
     }
 }
 
@@ -197,20 +199,7 @@ impl Staged {
     /// Removes the object, when nobody will read it any more.
     pub(super) async fn remove(&self) {
         self.is_removed.store(true, Ordering::Relaxed);
-        self.inner.remove_staged(&self.name).await;
-    }
-}
-
-impl Inner {
-    async fn remove_staged(&self, name: &str) {
-        if let Err(failure) = self.client.send(&Call::delete(name)).await {
-            tracing::debug!(
-                target: "tiered_storage::s3",
-                key = name,
-                code = failure.code(),
-                "a staged object is left to the bucket's lifecycle rules"
-            );
-        }
+        self.inner.tidy(&Call::delete(&self.name), "a staged object").await;
     }
 }
 
@@ -244,7 +233,7 @@ impl Drop for Staged {
             return;
         }
         let (inner, name) = (Arc::clone(&self.inner), core::mem::take(&mut self.name));
-        let task = async move { inner.remove_staged(&name).await };
+        let task = async move { inner.tidy(&Call::delete(&name), "a staged object").await };
         self.inner.client.environment.spawn(Box::pin(task));
     }
 }

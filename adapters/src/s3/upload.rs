@@ -75,11 +75,31 @@ struct Upload {
     inner: Arc<Inner>,
     name: String,
     id: String,
+    /// Whether what comes of it is no entry, and is of no use but to who began it.
+    is_scratch: bool,
     /// Whether there is nothing left to abort.
     is_over: AtomicBool,
+    /// Whether it was to be completed, so that there may be an object.
+    may_be_whole: AtomicBool,
 }
 
 impl Upload {
+    /// What is left to be done once nobody wants it any more.
+    fn leave(&self) -> Option<Task> {
+        if self.is_over.swap(true, Ordering::Relaxed) {
+            return None;
+        }
+        let (inner, name, id) = (Arc::clone(&self.inner), self.name.clone(), self.id.clone());
+        let is_object = self.is_scratch && self.may_be_whole.load(Ordering::Relaxed);
+        Some(Box::pin(async move {
+            let call = Call::abort_upload((&name, &id));
+            inner.tidy(&call, "an upload in parts").await;
+            if is_object {
+                inner.tidy(&Call::delete(&name), "a staged object").await;
+            }
+        }))
+    }
+
     async fn put(&self, number: u32, body: Payload) -> Result<ETag, Error> {
         let sha256 = payload::sha256(&body).await;
         let call = Call::upload_part((&self.name, &self.id), number, body, sha256);
@@ -105,26 +125,24 @@ impl Upload {
 
 impl Drop for Upload {
     fn drop(&mut self) {
-        if self.is_over.load(Ordering::Relaxed) {
-            return;
+        if let Some(task) = self.leave() {
+            self.inner.client.environment.spawn(task);
         }
-        let inner = Arc::clone(&self.inner);
-        let (name, id) = (core::mem::take(&mut self.name), core::mem::take(&mut self.id));
-        self.inner.client.environment.spawn(Box::pin(async move { inner.abort(&name, &id).await }));
     }
 }
 
 impl Inner {
-    /// Does what can be done about an upload that nobody wants any more.
-    async fn abort(&self, name: &str, id: &str) {
-        if let Err(failure) = self.client.send(&Call::abort_upload((name, id))).await
+    /// Makes a call that removes what nobody wants any more. If it fails, that is left to the bucket's lifecycle rules.
+    pub(super) async fn tidy(&self, call: &Call, what: &str) {
+        if let Err(failure) = self.client.send(call).await
             && !failure.is_ended_upload()
         {
             tracing::debug!(
                 target: "tiered_storage::s3",
-                key = name,
+                key = call.name.as_deref().unwrap_or(""),
                 code = failure.code(),
-                "an upload in parts is left to the bucket's lifecycle rules"
+                what,
+                "left to the bucket's lifecycle rules"
             );
         }
     }
@@ -155,7 +173,14 @@ impl Parts {
             .filter(|id| !id.is_empty())
             .ok_or_else(|| inner.error(&Failure::garbled()))?;
         let (inner, name) = (Arc::clone(inner), name.to_owned());
-        let upload = Arc::new(Upload { inner, name, id, is_over: AtomicBool::new(false) });
+        let upload = Arc::new(Upload {
+            inner,
+            name,
+            id,
+            is_scratch: metadata.is_none(),
+            is_over: AtomicBool::new(false),
+            may_be_whole: AtomicBool::new(false),
+        });
         Ok(Self { upload, running: Mutex::default(), done: Vec::new(), begun: 0 })
     }
 
@@ -206,8 +231,9 @@ impl Parts {
     ) -> Result<Result<Option<ETag>, Box<Failure>>, Error> {
         self.wait(0).await?;
         self.done.sort_unstable_by_key(|(number, _)| *number);
-        let Upload { inner, name, id, is_over } = &*self.upload;
+        let Upload { inner, name, id, is_scratch, is_over, may_be_whole } = &*self.upload;
         let call = Call::complete_upload((name, id), &self.done, condition);
+        may_be_whole.store(true, Ordering::Relaxed);
         Ok(match inner.client.send(&call).await {
             Ok(response) => {
                 is_over.store(true, Ordering::Relaxed);
@@ -215,20 +241,26 @@ impl Parts {
                 Ok(etag.filter(|etag| !etag.is_empty()).map(ETag::new))
             }
             Err(failure) => {
-                is_over.store(failure.is_ended_upload(), Ordering::Relaxed);
+                let is_refused = failure.retries == 0 && (400..500).contains(&failure.status());
+                may_be_whole.store(!is_refused, Ordering::Relaxed);
+                let is_over_now = failure.is_ended_upload() && (is_refused || !is_scratch);
+                is_over.store(is_over_now, Ordering::Relaxed);
                 Err(failure)
             }
         })
+    }
+
+    /// The upload has become an object, as was found out otherwise.
+    pub(super) fn keep(&self) {
+        self.upload.is_over.store(true, Ordering::Relaxed);
     }
 
     /// Waits until the upload is aborted, where it is not over.
     pub(super) async fn abort(mut self) {
         // What is on its way could still become a part of it.
         self.running = Mutex::default();
-        let Upload { inner, name, id, is_over } = &*self.upload;
-        if !is_over.load(Ordering::Relaxed) {
-            inner.abort(name, id).await;
-            is_over.store(true, Ordering::Relaxed);
+        if let Some(task) = self.upload.leave() {
+            task.await;
         }
     }
 

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use futures::TryStreamExt;
+use bytes::Bytes;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::faults::Faults;
+use super::fields::{
+    Heeded, asked_checksum, collect, content_type, copied, copied_bytes, length, sent_metadata,
+    slice, user_metadata, write_conditions,
+};
 use super::listing;
 use super::multipart::Upload;
-use super::store::{Conditions, Object, Store, precondition_failed};
+use super::store::{Conditions, Object, Store};
 
-const METADATA_BYTES_MAX: usize = 2_048;
 const DELETE_KEYS_MAX: usize = 1_000;
 const LIST_PARTS_MAX: i32 = 1_000;
 
@@ -23,6 +25,7 @@ pub(super) struct Backend {
     pub(super) faults: Arc<Faults>,
     pub(super) region: String,
     pub(super) part_bytes_min: u64,
+    pub(super) heeded: Heeded,
 }
 
 type Answer<T> = S3Result<S3Response<T>>;
@@ -38,11 +41,7 @@ impl S3 for Backend {
         object.content_encoding = input.content_encoding;
         object.cache_control = input.cache_control;
         object.checksum_sha256 = input.checksum_sha256;
-        let conditions = Conditions {
-            matches: input.if_match,
-            matches_none: input.if_none_match,
-            ..Conditions::default()
-        };
+        let conditions = write_conditions(self.heeded, input.if_match, input.if_none_match);
         let e_tag = Some(object.tag());
         let mut buckets = self.store.lock();
         let bucket = buckets.bucket(&input.bucket)?;
@@ -157,13 +156,13 @@ impl S3 for Backend {
 
     async fn copy_object(&self, req: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
         let input = req.input;
-        let CopySource::Bucket { bucket: from_bucket, key: from_key, .. } = input.copy_source
-        else {
-            return Err(s3_error!(NotImplemented, "copies are from buckets only"));
-        };
         let directive = input.metadata_directive.as_ref().map(MetadataDirective::as_str);
         let replace = directive == Some(MetadataDirective::REPLACE);
-        if !replace && *from_bucket == *input.bucket && *from_key == *input.key {
+        let is_itself = matches!(
+            &input.copy_source,
+            CopySource::Bucket { bucket, key, .. } if **bucket == *input.bucket && **key == *input.key
+        );
+        if !replace && is_itself {
             return Err(s3_error!(InvalidRequest, "a copy onto itself must change something"));
         }
         let conditions = Conditions {
@@ -173,8 +172,7 @@ impl S3 for Backend {
             unmodified_since: input.copy_source_if_unmodified_since,
         };
         let mut buckets = self.store.lock();
-        let mut object = buckets.object(&from_bucket, &from_key)?.clone();
-        conditions.allow_read(&object).map_err(|_| precondition_failed())?;
+        let mut object = copied(&mut buckets, &input.copy_source, &conditions)?;
         if replace {
             object.metadata = user_metadata(input.metadata)?;
             object.content_type = input.content_type;
@@ -235,6 +233,29 @@ impl S3 for Backend {
         Ok(S3Response::new(UploadPartOutput { e_tag, ..Default::default() }))
     }
 
+    async fn upload_part_copy(
+        &self,
+        req: S3Request<UploadPartCopyInput>,
+    ) -> Answer<UploadPartCopyOutput> {
+        let input = req.input;
+        let conditions = Conditions {
+            matches: input.copy_source_if_match,
+            matches_none: input.copy_source_if_none_match,
+            modified_since: input.copy_source_if_modified_since,
+            unmodified_since: input.copy_source_if_unmodified_since,
+        };
+        let mut buckets = self.store.lock();
+        let object = copied(&mut buckets, &input.copy_source, &conditions)?;
+        let body = copied_bytes(&object, input.copy_source_range.as_deref())?;
+        let uploads = &mut buckets.bucket(&input.bucket)?.uploads;
+        let upload = find_upload(uploads, &input.upload_id, &input.key)?;
+        let now = self.faults.now();
+        let e_tag = Some(upload.put(input.part_number, body, now)?);
+        let last_modified = Some(now.into());
+        let copy_part_result = Some(CopyPartResult { e_tag, last_modified, ..Default::default() });
+        Ok(S3Response::new(UploadPartCopyOutput { copy_part_result, ..Default::default() }))
+    }
+
     async fn complete_multipart_upload(
         &self,
         req: S3Request<CompleteMultipartUploadInput>,
@@ -245,11 +266,7 @@ impl S3 for Backend {
         let bucket = buckets.bucket(&input.bucket)?;
         let upload = find_upload(&mut bucket.uploads, &input.upload_id, &input.key)?;
         let object = upload.assemble(&parts, self.part_bytes_min)?.written(self.faults.now());
-        let conditions = Conditions {
-            matches: input.if_match,
-            matches_none: input.if_none_match,
-            ..Conditions::default()
-        };
+        let conditions = write_conditions(self.heeded, input.if_match, input.if_none_match);
         conditions.allow_write(bucket.objects.get(&input.key))?;
         let e_tag = Some(object.tag());
         bucket.uploads.remove(&input.upload_id);
@@ -329,64 +346,6 @@ impl S3 for Backend {
         let location_constraint = named.map(BucketLocationConstraint::from);
         Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
     }
-}
-
-async fn collect(body: Option<StreamingBlob>) -> S3Result<Bytes> {
-    let Some(body) = body else { return Ok(Bytes::new()) };
-    let mut whole = BytesMut::new();
-    let mut chunks = std::pin::pin!(body);
-    while let Some(chunk) =
-        chunks.try_next().await.map_err(|error| s3_error!(IncompleteBody, "{error}"))?
-    {
-        whole.extend_from_slice(&chunk);
-    }
-    Ok(whole.freeze())
-}
-
-fn user_metadata(sent: Option<Metadata>) -> S3Result<BTreeMap<String, String>> {
-    let sent = sent.unwrap_or_default();
-    let bytes: usize = sent.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if bytes > METADATA_BYTES_MAX {
-        return Err(s3_error!(MetadataTooLarge));
-    }
-    Ok(sent.into_iter().collect())
-}
-
-fn sent_metadata(object: &Object) -> Option<Metadata> {
-    Some(object.metadata.clone().into_iter().collect())
-}
-
-fn content_type(object: &Object) -> String {
-    object.content_type.clone().unwrap_or_else(|| "binary/octet-stream".to_owned())
-}
-
-fn asked_checksum(mode: Option<&ChecksumMode>, object: &Object) -> Option<String> {
-    let asked = mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
-    object.checksum_sha256.clone().filter(|_| asked)
-}
-
-fn length(body: &Bytes) -> Option<i64> {
-    i64::try_from(body.len()).ok()
-}
-
-/// The bytes that a range names, and the `Content-Range` that says which they are.
-fn slice(object: &Object, range: Option<Range>) -> S3Result<(Bytes, Option<String>)> {
-    let Some(range) = range else { return Ok((object.body.clone(), None)) };
-    let full = object.body.len() as u64;
-    let Ok(found) = range.check(full) else {
-        let mut error = s3_error!(InvalidRange, "The requested range is not satisfiable");
-        let mut headers = hyper::HeaderMap::new();
-        let value = format!("bytes */{full}").parse().expect("digits are a header value");
-        headers.insert(hyper::header::CONTENT_RANGE, value);
-        error.set_headers(headers);
-        return Err(error);
-    };
-    if found.is_empty() {
-        return Ok((object.body.clone(), None));
-    }
-    let content_range = format!("bytes {}-{}/{full}", found.start, found.end - 1);
-    let body = object.body.slice(found.start as usize..found.end as usize);
-    Ok((body, Some(content_range)))
 }
 
 fn find_upload<'a>(

@@ -26,6 +26,8 @@ pub enum Kind {
     CreateMultipart,
     /// UploadPart.
     UploadPart,
+    /// UploadPartCopy.
+    CopyPart,
     /// CompleteMultipartUpload.
     Complete,
     /// AbortMultipartUpload.
@@ -49,6 +51,9 @@ impl Kind {
             (&Method::GET, true) if !has("uploadId") => Self::Get,
             (&Method::GET, false) if has("list-type") => Self::List,
             (&Method::HEAD, true) => Self::Head,
+            (&Method::PUT, true) if has("partNumber") && is_copy(&request.headers) => {
+                Self::CopyPart
+            }
             (&Method::PUT, true) if has("partNumber") => Self::UploadPart,
             (&Method::PUT, true) if is_copy(&request.headers) => Self::Copy,
             (&Method::PUT, true) => Self::Put,
@@ -66,7 +71,8 @@ impl Kind {
         match self {
             Self::Get | Self::Head | Self::List | Self::Preflight | Self::Other => false,
             Self::Put | Self::Delete | Self::DeleteObjects | Self::Copy => true,
-            Self::CreateMultipart | Self::UploadPart | Self::Complete | Self::Abort => true,
+            Self::CreateMultipart | Self::UploadPart | Self::CopyPart => true,
+            Self::Complete | Self::Abort => true,
         }
     }
 }
@@ -88,6 +94,7 @@ pub struct Counts {
     pub copy: u64,
     pub create_multipart: u64,
     pub upload_part: u64,
+    pub copy_part: u64,
     pub complete: u64,
     pub abort: u64,
     pub preflight: u64,
@@ -111,6 +118,7 @@ impl Counts {
             Kind::Copy => self.copy,
             Kind::CreateMultipart => self.create_multipart,
             Kind::UploadPart => self.upload_part,
+            Kind::CopyPart => self.copy_part,
             Kind::Complete => self.complete,
             Kind::Abort => self.abort,
             Kind::Preflight => self.preflight,
@@ -130,7 +138,8 @@ impl Counts {
 
     /// The number of requests that ask for a change of objects or uploads.
     pub const fn writes(&self) -> u64 {
-        let multipart = self.create_multipart + self.upload_part + self.complete + self.abort;
+        let parts = self.upload_part + self.copy_part;
+        let multipart = self.create_multipart + parts + self.complete + self.abort;
         self.put + self.delete + self.delete_objects + self.copy + multipart
     }
 
@@ -145,6 +154,7 @@ impl Counts {
             Kind::Copy => &mut self.copy,
             Kind::CreateMultipart => &mut self.create_multipart,
             Kind::UploadPart => &mut self.upload_part,
+            Kind::CopyPart => &mut self.copy_part,
             Kind::Complete => &mut self.complete,
             Kind::Abort => &mut self.abort,
             Kind::Preflight => &mut self.preflight,

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use tiered_storage::{
     Entry, Error, Event, Requested, SetOptions, Tier, TierSet, TieredStorage, Timestamp, Written,
+    host::Task,
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier},
     s3::{CredentialsProvider, Environment, S3Tier, S3TierBuilder, StaticCredentials},
@@ -129,6 +130,10 @@ impl Environment for Eager {
 
     fn random(&self) -> u64 {
         0
+    }
+
+    fn spawn(&self, task: Task) {
+        tokio::spawn(task);
     }
 }
 

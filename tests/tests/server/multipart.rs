@@ -90,6 +90,47 @@ async fn a_completion_keeps_its_condition() {
 }
 
 #[tokio::test]
+async fn a_part_may_be_copied() {
+    let (server, client) = start_with(small_parts());
+    let source = send(&client, Call::put(BUCKET, "source", "0123456789")).await;
+    let copy = |id: &str, number: &str| {
+        let call = Call::put(BUCKET, "k", "").query("partNumber", number).query("uploadId", id);
+        call.header("x-amz-copy-source", "/bucket/source")
+    };
+    let id = create(&client).await;
+    let range = copy(&id, "1").header("x-amz-copy-source-range", "bytes=2-5");
+    let range = range.header("x-amz-copy-source-if-match", source.header("etag"));
+    let first = send(&client, range).await.element("ETag");
+    let whole = send(&client, copy(&id, "2")).await.element("ETag");
+    for range in ["bytes=2-10", "bytes=5-2", "bytes=-2", "2-5"] {
+        let call = copy(&id, "3").header("x-amz-copy-source-range", range);
+        assert_eq!(verdict(&client, call).await, refused(400, "InvalidArgument"), "{range}");
+    }
+    let other = copy(&id, "3").header("x-amz-copy-source-if-match", "\"other\"");
+    assert_eq!(verdict(&client, other).await, refused(412, "PreconditionFailed"));
+    assert_eq!(verdict(&client, copy("upload-x", "1")).await, refused(404, "NoSuchUpload"));
+    assert_eq!(server.uploads(BUCKET), 1);
+    let parts = [(1, first.as_str()), (2, &whole)];
+    assert_eq!(verdict(&client, complete(&id, &parts)).await, granted(200));
+    assert_eq!(server.object(BUCKET, "k").expect("it is there").body, "23450123456789");
+    assert_eq!((server.uploads(BUCKET), server.counts().copy_part), (0, 8));
+}
+
+#[tokio::test]
+async fn a_server_may_pass_over_conditions() {
+    let options = Options { ignores_conditions: true, ..small_parts() };
+    let (server, client) = start_with(options);
+    send(&client, Call::put(BUCKET, "k", "other")).await;
+    let put = Call::put(BUCKET, "k", "again").header("if-none-match", "*");
+    assert_eq!(verdict(&client, put).await, granted(200));
+    let id = create(&client).await;
+    let etag = upload(&client, &id, 1, "1234").await;
+    let call = complete(&id, &[(1, &etag)]).header("if-match", "\"never\"");
+    assert_eq!(verdict(&client, call).await, granted(200));
+    assert_eq!(server.object(BUCKET, "k").expect("it is there").body, "1234");
+}
+
+#[tokio::test]
 async fn an_aborted_upload_is_gone() {
     let (_server, client) = start_with(small_parts());
     let id = create(&client).await;

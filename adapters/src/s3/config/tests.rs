@@ -155,6 +155,22 @@ fn numbers_and_regions_are_checked() {
     );
     check(custom(http).timeout_ms(0), expect!["invalid: timeout_ms is 0; give it at least 1"]);
     check(
+        custom(http).parts_in_flight_max(0),
+        expect!["invalid: parts_in_flight_max is 0; give it at least 1"],
+    );
+    check(
+        custom(http).part_bytes((5 << 20) - 1),
+        expect!["invalid: part_bytes is 5242879; give it 5 MiB to 5 GiB, which S3 allows"],
+    );
+    check(
+        custom(http).multipart_threshold_bytes((5 << 30) + 1),
+        expect![
+            "invalid: multipart_threshold_bytes is 5368709121; give it 5 MiB to 5 GiB, which S3 allows"
+        ],
+    );
+    let widest = custom(http).part_bytes(5 << 30).multipart_threshold_bytes(5 << 20);
+    assert!(widest.build().is_ok());
+    check(
         custom(http).region("eu west"),
         expect![[
             r#"invalid: "eu west" is not a region; give one such as "eu-central-1" or "auto""#

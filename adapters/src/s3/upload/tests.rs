@@ -299,3 +299,24 @@ fn parts_are_as_large_as_10_000_of_them_must_be() {
     let part_bytes = limits.part_bytes_of(size_bytes);
     assert!(size_bytes.div_ceil(part_bytes) <= 10_000 && part_bytes < 5 << 30);
 }
+
+/// A slow line is not a stuck one: a body that is sent may take a second more for each 64 kB.
+#[test]
+fn large_requests_may_take_longer() {
+    let late = |ms| {
+        let Reply::Answer(response) = part("\"e\"") else { unreachable!("it is an answer") };
+        Reply::Late(ms, response)
+    };
+    // 5 MiB take 82 seconds then, beside the 30.
+    for (ms, attempts) in [(111_000, 1), (112_000, 2)] {
+        let world = World::new([late(ms), part("\"e\"")].into_iter().take(attempts));
+        let entry = Stored { metadata: metadata("k"), body: vec![0; 5 * MIB].into() };
+        world.run(tier(&world).write(&key("k"), entry)).expect("written");
+        assert_eq!(world.sent().len(), attempts);
+    }
+    // Putting together may take four times as long as anything else.
+    let Reply::Answer(response) = completed("\"e\"") else { unreachable!("it is an answer") };
+    let script = [created()].into_iter().chain(parts()).chain([Reply::Late(119_000, response)]);
+    let world = World::new(script);
+    assert_eq!(world.run(write(&tier(&world), "k")), "Some(\"e\")");
+}
