@@ -86,6 +86,16 @@ const PATCHES_MAX: u32 = 3;
 /// S3; it must be of at most 5 GB, and headers that others gave their objects, such as `Cache-Control`, are lost);
 /// 1,000 removals are one; 1,000 listed keys are one, and one more at the end of a listing with a prefix.
 ///
+/// Bodies over 16 MiB are written in parts of 8 MiB, and read so when they are read whole: one request for each, two more
+/// for a write. A body that comes in pieces and breaks off goes on where it was, or ends with `Conflict` if the object
+/// was changed meanwhile. What is staged in the bucket is a hidden object until it is stored, and then copied by the
+/// server. What a process leaves there when it dies, two lifecycle rules remove: one that aborts incomplete uploads, and
+/// one that expires objects whose names start with the tier's prefix and `~tiered-storage/~s` or `~tiered-storage/~p`.
+///
+/// A write on a condition takes effect in the same step as the condition is looked at. Not every server does that:
+/// whether it does is tried first, once, on a small object of its own, in four requests (seven for bodies in parts). S3
+/// names versions by their bytes alone, so that a version of the same bytes and other metadata is the same one to it.
+///
 /// Listing relies on the byte order of general purpose buckets; directory buckets (S3 Express) have none.
 ///
 /// ```no_run

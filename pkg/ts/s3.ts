@@ -257,6 +257,7 @@ export function corsRules(origin: string | readonly string[]): { CORSRules: Cors
       'ETag',
       'Date',
       'Content-Encoding',
+      'Content-Range',
       'Retry-After',
       'x-amz-bucket-region',
       'x-amz-checksum-sha256',

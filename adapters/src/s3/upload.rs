@@ -86,7 +86,7 @@ struct Upload {
 impl Upload {
     /// What is left to be done once nobody wants it any more.
     fn leave(&self) -> Option<Task> {
-        if self.is_over.swap(true, Ordering::Relaxed) {
+        if self.is_over.load(Ordering::Relaxed) {
             return None;
         }
         let (inner, name, id) = (Arc::clone(&self.inner), self.name.clone(), self.id.clone());
@@ -261,6 +261,7 @@ impl Parts {
         self.running = Mutex::default();
         if let Some(task) = self.upload.leave() {
             task.await;
+            self.upload.is_over.store(true, Ordering::Relaxed);
         }
     }
 

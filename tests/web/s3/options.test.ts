@@ -94,7 +94,7 @@ test('the rules of CORS are what PutBucketCors takes', async () => {
   const [rule] = CORSRules;
   assert.deepEqual(rule?.AllowedOrigins, ['https://app.example.org']);
   assert.deepEqual([...(rule?.AllowedMethods ?? [])].sort(), ['DELETE', 'GET', 'HEAD', 'POST', 'PUT']);
-  for (const name of ['ETag', 'Date', 'x-amz-meta-tiered-storage', 'x-amz-checksum-sha256']) {
+  for (const name of ['ETag', 'Date', 'Content-Range', 'x-amz-meta-tiered-storage', 'x-amz-checksum-sha256']) {
     assert.ok(rule?.ExposeHeaders.includes(name), name);
   }
   assert.deepEqual(corsRules(['http://localhost:5173', '*']).CORSRules[0]?.AllowedOrigins, ['http://localhost:5173', '*']);

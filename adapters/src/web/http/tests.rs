@@ -193,3 +193,62 @@ pub async fn the_realm_has_a_clock_and_timers() -> Tested {
     same!(get(&cleared, "0.length"), 1);
     Ok(())
 }
+
+/// What is opened of an answer with two pieces: `length` is what the head says, `more` goes to the response.
+async fn opened(length: u32, more: &str) -> Result<(Opening, JsValue), JsError> {
+    let body = "new ReadableStream({ start(sink) { sink.enqueue(new Uint8Array([1, 2])); sink.enqueue(new Uint8Array([3])); sink.close() } })";
+    let (http, asked) = answering(&format!(
+        "return {{ status: 200, headers: new Headers({{ 'content-length': '{length}' }}), body: {body}, arrayBuffer: async () => new ArrayBuffer(3), {more} }}"
+    ))?;
+    let opening = http.open(request(Method::Get), 2).await;
+    Ok((opening.map_err(|error| JsError::new(&error.message))?, asked))
+}
+
+#[wasm_bindgen]
+pub async fn fetch_gives_a_long_body_in_pieces() -> Tested {
+    let ((response, pieces), asked) = opened(3, "").await?;
+    check!(response.body.is_empty());
+    let mut pieces = pieces.ok_or_else(|| JsError::new("it came whole"))?;
+    let mut lens = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        lens.push(piece.map_err(|error| JsError::new(&error.message))?.len());
+    }
+    same!(lens, [2, 1]);
+    // Who does not read on ends the request.
+    same!(get(&asked, "0.1.signal.aborted"), false);
+    drop(pieces);
+    same!(get(&asked, "0.1.signal.aborted"), true);
+    Ok(())
+}
+
+#[wasm_bindgen]
+pub async fn fetch_gives_whole_what_is_short_or_may_be_decoded() -> Tested {
+    let encoded = "headers: new Headers({ 'content-length': '3', 'content-encoding': 'br' })";
+    let ours = "type: 'cors', headers: new Headers({ 'content-length': '3', 'x-amz-meta-tiered-storage': '1;s=3' })";
+    for (length, more, is_whole) in [
+        (2, "", true),
+        (3, encoded, true),
+        (3, "type: 'cors'", true),
+        (3, ours, false),
+        (3, "body: null", true),
+        (3, "body: undefined", true),
+        (3, "body: {}", true),
+    ] {
+        let ((response, pieces), _) = opened(length, more).await?;
+        same!((more, pieces.is_none()), (more, is_whole));
+        same!((more, response.body.len()), (more, if is_whole { 3 } else { 0 }));
+    }
+    Ok(())
+}
+
+#[wasm_bindgen]
+pub async fn a_body_that_breaks_off_says_why() -> Tested {
+    for sink in ["sink.error(new Error('cut'))", "sink.enqueue('text')"] {
+        let body = format!("body: new ReadableStream({{ start(sink) {{ {sink} }} }})");
+        let ((_, pieces), _) = opened(3, &body).await?;
+        let mut pieces = pieces.ok_or_else(|| JsError::new("it came whole"))?;
+        let piece = pieces.next().await.ok_or_else(|| JsError::new("it ended"))?;
+        same!(failure(piece)?.kind, HttpErrorKind::Broken);
+    }
+    Ok(())
+}
