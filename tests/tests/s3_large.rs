@@ -10,7 +10,7 @@ use tiered_storage::{
 };
 use tiered_storage_core::range::ByteRange;
 use tiered_storage_tests::{
-    ministack::Ministack,
+    peers::{Ministack, Rclone, or_skip},
     server::{Options, Server},
 };
 
@@ -95,7 +95,7 @@ async fn check(tier: &S3Tier) {
         check_conditions(tier, &key, second).await;
         let page = Page { prefix: "", after: None, limit: 10 };
         let listed = tier.list(page).await.expect("it lists");
-        assert_eq!(listed.keys, [key.clone()], "what was staged is no key");
+        assert_eq!(listed.keys, core::slice::from_ref(&key), "what was staged is no key");
         tier.remove(&[key]).await.expect("removed");
     }
 }
@@ -141,8 +141,32 @@ async fn on_the_embedded_server() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_ministack() {
-    let server = Ministack::start().await.expect("ministack can be installed and started");
+    let Some(server) = or_skip(Ministack::start().await) else { return };
     let client = server.client();
     let keys = (client.access_key.as_str(), client.secret_key.as_str());
     check(&tier(&client.endpoint, server.bucket(), keys)).await;
+}
+
+/// It passes over the conditions of writes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_rclone() {
+    let Some(server) = or_skip(Rclone::start().await) else { return };
+    let client = server.client();
+    let keys = (client.access_key.as_str(), client.secret_key.as_str());
+    let tier = tier(&client.endpoint, server.bucket(), keys);
+    let key = Key::new("k").expect("a key");
+    let whole = Contents::Whole(body(1));
+    tier.store(&key, &metadata(&key, 1, LEN), whole, None).await.expect("it is stored");
+    for len in [10, LEN] {
+        let contents = Contents::Whole(body(2).slice(..len));
+        let absent = Some(&Condition::Absent);
+        let stored = tier.store(&key, &metadata(&key, 2, len), contents, absent).await;
+        assert_eq!(stored.map_err(|error| error.kind()), Err(ErrorKind::Unsupported), "{len}");
+    }
+    let Ok(Read::Found(opened)) = tier.open(&key, None).await else { panic!("not found") };
+    assert!(opened.body.whole().await.expect("it is read") == body(1));
+    let read = tier.read_range(&key, ByteRange::Between(5, 5_000), None).await;
+    let Ok(Some(Read::Found(part))) = read else { panic!("{read:?}") };
+    assert_eq!(part.range, 5..5_000);
+    assert!(part.body == body(1).slice(5..5_000));
 }

@@ -224,7 +224,7 @@ impl Download {
             return Err(changed());
         }
         let start = match (response.status, response::content_range(&response)) {
-            (206, Some((range, _))) => range.start,
+            (_, Some((range, _))) => range.start,
             (206, None) if response.is_filtered => self.at,
             (206, None) => u64::MAX,
             // Nor does every server know ranges.

@@ -90,6 +90,10 @@ impl Inner {
         if response.status == 304 {
             return Ok(Read::Unchanged);
         }
+        // Some servers say that of an empty body, of which there is no part.
+        if response.status == 206 && response.announced_bytes() == Some(0) {
+            return self.read_nothing(key, None).await;
+        }
         let is_foreign = response.header(METADATA_HEADER).is_none();
         if is_foreign && response.header("content-encoding").is_some() {
             return self.read_and_cut(key, range).await;
@@ -173,8 +177,8 @@ impl Inner {
         let len = response.announced_bytes().unwrap_or(response.body.len() as u64);
         let start = at(range, front).start;
         let (metadata, sent) = match response::content_range(response) {
-            _ if response.status != 206 => (response::metadata(key, response, now)?, 0..len),
             Some((sent, _)) => (response::metadata(key, response, now)?, sent),
+            None if response.status != 206 => (response::metadata(key, response, now)?, 0..len),
             // Rules of CORS may hide it from a page, but not how long all of it is.
             None if response.is_filtered => {
                 let call = Call::head(self.names.name(key).as_str());
@@ -191,8 +195,8 @@ impl Inner {
             }
             None => return Err(garbled()),
         };
-        let is_asked =
-            response.status != 206 || matches!(range, ByteRange::Last(_)) || sent.start == start;
+        let is_whole = response.status != 206 && sent.start == 0;
+        let is_asked = is_whole || matches!(range, ByteRange::Last(_)) || sent.start == start;
         if is_asked && sent.end - sent.start == len { Ok((metadata, sent)) } else { Err(garbled()) }
     }
 

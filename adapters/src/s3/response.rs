@@ -132,23 +132,24 @@ pub(super) fn copied(body: &[u8], known: &ETag) -> Option<Option<ETag>> {
 
 pub(super) const COPIED: &str = "CopyObjectResult";
 pub(super) const PART_COPIED: &str = "CopyPartResult";
-pub(super) const UPLOAD_CREATED: &str = "InitiateMultipartUploadResult";
+/// With or without `Result`: rclone leaves it out.
+pub(super) const UPLOAD_CREATED: &str = "InitiateMultipartUpload";
 pub(super) const UPLOAD_COMPLETED: &str = "CompleteMultipartUploadResult";
 
 /// Reads one element of an answer that is a list of them, empty if it is not there; `None` if it is not a whole answer
-/// of that name.
+/// whose name starts so.
 pub(super) fn result(body: &[u8], name: &str, element: &str) -> Option<String> {
     let mut found = String::new();
     let mut is_result = false;
     let is_whole = xml::walk(body, &mut |path, text| match path {
-        [root] => is_result = *root == name,
+        [root] => is_result = root.starts_with(name),
         [_, other] if *other == element => text.clone_into(&mut found),
         _ => {}
     });
     (is_whole && is_result).then_some(found)
 }
 
-/// Which bytes of a body of how many an answer has, as its head says it.
+/// Which bytes of a body of how many an answer has, as its head says it: rclone's does so behind a status of 200.
 pub(super) fn content_range(response: &Response) -> Option<(Range<u64>, u64)> {
     let (range, total) =
         response.header("content-range")?.strip_prefix("bytes ")?.split_once('/')?;
@@ -195,8 +196,9 @@ pub(super) fn metadata(key: &Key, response: &Response, now: Timestamp) -> Result
 /// What can be said of an object that another program wrote.
 fn foreign(key: &Key, response: &Response, now: Timestamp) -> Metadata {
     let body_len = response.body.len() as u64;
-    let is_part = response.status == 206;
-    let size = match content_range(response) {
+    let sent = content_range(response);
+    let is_part = response.status == 206 || sent.is_some();
+    let size = match sent {
         Some((_, total)) => Some(total),
         None => response.announced_bytes(),
     };

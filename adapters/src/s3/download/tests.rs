@@ -220,6 +220,16 @@ fn a_server_that_knows_no_ranges_sends_the_start_again() {
         3145728 bytes
     "#]],
     );
+    // Or what it was asked for, behind the status of a whole body.
+    let Reply::Pieces(head, pieces) = rest(MIB) else { unreachable!("it comes in pieces") };
+    check(
+        [broken(MIB), Reply::Pieces(Response { status: 200, ..head }, pieces)],
+        expect![[r#"
+                 0 GET /bkt/k [AKID us-east-1 000000Z] -> 200
+                50 GET /bkt/k [AKID us-east-1 000000Z] -> 200
+            3145728 bytes
+        "#]],
+    );
     // What goes on elsewhere than it was asked to is no answer.
     check(
         [broken(MIB), rest(3 * MIB / 2)],

@@ -208,6 +208,17 @@ fn where_there_are_no_bytes_there_is_metadata() {
         Some(Unchanged)
     "#]],
     );
+    let none = answer(206, &[("content-length", "0"), ("content-range", "bytes 0--1/0")], "");
+    check(
+        "k",
+        ByteRange::Last(3),
+        [none, head()],
+        expect![[r#"
+            GET bytes=-3 "x"
+            HEAD - -
+            0..0 b"" of 10
+        "#]],
+    );
     let gone = [fault(416, "InvalidRange"), answer(404, &[], ""), fault(404, "NoSuchKey")];
     check(
         "k",
@@ -261,6 +272,21 @@ fn a_server_that_knows_no_ranges_is_cut_short() {
         HEAD - -
         0..0 b"" of 10
     "#]],
+    );
+}
+
+/// rclone's status is that of a whole body.
+#[test]
+fn a_part_may_be_called_a_success() {
+    let named = Response { status: 200, ..part(BODY, 2..5) };
+    check(
+        "k",
+        ByteRange::Between(2, 5),
+        [Reply::Answer(named)],
+        expect![[r#"
+            GET bytes=2-4 "x"
+            2..5 b"234" of 10
+        "#]],
     );
 }
 

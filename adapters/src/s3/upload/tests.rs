@@ -93,6 +93,14 @@ fn a_large_body_is_put_together_of_parts() {
 }
 
 #[test]
+fn an_upload_may_begin_in_other_words() {
+    let xml = "<InitiateMultipartUpload><UploadId>U</UploadId></InitiateMultipartUpload>";
+    let begun = answer(200, &[], xml);
+    let world = World::new([begun].into_iter().chain(parts()).chain([completed("&#34;e-3&#34;")]));
+    assert_eq!(world.run(write(&tier(&world), "k")), "Some(\"e-3\")");
+}
+
+#[test]
 fn up_to_the_threshold_a_body_is_one_request() {
     let world = World::new([part("\"e\"")]);
     let body = Bytes::from(vec![b'x'; 5 * MIB]);
