@@ -81,7 +81,7 @@ impl S3TierBuilder {
             timeout_ms: 30_000,
             connect_timeout_ms: 5_000,
             attempts_max: 4,
-            parts: PartLimits { threshold_bytes: 16 << 20, part_bytes: 8 << 20, in_flight_max: 4 },
+            parts: PartLimits { threshold_bytes: 16 << 20, part_bytes: 8 << 20, in_flight_max: 3 },
         }
     }
 
@@ -180,8 +180,9 @@ impl S3TierBuilder {
         self
     }
 
-    /// How many parts of one body are on their way at once. Default 4. An upload from where the body lies ready takes
-    /// memory for as many parts, and one of a body on its way for one more.
+    /// How many parts of one body are on their way at once. Default 3, with which a body that is not in memory takes less
+    /// than 64 MiB of it, what the allocator keeps included: an upload from where the body lies ready holds as many parts,
+    /// and one of a body on its way one more.
     #[must_use]
     pub fn parts_in_flight_max(mut self, parts: usize) -> Self {
         self.parts.in_flight_max = parts;

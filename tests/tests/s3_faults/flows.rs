@@ -309,6 +309,6 @@ async fn a_body_of_256_mib_takes_little_memory() {
     let [_, most] = memory_kib();
     server.kill().expect("it runs");
     server.wait().expect("it ran");
-    // Four parts of 8 MiB under way, one that is filled, and one that is put together.
+    // Three parts of 8 MiB under way, one that is filled, and one that is put together.
     assert!(most - before < 64 << 10, "{} KiB", most - before);
 }
