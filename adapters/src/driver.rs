@@ -272,6 +272,12 @@ impl Inner {
     fn with<T>(self: &Arc<Self>, work: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
         let value = work(&mut state);
+        self.follow(state);
+        value
+    }
+
+    /// Does what the engine left to do. Apart, so that there is one of it for all kinds of work.
+    fn follow(self: &Arc<Self>, mut state: impl DerefMut<Target = State>) {
         let mut woken = Vec::new();
         while let Some(op) = state.engine.woken() {
             woken.extend(state.wakers.remove(&op));
@@ -287,7 +293,6 @@ impl Inner {
         for op in orphans {
             self.run_orphan(op);
         }
-        value
     }
 
     /// Drives in the background what no caller waits for.

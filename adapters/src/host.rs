@@ -34,6 +34,11 @@ pub trait Host: core::fmt::Debug + Shareable {
     /// Ends after `ms` milliseconds.
     fn sleep(&self, ms: u64) -> Task;
 
+    /// As [`sleep`](Host::sleep), of what nobody waits for: it keeps no process alive that has nothing else to do.
+    fn idle(&self, ms: u64) -> Task {
+        self.sleep(ms)
+    }
+
     /// Runs a job that keeps a processor busy for milliseconds, where it holds nobody up. This default runs it at once.
     #[cfg(not(target_arch = "wasm32"))]
     fn compute(&self, job: Box<dyn FnOnce() + Send>) -> Task {

@@ -77,7 +77,6 @@ pub use native::disk::{DiskOptions, DiskTier, Durability};
 #[cfg(feature = "s3")]
 pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};
 pub use store::TieredStorage;
-#[cfg(not(target_arch = "wasm32"))]
 pub use store::pieces::EntryStream;
 #[cfg(target_arch = "wasm32")]
 pub use tiered_storage_core::map;

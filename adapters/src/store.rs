@@ -25,7 +25,7 @@ use crate::{
     driver::{Body, Given, Inner, Want},
     entry::{Entry, SetOptions, Written},
     host::Task,
-    tier::{Payload, Place},
+    tier::{Body as TierBody, Payload, Place},
     upkeep::FLUSH_KEYS,
 };
 
@@ -91,7 +91,6 @@ impl TieredStorage {
     /// # Errors
     ///
     /// As [`TieredStorage::get`].
-    #[cfg(not(target_arch = "wasm32"))]
     pub async fn get_with_metadata(&self, key: impl AsRef<str>) -> Result<Option<Entry>, Error> {
         let key = key.as_ref();
         if let Some(crate::tier::Stored { body, metadata }) = self.inner.peek(key) {
@@ -281,7 +280,7 @@ impl TieredStorage {
         };
         let data = match given {
             Given::Whole(body) => body,
-            Given::Pieces(reader) => reader.whole().await?,
+            Given::Pieces(reader) => TierBody::Pieces(reader.pieces()).whole().await?,
             _ => return Err(without_body(&key)),
         };
         Ok(Some(Entry { data, metadata, source }))

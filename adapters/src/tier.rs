@@ -148,6 +148,12 @@ pub struct Access {
     pub last: Timestamp,
 }
 
+/// What a tier says to a condition that it cannot tell.
+pub(crate) fn unconditional() -> Error {
+    let message = "this tier cannot write conditionally; use one that can as the cold tier";
+    Error::new(ErrorKind::Unsupported, message)
+}
+
 /// What a presigned URL is for, and how long it lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -267,8 +273,7 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
         condition: Option<&Condition>,
     ) -> Result<Option<ETag>, Error> {
         if condition.is_some() {
-            let message = "this tier cannot write conditionally; use one that can as the cold tier";
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            return Err(unconditional());
         }
         let body = body.whole().await?;
         self.write(key, Stored { metadata: metadata.clone(), body }).await

@@ -176,7 +176,7 @@ impl Pages {
 /// Keeps up with what is due, again and again, as long as the storage is there.
 pub(crate) async fn run(inner: Weak<Inner>, interval_ms: u64) {
     loop {
-        let Some(sleep) = inner.upgrade().map(|inner| inner.host.sleep(interval_ms)) else {
+        let Some(sleep) = inner.upgrade().map(|inner| inner.host.idle(interval_ms)) else {
             return;
         };
         sleep.await;

@@ -1,16 +1,18 @@
 //! What only JavaScript hosts have: their clock, their heap, and their objects as tiers.
 
+mod act;
 pub(crate) mod bodies;
 pub mod clock;
 pub(crate) mod counters;
 pub mod error;
+pub mod flow;
 pub(crate) mod gate;
 #[cfg(feature = "s3")]
 pub mod http;
 mod js;
 pub(crate) mod payload;
 pub mod port;
-mod streams;
+pub(crate) mod streams;
 #[cfg(web_tests)]
 pub(crate) mod testing;
 
@@ -23,7 +25,13 @@ use tiered_storage_core::{
     stats::Stats,
 };
 
-use crate::{builder::Builder, entry::Entry, host::Task, store::TieredStorage};
+use crate::{
+    builder::Builder,
+    entry::{Entry, SetOptions, Written},
+    host::Task,
+    store::{TieredStorage, pieces::EntryStream},
+    tier::Pieces,
+};
 
 /// What JavaScript wants to be changed.
 #[derive(Clone, Debug)]
@@ -64,6 +72,30 @@ impl TieredStorage {
     /// [`TieredStorage::get_with_metadata`], where the hot tier was looked into already.
     pub fn fetch(&self, key: &str) -> Task<Result<Option<Entry>, Error>> {
         self.read(key)
+    }
+
+    /// Reads an entry whose body may come in pieces, as [`TieredStorage::get_stream`] does; the body apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`TieredStorage::get_stream`].
+    pub async fn fetch_pieces(&self, key: &str) -> Result<Option<(Metadata, Tier, Pieces)>, Error> {
+        let found = self.get_stream(key).await?;
+        Ok(found.map(|EntryStream { metadata, source, body }| (metadata, source, body)))
+    }
+
+    /// Writes an entry whose body comes in pieces, as `set_stream` does elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`TieredStorage::set_with`], and what the pieces end with.
+    pub async fn store_pieces(
+        &self,
+        key: Key,
+        body: Pieces,
+        options: SetOptions,
+    ) -> Result<Written, Error> {
+        self.write_pieces(key, body, options).await
     }
 
     /// Runs a change, and says how many keys went where they are counted.

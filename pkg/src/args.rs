@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use js_sys::{Array, JsString};
-use tiered_storage::{Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, web::port::line};
+use js_sys::{Array, JsString, Uint8Array};
+use tiered_storage::{
+    ByteRange, Condition, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp,
+    tier::Payload, web::port::line,
+};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// What a call was given.
@@ -47,6 +50,21 @@ impl Args {
         Some(Tier::ALL.into_iter().filter(|tier| bits & (1 << *tier as u8) != 0).collect())
     }
 
+    /// `null` is for what must be absent.
+    pub(crate) fn condition(&self, at: u32) -> Option<Condition> {
+        let version = self.text(at).map(|version| Condition::Version(ETag::new(version)));
+        version.or_else(|| self.0.get(at).is_null().then_some(Condition::Absent))
+    }
+
+    /// Of where it starts and ends; without a start, of how many bytes at the end.
+    pub(crate) fn range(&self, at: u32) -> ByteRange {
+        match (self.number(at), self.number(at + 1)) {
+            (Some(start), Some(end)) => ByteRange::Between(start as u64, end as u64),
+            (Some(start), None) => ByteRange::From(start as u64),
+            (None, last) => ByteRange::Last(last.unwrap_or_default() as u64),
+        }
+    }
+
     pub(crate) fn array(&self, at: u32) -> Self {
         Self(self.0.get(at).unchecked_into())
     }
@@ -54,6 +72,11 @@ impl Args {
     pub(crate) fn len(&self) -> u32 {
         self.0.length()
     }
+}
+
+/// A body that is in memory.
+pub(crate) fn body(value: &JsValue) -> Option<Payload> {
+    value.dyn_ref::<Uint8Array>().map(|bytes| Payload::from(bytes.clone()))
 }
 
 pub(crate) fn invalid(message: &'static str) -> Error {

@@ -1,20 +1,24 @@
 //! The calls of a storage, by the numbers that `ts/wasm.ts` gives them.
 
-use js_sys::{Array, JsString, Reflect};
+use js_sys::{Array, Function, JsString, Promise, Reflect};
 use tiered_storage::{
-    Content, Error, SetOptions, Tier, TieredStorage,
+    Content, Entry, Error, SetOptions, Tier, TieredStorage, Written,
     respond::Request,
     stats::{Stats, TierStats},
     tier::Payload,
     web::{
         Change,
+        error::from_js,
+        flow,
         port::{content_number, line},
     },
 };
 use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
 use crate::{
-    args::{Args, line_or_null, number, page},
+    args::{Args, body, line_or_null, number, page},
+    flow::Flow,
     lines::metadata,
 };
 
@@ -50,23 +54,43 @@ pub(crate) async fn run(storage: TieredStorage, call: u8, args: Args) -> Result<
             storage.settled().await;
             return Ok(JsValue::UNDEFINED);
         }
-        14 => return respond(&storage, &args).await,
+        14 => return pieces(&storage, &args).await,
+        15 => return part(&storage, &args).await,
+        16 => return update(&storage, &args).await,
+        17 => return respond(&storage, &args).await,
         _ => return storage.close().await.map(|()| JsValue::UNDEFINED),
     };
     storage.change(change).await.map(number)
 }
 
 async fn get(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
-    let Some(entry) = storage.fetch(&args.text(0).unwrap_or_default()).await? else {
-        return Ok(JsValue::NULL);
-    };
+    let entry = storage.fetch(&args.text(0).unwrap_or_default()).await?;
+    Ok(entry.map_or(JsValue::NULL, |entry| entry_array(&entry)))
+}
+
+fn entry_array(entry: &Entry) -> JsValue {
     let entry = Array::of(&[
         entry.data.as_js().into(),
         line(&entry.metadata),
         entry.source.as_str().into(),
         content_number(entry.metadata.content()).into(),
     ]);
-    Ok(entry.into())
+    entry.into()
+}
+
+async fn pieces(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+    let found = storage.fetch_pieces(&args.text(0).unwrap_or_default()).await?;
+    let Some((metadata, source, pieces)) = found else { return Ok(JsValue::NULL) };
+    let body = Flow::pieces(pieces).into();
+    Ok(Array::of(&[body, line(&metadata), source.as_str().into()]).into())
+}
+
+async fn part(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+    let found = storage.get_range(args.text(0).unwrap_or_default(), args.range(1)).await?;
+    Ok(found.map_or(JsValue::NULL, |part| {
+        let (data, line) = (part.data.as_js().into(), line(&part.metadata));
+        Array::of(&[data, line, part.source.as_str().into(), number(part.range.start)]).into()
+    }))
 }
 
 async fn respond(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
@@ -87,6 +111,20 @@ async fn respond(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error>
 }
 
 async fn set(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+    let (key, options) = (args.key(0)?, set_options(args));
+    let given = args.0.get(1);
+    let written = match body(&given) {
+        Some(body) => storage.set_with(key, body, options).await?,
+        None => {
+            let written = storage.store_pieces(key.clone(), flow::pieces(given), options).await;
+            written.map_err(|error| error.with_key(&key))?
+        }
+    };
+    Ok(written_array(&written))
+}
+
+/// What follows a key and a body.
+fn set_options(args: &Args) -> SetOptions {
     let mut options = SetOptions::default();
     options.content = match args.count(2) {
         1 => Content::Json,
@@ -98,13 +136,36 @@ async fn set(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
     options.metadata = args.array(5).map();
     options.skip_tiers = args.tiers(6).unwrap_or_default();
     options.only_tiers = args.tiers(7);
-    let body = Payload::from(args.0.get(1).unchecked_into::<js_sys::Uint8Array>());
-    let written = storage.set_with(args.key(0)?, body, options).await?;
+    options.condition = args.condition(8);
+    options
+}
+
+fn written_array(written: &Written) -> JsValue {
     let names = Array::new();
     for tier in written.tiers_written.iter() {
         names.push(&JsString::from(tier.as_str()));
     }
-    Ok(Array::of(&[line(&written.metadata), names.into()]).into())
+    Array::of(&[line(&written.metadata), names.into()]).into()
+}
+
+/// Asks a function what is to become of an entry.
+async fn update(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+    let change: Function = args.0.get(1).unchecked_into();
+    let written = storage.update(args.key(0)?, |entry| {
+        let entry = entry.map_or(JsValue::NULL, |entry| entry_array(&entry));
+        let asked = change.call1(&JsValue::UNDEFINED, &entry);
+        async move {
+            let asked = Promise::resolve(&asked.map_err(from_js)?);
+            let given = JsFuture::from(asked).await.map_err(from_js)?;
+            if given.is_undefined() {
+                return Ok(None);
+            }
+            let given = Args(given.unchecked_into());
+            let body: Payload = body(&given.0.get(1)).unwrap_or_default();
+            Ok(Some((body, set_options(&given))))
+        }
+    });
+    Ok(written.await?.map_or(JsValue::UNDEFINED, |written| written_array(&written)))
 }
 
 async fn export(storage: &TieredStorage) -> Result<JsValue, Error> {

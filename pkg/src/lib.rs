@@ -8,6 +8,7 @@
 mod args;
 mod calls;
 mod config;
+pub mod flow;
 pub mod lines;
 pub mod policy;
 mod promise;

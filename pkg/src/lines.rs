@@ -1,8 +1,8 @@
 //! Metadata: from the line that is stored to the fields of the contract, and back.
 //!
 //! Fields cross as an array: size, created, last accessed, access count, expiry, whether it is compressed, checksum,
-//! MIME type, encoding, and the user's own fields, names and values by turns. Times are in ms since 1970; what there is
-//! not is `undefined`.
+//! MIME type, encoding, the user's own fields, names and values by turns, and the version, which is only told. Times are
+//! in ms since 1970; what there is not is `undefined`.
 
 use js_sys::Array;
 use tiered_storage::{
@@ -37,6 +37,7 @@ pub fn describe(key: &str, line: &str) -> Result<Array, JsValue> {
         optional(metadata.mime_type()),
         optional(metadata.encoding()),
         custom.into(),
+        metadata.version().as_str().into(),
     ]))
 }
 

@@ -13,9 +13,13 @@ use tiered_storage::{
         Addressing, ConditionalWrites, Credentials, CredentialsProvider, Flags, Profile,
         SignRequest, Unsigned,
     },
-    tier::{Page, Patched, Payload, Presign, PresignMethod, Read, StorageTier, Stored},
+    tier::{
+        Body, Contents, Opened, Page, Part, Patched, Payload, Presign, PresignMethod, Read,
+        StorageTier, Stored,
+    },
     web::{
         error::{from_js, to_js},
+        flow,
         http::FetchHttp,
         port::line,
     },
@@ -24,7 +28,8 @@ use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::{
-    args::{Args, invalid, line_or_null, number, optional, page},
+    args::{Args, body, invalid, line_or_null, number, optional, page},
+    flow::Flow,
     promise::promise,
 };
 
@@ -108,18 +113,20 @@ impl S3 {
         }
         self.watcher.replace(watcher);
     }
+
+    /// Stores a body for a key and a line, by a condition where there is one.
+    pub(crate) fn store(&self, args: Array, body: Contents) -> Promise {
+        promise(None, Box::pin(store(self.tier.clone(), Args(args), body)))
+    }
 }
 
 /// Runs a call. What it takes and gives is in `ts/wasm.ts`.
 async fn run(tier: S3Tier, prices: Option<Prices>, call: u8, args: Args) -> Result<JsValue, Error> {
     Ok(match call {
-        0 => match tier.read(&args.key(0)?, args.text(1).map(ETag::new).as_ref()).await? {
-            Read::Found(Stored { metadata, body }) | Read::Suspect(Stored { metadata, body }) => {
-                Array::of(&[body.as_js().into(), line(&metadata)]).into()
-            }
-            Read::Unchanged => JsValue::TRUE,
-            _ => JsValue::NULL,
-        },
+        0 => {
+            let read = tier.read(&args.key(0)?, args.text(1).map(ETag::new).as_ref()).await?;
+            found(read.map(|Stored { metadata, body }| (metadata, body.as_js().into(), 0)))
+        }
         1 => line_or_null(tier.head(&args.key(0)?).await?),
         2 => {
             let metadata = args.metadata()?;
@@ -162,7 +169,7 @@ async fn run(tier: S3Tier, prices: Option<Prices>, call: u8, args: Args) -> Resu
             JsValue::UNDEFINED
         }
         9 => costs(&tier.requests().unwrap_or_default(), prices),
-        _ => {
+        10 => {
             let method = match args.count(1) {
                 0 => PresignMethod::Get,
                 1 => PresignMethod::Head,
@@ -172,7 +179,61 @@ async fn run(tier: S3Tier, prices: Option<Prices>, call: u8, args: Args) -> Resu
             let presign = Presign::new(method, args.duration(2).unwrap_or_default());
             StorageTier::presign(&tier, &args.key(0)?, presign).await?.into()
         }
+        _ => return pieces(tier, call, args).await,
     })
+}
+
+/// The calls about bodies that are not in memory as a whole.
+async fn pieces(tier: S3Tier, call: u8, args: Args) -> Result<JsValue, Error> {
+    Ok(match call {
+        11 => {
+            let read = tier.open(&args.key(0)?, args.text(1).map(ETag::new).as_ref()).await?;
+            found(read.map(|Opened { metadata, body }| {
+                let body = match body {
+                    Body::Whole(body) => body.as_js().into(),
+                    Body::Pieces(pieces) => Flow::pieces(pieces).into(),
+                };
+                (metadata, body, 0)
+            }))
+        }
+        12 => {
+            let unless = args.text(3).map(ETag::new);
+            let read = tier.read_range(&args.key(0)?, args.range(1), unless.as_ref()).await?;
+            read.map_or(JsValue::UNDEFINED, |read| {
+                found(read.map(|Part { metadata, range, body }| {
+                    (metadata, body.as_js().into(), range.start)
+                }))
+            })
+        }
+        13 => {
+            let stage = tier.stage(&args.key(0)?).await?;
+            stage.map_or(JsValue::UNDEFINED, |stage| Flow::stage(stage).into())
+        }
+        _ => {
+            let contents = match body(&args.0.get(3)) {
+                Some(body) => Contents::Whole(body),
+                None => Contents::Staged(flow::source(args.0.get(3))),
+            };
+            return store(tier, args, contents).await;
+        }
+    })
+}
+
+async fn store(tier: S3Tier, args: Args, body: Contents) -> Result<JsValue, Error> {
+    let (metadata, condition) = (args.metadata()?, args.condition(2));
+    let stored = tier.store(metadata.key(), &metadata, body, condition.as_ref()).await?;
+    Ok(version(stored))
+}
+
+/// A body, its line, and where it starts.
+fn found(read: Read<(Metadata, JsValue, u64)>) -> JsValue {
+    match read {
+        Read::Found((metadata, body, start)) | Read::Suspect((metadata, body, start)) => {
+            Array::of(&[body, line(&metadata), number(start)]).into()
+        }
+        Read::Unchanged => JsValue::TRUE,
+        _ => JsValue::NULL,
+    }
 }
 
 /// The estimate where there are prices, the classes, and the operations that there were, with their names.

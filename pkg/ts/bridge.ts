@@ -1,7 +1,8 @@
 /** Ports as the wasm module calls them: one method for all, and arrays in place of some objects. */
 
 import { toFacts, type RawFacts } from './lines.js';
-import type { Port } from './port.js';
+import type { Port, Source } from './port.js';
+import { toRange } from './ranges.js';
 
 type Action = (port: Port, ...args: never[]) => unknown;
 
@@ -19,16 +20,25 @@ const ACTIONS: readonly Action[] = [
   (port) => port.usage(),
   (port) => port.close(),
   (port, limit: number) => port.accesses(limit),
+  (port, key: string, unless: string | undefined) => (port.readPieces ? port.readPieces(key, unless) : port.read(key, unless)),
+  (port, key: string, start: number | undefined, end: number | undefined, unless: string | undefined) =>
+    port.readRange?.(key, toRange(start, end), unless),
+  (port, key: string) => port.stage?.(key),
+  (port, key: string, body: Uint8Array | Source, facts: RawFacts, condition: string | null | undefined) =>
+    port.store?.(key, { body, line: facts[0] }, toFacts(facts), condition),
 ];
 
 /** What `adapters/src/web/port.rs` calls. */
 export class Bridge {
   readonly traits: Port['traits'];
+  /** Whether the port has `store`. */
+  readonly stores: boolean;
   readonly #port: Port;
 
   constructor(port: Port) {
     this.#port = port;
     this.traits = port.traits;
+    this.stores = port.store !== undefined;
   }
 
   call(action: number, ...args: unknown[]): unknown {

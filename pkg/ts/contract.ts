@@ -30,6 +30,8 @@ export interface StorageMetadata {
   encoding?: string;
   /** Fields of the caller, any Unicode. With everything else at most 1.9 KiB in stored form, or the write is `invalid`. */
   customMetadata?: Record<string, string>;
+  /** Names this version to `ifMatch`: the ETag of cold, where it gives such. */
+  version?: string | undefined;
 }
 
 /** Options of a call. */
@@ -257,13 +259,42 @@ export interface SetOptions {
   onlyTiers?: readonly TierName[] | undefined;
   /** The MIME type; by default guessed from the extension of the key. */
   mimeType?: string | undefined;
+  /** Writes only if there is no live entry; else fails as a `conflict` that tells what is there. */
+  ifAbsent?: boolean | undefined;
+  /** Writes only over this `version`; else fails as a `conflict` that tells what is there. */
+  ifMatch?: string | undefined;
   /** Gives the call up. What was begun is carried to its end in the background. */
   signal?: AbortSignal | undefined;
 }
 
+/** Which bytes of a body: from `start` to before `end`, or to its end; or the last so many. */
+export type ByteRange = { start: number; end?: number | undefined } | { last: number };
+
 /** A value with its metadata. */
 export interface StorageResult<T> {
   data: T;
+  metadata: StorageMetadata;
+  /** The tier that answered. */
+  source: TierName;
+}
+
+/** An entry whose bytes come one piece after the other. */
+export interface StreamResult {
+  /** The bytes, as they are asked for; all of one version. It fails before its end if they are not what was written. */
+  stream: ReadableStream<Uint8Array>;
+  metadata: StorageMetadata;
+  /** The tier that answered. */
+  source: TierName;
+}
+
+/** A part of the bytes of an entry. */
+export interface RangeResult {
+  /** The caller's own. Empty if the body does not reach that far. */
+  data: Uint8Array;
+  /** Where in the body they start, and end. */
+  start: number;
+  end: number;
+  /** Of the whole entry; its `size`, for one. */
   metadata: StorageMetadata;
   /** The tier that answered. */
   source: TierName;

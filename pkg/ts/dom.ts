@@ -3,6 +3,7 @@
 export {};
 
 declare global {
+  interface Blob {}
   interface Cache {}
   interface IDBDatabase {}
   interface IDBFactory {}
@@ -10,6 +11,7 @@ declare global {
   // The names of its parameters must be those of the DOM.
   interface IDBRequest<T = any> {}
   interface IDBTransaction {}
+  interface ReadableStream<R = any> {}
   namespace WebAssembly {
     interface Module {}
   }

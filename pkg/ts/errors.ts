@@ -1,6 +1,6 @@
 /** Few kinds of error, each telling what to do. */
 
-import type { TierName } from './contract.js';
+import type { StorageMetadata, TierName } from './contract.js';
 import type { RawError } from './wasm.js';
 
 /**
@@ -28,6 +28,7 @@ export interface ErrorDetails {
   key?: string | undefined;
   isTimeout?: boolean | undefined;
   cause?: unknown;
+  current?: StorageMetadata | null | undefined;
 }
 
 /** Everything that this package throws and rejects with. A miss is not an error. It never carries a secret. */
@@ -38,6 +39,8 @@ export class StorageError extends Error {
   readonly key: string | undefined;
   /** Whether a time limit ran out. */
   readonly isTimeout: boolean;
+  /** Of a `conflict` of `set` or `update`: the entry that is there instead, `null` if there is none. */
+  readonly current: StorageMetadata | null | undefined;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -45,15 +48,16 @@ export class StorageError extends Error {
     this.tier = details.tier;
     this.key = details.key;
     this.isTimeout = details.isTimeout ?? false;
+    this.current = details.current;
   }
 
   override get name(): string {
     return 'StorageError';
   }
 
-  /** What the core threw. */
-  static fromRaw([kind, message, tier, key, isTimeout, cause]: RawError): StorageError {
-    return new StorageError(kind as ErrorKind, message, { tier: tier as TierName, key, isTimeout, cause });
+  /** What the core threw. `current` is what its line says, where it has one. */
+  static fromRaw([kind, message, tier, key, isTimeout, cause]: RawError, current?: StorageMetadata | null): StorageError {
+    return new StorageError(kind as ErrorKind, message, { tier: tier as TierName, key, isTimeout, cause, current });
   }
 
   /**
@@ -64,13 +68,18 @@ export class StorageError extends Error {
     let said = '';
     try {
       if (error instanceof StorageError) return error;
-      if (Array.isArray(error) && error.length === 6) return StorageError.fromRaw(error as RawError);
+      if (isRaw(error)) return StorageError.fromRaw(error);
       if (error instanceof Error) said = `: ${error.message}`;
     } catch {
       // What was thrown does not even let itself be looked at.
     }
     return new StorageError(kind, message + said, { key, cause: error });
   }
+}
+
+/** Whether the core threw it. */
+export function isRaw(error: unknown): error is RawError {
+  return Array.isArray(error) && error.length === 7;
 }
 
 /** What `work` gives; what it throws is about a call that must be fixed. */
@@ -90,4 +99,9 @@ export function invalid(message: string, key?: string): StorageError {
 /** An error about metadata that is not of the entry that there is. */
 export function otherVersion(key: string): StorageError {
   return new StorageError('conflict', 'the entry is of another version than the metadata; read it again', { key });
+}
+
+/** An error about a condition that does not hold. */
+export function notSo(key: string): StorageError {
+  return new StorageError('conflict', 'the tier holds something else than the write is for; read it again', { key });
 }

@@ -4,7 +4,7 @@ import type { StorageEvent, StorageMetadata, StorageTier, TierName } from './con
 import { StorageError } from './errors.js';
 import { PlainPort } from './plain.js';
 import { PORT, type Facts, type Port, type Ported, type PortListing, type PortUsage, type StoredEntry } from './port.js';
-import { LINE_FIELD, isBytes, toLine, toMetadata } from './tier.js';
+import { LINE_FIELD, isBytes, toLine, toTierMetadata } from './tier.js';
 import { wasm, type Inscribed, type Wasm } from './wasm.js';
 import { within } from './within.js';
 
@@ -152,7 +152,7 @@ class ForeignPort extends PlainPort {
   }
 
   #metadata(key: string, line: string): StorageMetadata {
-    const metadata = toMetadata(this.#wasm, key, line);
+    const metadata = toTierMetadata(this.#wasm, key, line);
     return { ...metadata, customMetadata: { ...metadata.customMetadata, [LINE_FIELD]: line } };
   }
 

@@ -20,6 +20,8 @@ export type Fields = readonly [
   mimeType: string | undefined,
   encoding: string | undefined,
   custom: Flat,
+  /** Only told. */
+  version?: string,
 ];
 
 /** As `facts` in `adapters/src/web/port.rs` gives them. */
@@ -54,8 +56,8 @@ export function toFacts([line, version, expiresAt, freshAt, content, lastAccesse
 }
 
 function toObject(key: string, fields: Fields): RawMetadata {
-  const [size, createdAt, lastAccessed, accessCount, ttl, compressed, checksum, mimeType, encoding, custom] = fields;
-  const metadata: RawMetadata = { key, size, createdAt, lastAccessed, accessCount, compressed, checksum };
+  const [size, createdAt, lastAccessed, accessCount, ttl, compressed, checksum, mimeType, encoding, custom, version] = fields;
+  const metadata: RawMetadata = { key, size, createdAt, lastAccessed, accessCount, compressed, checksum, version };
   if (ttl !== undefined) metadata.ttl = ttl;
   if (mimeType !== undefined) metadata.mimeType = mimeType;
   if (encoding !== undefined) metadata.encoding = encoding;

@@ -1,10 +1,24 @@
 /** Entries on the JavaScript heap. */
 
-import { StorageError, otherVersion } from './errors.js';
+import type { ByteRange, StorageMetadata } from './contract.js';
+import { StorageError, notSo, otherVersion } from './errors.js';
 import { FLAG, LIMIT, check, isOneOf, type Rules } from './options.js';
-import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortTraits, type PortUsage, type StoredEntry } from './port.js';
+import {
+  PORT,
+  type Facts,
+  type MaybePromise,
+  type Port,
+  type PortListing,
+  type PortTraits,
+  type PortUsage,
+  type ReadyEntry,
+  type StoredEntry,
+  type StoredPart,
+} from './port.js';
+import { extentOf } from './ranges.js';
 import { SortedKeys } from './sorted.js';
-import { PortTier, utf8Length } from './tier.js';
+import { MemorySource, MemoryStage } from './staged.js';
+import { PortTier, isBytes, utf8Length } from './tier.js';
 import { wasm, type Policy, type Wasm } from './wasm.js';
 
 /** Which entry is given up first: see `MemoryOptions`. */
@@ -95,6 +109,13 @@ export class MemoryRecord {
   hit(now: number): void {
     this.count += 1;
     this.#last = now - (epoch as number);
+  }
+
+  /** Metadata of this entry, with the reads that were not told yet. */
+  counted(metadata: StorageMetadata): StorageMetadata {
+    metadata.accessCount += this.count;
+    if (this.last > metadata.lastAccessed.getTime()) metadata.lastAccessed = new Date(this.last);
+    return metadata;
   }
 
   /** Becomes another record of the same version; the reads stay counted. */
@@ -206,6 +227,28 @@ export class MemoryPort implements Port {
     // To look at the version costs as much as a write, and only keeps reads counted.
     this.#put(key, bytes, entry.line, facts, old, old !== undefined && old.count > 0 && this.#isVersion(key, old, facts.version));
     if (old) this.#touch(old);
+  }
+
+  readRange(key: string, range: ByteRange): StoredPart | null {
+    const found = this.read(key);
+    if (!found) return null;
+    const [start, end] = extentOf(range, found.body.length);
+    return { body: found.body.subarray(start, end), line: found.line, start };
+  }
+
+  stage(key: string): MemoryStage {
+    return new MemoryStage(key, this.#bytesMax);
+  }
+
+  store(key: string, { body, line }: ReadyEntry, facts: Facts, condition: string | null | undefined): MaybePromise<undefined> {
+    if (!isBytes(body) && !(body instanceof MemorySource)) {
+      const read = async (): Promise<undefined> => this.store(key, { body: await body.read(0, body.size), line }, facts, condition);
+      return read();
+    }
+    const old = this.#records.get(key)?.line;
+    const current = old === undefined ? null : this.#wasm.describe(key, old).version;
+    if (condition !== undefined && condition !== current) throw notSo(key);
+    return this.write(key, { body: isBytes(body) ? body : body.body, line }, facts);
   }
 
   patch(key: string, line: string, facts: Facts): undefined | null {

@@ -1,7 +1,10 @@
 /** Checks of what callers give. Wrong options are told by name, before anything is touched. */
 
-import type { PlacementRule, PresignOptions, PromotionStrategy, SetOptions, TieredStorageConfig, TierName } from './contract.js';
+import type { ByteRange, PlacementRule, PresignOptions, PromotionStrategy, SetOptions, TieredStorageConfig, TierName } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
+import type { Pieces } from './port.js';
+import type { Content } from './serialize.js';
+import type { RawSet } from './wasm.js';
 
 type Check = (value: unknown) => boolean;
 
@@ -92,8 +95,13 @@ const SET: Rules = {
   skipTiers: [isListOf(isOneOf('hot', 'warm')), "a list of 'hot' and 'warm'; cold cannot be skipped"],
   onlyTiers: [isListOf(isTierName), "a list of 'hot', 'warm' and 'cold'"],
   mimeType: [isText, 'a string'],
+  ifAbsent: FLAG,
+  ifMatch: [isText, 'the `version` of metadata'],
   signal: SIGNAL,
 };
+
+const OFFSET: Rule = [isCount, 'a whole number of bytes'];
+const RANGE: Rules = { start: OFFSET, end: OFFSET, last: OFFSET };
 
 const READ: Rules = { signal: SIGNAL, borrow: FLAG };
 const CALL: Rules = { signal: SIGNAL };
@@ -146,7 +154,30 @@ const isTier: Check = (value) =>
 const TIER: Rule = [isTier, `a tier: an object with the methods ${METHODS.join(', ')}`];
 const TIER_RULES: Rules = { hot: TIER, warm: TIER, cold: TIER };
 
-export const checkSetOptions = (options: unknown): SetOptions => check(options, SET, 'the options of `set`');
+/** The options of a write; `condition` is as `RawSet` has it. */
+export type CheckedSet = SetOptions & { readonly condition: string | null | undefined };
+
+export function checkSetOptions(options: unknown): CheckedSet {
+  const checked = check<SetOptions>(options, SET, 'the options of `set`');
+  const { ifAbsent, ifMatch } = checked;
+  if (ifAbsent && ifMatch !== undefined) throw invalid('`ifAbsent` and `ifMatch` cannot both hold; give one of them');
+  return { ...checked, condition: ifAbsent ? null : ifMatch };
+}
+
+/** What the core needs to write a body. */
+export function toRawSet(key: string, body: Uint8Array | Pieces, options: CheckedSet, content: Content): RawSet {
+  const { ttl, metadata, skipTiers, onlyTiers, mimeType, condition } = options;
+  const custom = Object.entries(metadata ?? {}).flat();
+  return [key, body, content, ttl, mimeType, custom, bitsOf(skipTiers ?? []), onlyTiers && bitsOf(onlyTiers), condition];
+}
+
+/** A range with either `start` or `last`. */
+export function checkRange(range: unknown): ByteRange {
+  const { start, end, last } = check<Record<string, number>>(range, RANGE, 'the range', 'a range is needed, such as { start: 0, end: 10 }');
+  if (start !== undefined && last === undefined) return { start, end };
+  if (last !== undefined && start === undefined && end === undefined) return { last };
+  throw invalid('a range has `start`, and `end` if it ends before the body does; or `last` alone');
+}
 export const checkReadOptions = (options: unknown): { signal?: AbortSignal; borrow?: boolean } =>
   check(options, READ, 'the options');
 export const checkCallOptions = (options: unknown): { signal?: AbortSignal } => check(options, CALL, 'the options');

@@ -1,13 +1,13 @@
 /** Ports: what the core asks of tiers. */
 
-import type { StorageEvent, TierStats } from './contract.js';
+import type { ByteRange, StorageEvent, TierStats } from './contract.js';
 
 /**
  * What the core asks of a place for entries. Metadata travels as the one line of text that is stored beside the body;
  * only the core reads or writes such a line.
  *
- * For one key the core never runs two of `write`, `patch`, `remove`, `removeVersion` and `announce` at once; reads run
- * beside anything. Body and line of one answer are of the same write. A promise is awaited; what is not a promise is
+ * For one key the core never runs two of `write`, `store`, `patch`, `remove`, `removeVersion` and `announce` at once;
+ * reads and staging run beside anything. Body and line of one answer are of the same write. A promise is awaited; what is not a promise is
  * taken at once. Ports fail with a `StorageError`; anything else counts as `unavailable`.
  */
 export interface Port {
@@ -36,6 +36,63 @@ export interface Port {
   costs?(): MaybePromise<Costs>;
   /** Tells `listener` of every such request at its end, until the function that this returns is called. */
   watch?(listener: (request: RequestFacts) => void): () => void;
+  /** As `read`; of a large entry the body may come in pieces. All are of the version that was begun, or end as an error. */
+  readPieces?(key: string, unless: string | undefined): MaybePromise<StoredEntry | OpenedEntry | null | true>;
+  /** Reads a part of a stored body; `undefined` if it can only be read whole. */
+  readRange?(key: string, range: ByteRange, unless: string | undefined): MaybePromise<StoredPart | null | true | undefined>;
+  /** Begins a place for a body of `key` that comes in pieces; `undefined` if there is none. */
+  stage?(key: string): MaybePromise<Stage | undefined>;
+  /**
+   * As `write`, also of what lies ready somewhere, perhaps staged here. With `condition` only if the place holds that
+   * version, or for `null` no entry, else it fails as a `conflict`; as `unsupported` if the place cannot tell.
+   */
+  store?(key: string, entry: ReadyEntry, facts: Facts, condition: string | null | undefined): MaybePromise<string | undefined>;
+}
+
+/**
+ * A body in pieces. One call at a time; `cancel` comes last, once, and also after the end. It gives up a call that is
+ * under way.
+ */
+export interface Pieces {
+  /** The next piece, which nobody changes; nothing at the end. What cannot be read whole ends by a rejection. */
+  next(): MaybePromise<Uint8Array | undefined>;
+  cancel(): void;
+}
+
+/** A body on its way into a place, invisible until it is stored. */
+export interface Stage {
+  /** Takes the next bytes, which nobody changes. One call at a time. */
+  write(piece: Uint8Array): MaybePromise<void>;
+  /** All bytes are there. */
+  finish(): MaybePromise<Source>;
+  /** Comes last and once, also after `finish`. What was not finished is discarded. */
+  cancel(): void;
+}
+
+/** Bytes that lie ready, to be read in any order. */
+export interface Source {
+  readonly size: number;
+  /** These bytes, which nobody changes. */
+  read(start: number, end: number): MaybePromise<Uint8Array>;
+  /** Comes last and once, also after it was stored. What was not stored is discarded. */
+  cancel(): void;
+}
+
+/** An entry whose body comes in pieces. */
+export interface OpenedEntry {
+  readonly pieces: Pieces;
+  readonly line: string;
+}
+
+/** A part of a stored body, from `start` on. It is empty, and from 0, if the body does not reach that far. */
+export interface StoredPart extends StoredEntry {
+  readonly start: number;
+}
+
+/** What is to be stored. */
+export interface ReadyEntry {
+  readonly body: Uint8Array | Source;
+  readonly line: string;
 }
 
 /** What of `TierStats` is about requests. */

@@ -27,6 +27,12 @@ export class Ports {
     return new Ports(all, named, tell);
   }
 
+  /** Whether bodies can be taken in pieces, so that large ones need not be gathered. */
+  get takePieces(): boolean {
+    const [, warm, cold] = this.all;
+    return cold?.store !== undefined && (cold.stage ?? warm?.stage) !== undefined;
+  }
+
   /** Has requests told from now on; until then nobody looks at them. */
   watch(): void {
     this.#ends ??= this.#named.flatMap(

@@ -1,11 +1,12 @@
 /** S3, and what speaks its protocol, as a tier: over `fetch`, in every runtime. */
 
-import type { PresignOptions } from './contract.js';
+import type { ByteRange, PresignOptions } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
 import { FLAG, check, checkPresign, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
-import type { Costs, Port, PortListing, PortUsage, RequestFacts, StoredEntry } from './port.js';
+import type { Costs, Facts, OpenedEntry, Port, PortListing, PortUsage, ReadyEntry, RequestFacts, Stage, StoredEntry, StoredPart } from './port.js';
+import { toBounds } from './ranges.js';
 import { toSigner, type SignRequest } from './s3/sign.js';
-import { OpenedTier, checkKey, checkPrefix, utf8Length } from './tier.js';
+import { OpenedTier, checkKey, checkPrefix, isBytes, utf8Length } from './tier.js';
 import {
   PRICE_TABLE,
   PROVIDER,
@@ -19,7 +20,7 @@ import {
   type S3Prices,
   type S3Provider,
 } from './s3/store.js';
-import { S3_CALLS, wasm, type RawS3, type S3Calls } from './wasm.js';
+import { S3_CALLS, wasm, type RawFlow, type RawS3, type S3Calls } from './wasm.js';
 import { within } from './within.js';
 
 /** An access key and its secret, for as long as they are good. */
@@ -231,12 +232,39 @@ class S3Port implements Port {
     };
   }
 
-  async #call<K extends keyof S3Calls>(name: K, args: Parameters<S3Calls[K]>): Promise<ReturnType<S3Calls[K]>> {
-    try {
-      return (await this.#raw.call(S3_CALLS.indexOf(name), args)) as ReturnType<S3Calls[K]>;
-    } catch (error) {
-      throw StorageError.from(error, 'S3 failed');
-    }
+  async readPieces(key: string, unless: string | undefined): Promise<StoredEntry | OpenedEntry | null | true> {
+    const found = await this.#call('readPieces', [key, unless]);
+    if (!found || found === true) return found;
+    const [body, line] = found;
+    return isBytes(body) ? { body, line } : { pieces: body, line };
+  }
+
+  async readRange(key: string, range: ByteRange, unless: string | undefined): Promise<StoredPart | null | true | undefined> {
+    const found = await this.#call('readRange', [key, ...toBounds(range), unless]);
+    return found && found !== true ? { body: found[0], line: found[1], start: found[2] } : found;
+  }
+
+  stage(key: string): Promise<Stage | undefined> {
+    return this.#call('stage', [key]);
+  }
+
+  store(key: string, { body, line }: ReadyEntry, _facts: Facts, condition: string | null | undefined): Promise<string | undefined> {
+    // What was staged by the core must come back as that.
+    if (!('storeIn' in body)) return this.#call('store', [key, line, condition, body]);
+    return told((body as RawFlow).storeIn(this.#raw, [key, line, condition])) as Promise<string | undefined>;
+  }
+
+  #call<K extends keyof S3Calls>(name: K, args: Parameters<S3Calls[K]>): Promise<ReturnType<S3Calls[K]>> {
+    return told(this.#raw.call(S3_CALLS.indexOf(name), args)) as Promise<ReturnType<S3Calls[K]>>;
+  }
+}
+
+/** What a call gives, with errors of ours. */
+async function told(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return await call;
+  } catch (error) {
+    throw StorageError.from(error, 'S3 failed');
   }
 }
 

@@ -2,7 +2,9 @@
 
 import type { TieredStorageConfig } from './contract.js';
 import { StorageError, invalid } from './errors.js';
+import type { MemoryRecord } from './memory.js';
 import type { MaybePromise } from './port.js';
+import { copyOf, gathered, isBlob, isStream, toPieces } from './streams.js';
 import { isBytes } from './tier.js';
 
 type Serialization = TieredStorageConfig['serialization'];
@@ -21,15 +23,12 @@ export function toBytes(value: unknown, custom: Serialization): MaybePromise<[Ui
   try {
     const bytes = copyOf(value);
     if (bytes) return [bytes, 0];
-    const isBlob = typeof Blob === 'function' && value instanceof Blob;
-    const isStream = typeof ReadableStream === 'function' && value instanceof ReadableStream;
+    const isRead = isBlob(value) || isStream(value);
     if (value === undefined) throw invalid('`undefined` cannot be stored; store `null`, or delete the key');
-    if (!custom && !isBlob && !isStream) return [encoder.encode(toJson(value)), 1];
-    const later: Promise<[Uint8Array, Content]> = isBlob
-      ? value.arrayBuffer().then((buffer) => [new Uint8Array(buffer), 0])
-      : isStream
-        ? drain(value as ReadableStream<unknown>).then((bytes) => [bytes, 0])
-        : serialized(value, custom).then((bytes) => [bytes, 2]);
+    if (!custom && !isRead) return [encoder.encode(toJson(value)), 1];
+    const later: Promise<[Uint8Array, Content]> = isRead
+      ? gathered(toPieces(value)).then((bytes) => [bytes, 0])
+      : serialized(value, custom).then((bytes) => [bytes, 2]);
     return later.catch(unreadable);
   } catch (error) {
     return unreadable(error);
@@ -46,8 +45,19 @@ async function serialized(value: unknown, custom: Serialization): Promise<Uint8A
   return new Uint8Array(made);
 }
 
+/** What a value is made of. */
+export type Held = Pick<MemoryRecord, 'content' | 'body' | 'shared'>;
+
+/** The value of an entry: bytes as a copy, unless they are borrowed. A promise where the user's serializer makes it. */
+export function toValue(key: string, held: Held, borrow: boolean, custom: Serialization): unknown {
+  const { content } = held;
+  if (content === 0) return borrow ? held.shared : new Uint8Array(held.body);
+  const { body } = held;
+  return content === 1 ? fromJson(body, key) : fromCustom(body.slice(), key, custom);
+}
+
 /** The value of JSON. */
-export function fromJson(bytes: Uint8Array, key: string): unknown {
+function fromJson(bytes: Uint8Array, key: string): unknown {
   try {
     return JSON.parse(decoder.decode(bytes)) as unknown;
   } catch (cause) {
@@ -56,7 +66,7 @@ export function fromJson(bytes: Uint8Array, key: string): unknown {
 }
 
 /** The value of bytes that the user's serializer made. */
-export async function fromCustom(bytes: Uint8Array, key: string, custom: Serialization): Promise<unknown> {
+async function fromCustom(bytes: Uint8Array, key: string, custom: Serialization): Promise<unknown> {
   if (!custom) {
     throw invalid('the entry was written with a serializer; open the storage with `serialization`', key);
   }
@@ -65,15 +75,6 @@ export async function fromCustom(bytes: Uint8Array, key: string, custom: Seriali
   } catch (error) {
     throw StorageError.from(error, '`deserialize` cannot read the entry', key, 'corrupt');
   }
-}
-
-function copyOf(value: unknown): Uint8Array | undefined {
-  if (ArrayBuffer.isView(value)) {
-    return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength).slice();
-  }
-  const isBuffer = value instanceof ArrayBuffer;
-  const isShared = typeof SharedArrayBuffer === 'function' && value instanceof SharedArrayBuffer;
-  return isBuffer || isShared ? new Uint8Array(value).slice() : undefined;
 }
 
 function toJson(value: unknown): string {
@@ -86,29 +87,4 @@ function toJson(value: unknown): string {
   }
   if (text === undefined) throw invalid(`a ${typeof value} cannot be written as JSON`);
   return text;
-}
-
-async function drain(stream: ReadableStream<unknown>): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const reader = stream.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    const chunk = typeof value === 'string' ? encoder.encode(value) : copyOf(value);
-    if (!chunk) {
-      const error = invalid('a stream of bytes is needed; this one has a chunk of something else');
-      reader.cancel(error).catch(() => undefined);
-      throw error;
-    }
-    chunks.push(chunk);
-    size += chunk.length;
-  }
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }

@@ -1,12 +1,13 @@
 /** Three tiers as one. */
 
-import { Bridge } from './bridge.js';
-import { roughly } from './clock.js';
+import { abortable, asked, telling } from './calls.js';
 import type {
   AllTierStats,
+  ByteRange,
   CallOptions,
   PresignOptions,
   PromotionStrategy,
+  RangeResult,
   ReadOptions,
   SetOptions,
   SetResult,
@@ -14,38 +15,39 @@ import type {
   StorageMetadata,
   StorageResult,
   StorageSnapshot,
+  StreamResult,
   TieredStorageConfig,
   TierName,
 } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
-import { EVENTS, report, toEvent, type RawEvent } from './events.js';
-import { MemoryStorageTier, type MemoryRecord } from './memory.js';
+import { listen } from './events.js';
+import { HotReads } from './hot.js';
+import type { MemoryRecord } from './memory.js';
+import { claimed, opened, type Opened } from './opening.js';
 import {
-  bitsOf,
   checkBootstrap,
   checkCallOptions,
   checkConfig,
   checkNumber,
+  checkRange,
   checkReadOptions,
   checkSetOptions,
   checkTierName,
   isPlain,
-  toSettings,
+  toRawSet,
+  type CheckedSet,
 } from './options.js';
-import type { MaybePromise } from './port.js';
-import { Ports } from './ports.js';
+import type { MaybePromise, Pieces } from './port.js';
+import type { Ports } from './ports.js';
+import { extentOf, toBounds } from './ranges.js';
 import { S3StorageTier } from './s3.js';
-import { fromCustom, fromJson, toBytes } from './serialize.js';
+import { toBytes, toValue, type Content, type Held } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';
+import { atOnce, largePieces, toPieces, toReadable } from './streams.js';
 import { checkKey, checkPrefix, paged, toMetadata } from './tier.js';
-import { ANSWER, STORAGE_CALLS, wasm, type RawStorage, type StorageCalls, type Wasm } from './wasm.js';
+import { ANSWER, STORAGE_CALLS, type RawEntry, type RawStorage, type RawWritten, type StorageCalls, type Wasm } from './wasm.js';
 
 type Config = TieredStorageConfig<PromotionStrategy>;
-/** What a value is made of. */
-type Held = Pick<MemoryRecord, 'content' | 'body' | 'shared'>;
-
-/** What `open` has opened and not given to a storage yet. */
-const opened = new WeakSet<object>();
 
 /**
  * Three tiers as one: writes go down to cold before they are acknowledged, reads come from the highest tier that has a
@@ -68,38 +70,17 @@ export class TieredStorage<T = unknown> {
   readonly #config: Config;
   readonly #listeners: Set<(event: StorageEvent) => void>;
   readonly #ports: Ports;
-  /** The hot tier, where it is one that can be looked into without the core. */
-  readonly #hot: MemoryStorageTier | undefined;
-  /** One byte: 1 while hot hits may be served without asking the core. */
-  readonly #gate: Uint8Array;
-  readonly #now: () => number;
-  readonly #roughly: () => number;
-  readonly #revalidateAfter: number;
-  readonly #isRevalidated: boolean;
-  /** Hits that the core was not told of yet. */
-  #hits = 0;
+  readonly #hot: HotReads;
   #isClosed = false;
 
-  private constructor(
-    wasm: Wasm,
-    core: RawStorage,
-    config: Config,
-    listeners: Set<(event: StorageEvent) => void>,
-    ports: Ports,
-  ) {
-    if (!opened.delete(core)) throw invalid('a storage is made by `await TieredStorage.open(config)`');
-    const { tiers, clock, revalidateAfter } = config;
-    this.#wasm = wasm;
+  private constructor(made: Opened) {
+    const { loaded, core, config, listeners, ports } = claimed(made);
+    this.#wasm = loaded;
     this.#core = core;
     this.#config = config;
     this.#listeners = listeners;
     this.#ports = ports;
-    this.#hot = tiers.hot instanceof MemoryStorageTier ? tiers.hot : undefined;
-    this.#gate = core.gate;
-    this.#now = clock ? () => clock.now() : Date.now;
-    this.#roughly = clock ? this.#now : roughly;
-    this.#revalidateAfter = revalidateAfter ?? Infinity;
-    this.#isRevalidated = this.#revalidateAfter !== Infinity;
+    this.#hot = new HotReads(config, core.gate);
   }
 
   /**
@@ -108,24 +89,13 @@ export class TieredStorage<T = unknown> {
    * Fails as `invalid` if the config is not possible.
    */
   static async open<T = unknown>(config: Config): Promise<TieredStorage<T>> {
-    const checked = checkConfig(config) as unknown as Config & { flushInterval?: number };
-    const loaded = await wasm();
-    const listeners = new Set<(event: StorageEvent) => void>();
-    if (checked.onEvent) listeners.add(checked.onEvent);
-    const tell = (event: StorageEvent): void => listeners.forEach((listener) => report(listener, event));
-    const ports = await Ports.open(checked.tiers, checked.tierTimeout ?? 30_000, tell);
-    const bridges = ports.all.map((port) => port && new Bridge(port));
-    const onRaw = (raw: RawEvent): void => tell(toEvent(raw));
-    const core = await guarded(() => loaded.Storage.open(toSettings(checked), bridges, checked.clock, onRaw));
-    if (checked.onEvent) ports.watch();
-    opened.add(core);
-    return new TieredStorage<T>(loaded, core, checked, listeners, ports);
+    return new TieredStorage<T>(await opened(checkConfig(config)));
   }
 
   /** The value, or `null` if there is none. Bytes are a copy of the caller's own unless it borrows. */
   get(key: string, options?: ReadOptions): Promise<T | null> {
     try {
-      const record = options === undefined || isPlain(options) ? this.#hit(key) : undefined;
+      const record = options === undefined || isPlain(options) ? this.#hot.hit(key) : undefined;
       if (record) {
         const value = this.#value(key, record, options?.borrow === true);
         return value instanceof Promise ? (value as Promise<T>) : Promise.resolve(value as T);
@@ -139,13 +109,10 @@ export class TieredStorage<T = unknown> {
   /** The value with its metadata and the tier that it came from, or `null`. A stored `null` is told apart by this. */
   async getWithMetadata(key: string, options?: ReadOptions): Promise<StorageResult<T> | null> {
     const isHere = options === undefined || attempt(() => isPlain(options), 'the options cannot be read');
-    const record = isHere ? this.#hit(key) : undefined;
+    const record = isHere ? this.#hot.hit(key) : undefined;
     if (!record) return this.#read(key, options);
     const data = (await this.#value(key, record, options?.borrow === true)) as T;
-    const metadata = this.#metadata(key, record.line);
-    metadata.accessCount += record.count;
-    if (record.last > metadata.lastAccessed.getTime()) metadata.lastAccessed = new Date(record.last);
-    return { data, metadata, source: 'hot' };
+    return { data, ...this.#hotFacts(key, record) };
   }
 
   /**
@@ -154,7 +121,7 @@ export class TieredStorage<T = unknown> {
    */
   peek(key: string, options?: { borrow?: boolean | undefined }): T | undefined {
     const isBorrowed = options !== undefined && attempt(() => options.borrow === true, 'the options cannot be read');
-    const record = this.#hit(key);
+    const record = this.#hot.hit(key);
     if (!record || record.content === 2) return undefined;
     return this.#value(key, record, isBorrowed) as T;
   }
@@ -167,16 +134,90 @@ export class TieredStorage<T = unknown> {
    */
   async set(key: string, value: T, options?: SetOptions): Promise<SetResult> {
     checkKey(key);
-    const { ttl, metadata, skipTiers, onlyTiers, mimeType, signal } = checkSetOptions(options);
+    const checked = checkSetOptions(options);
+    const pieces = this.#ports.takePieces ? largePieces(value, key) : undefined;
+    if (pieces) return this.#write(key, pieces, checked);
     const made = toBytes(value, this.#config.serialization);
     // Without a wait where there need be none: a storage that is closed right after it has begun the write.
     const [body, content] = made instanceof Promise ? await made : made;
-    const custom = Object.entries(metadata ?? {}).flat();
-    const skip = bitsOf(skipTiers ?? []);
-    const only = onlyTiers && bitsOf(onlyTiers);
-    const args = [key, body, content, ttl, mimeType, custom, skip, only] as const;
-    const [line, tiersWritten] = await this.#call(signal, 'set', args);
-    return { key, metadata: this.#metadata(key, line), tiersWritten };
+    return this.#write(key, body, checked, content);
+  }
+
+  /**
+   * The bytes of an entry as a stream, or `null`. They are read as they are asked for; of large entries in tiers that can,
+   * a few MiB are in memory at once. Cancel what is not read to its end.
+   */
+  async getStream(key: string, options?: CallOptions): Promise<StreamResult | null> {
+    checkKey(key);
+    const { signal } = checkCallOptions(options);
+    const record = signal ? undefined : this.#hot.hit(key);
+    if (record) return { stream: toReadable(atOnce(record.body), signal), ...this.#hotFacts(key, record) };
+    const found = await this.#call(signal, 'stream', [key]);
+    if (!found) return null;
+    const [pieces, line, source] = found;
+    return { stream: toReadable(pieces, signal), metadata: this.#metadata(key, line), source };
+  }
+
+  /**
+   * A part of the bytes of an entry, or `null` if there is no entry. Tiers that can are asked for these bytes alone; no
+   * tier takes them over.
+   */
+  async getRange(key: string, range: ByteRange, options?: CallOptions): Promise<RangeResult | null> {
+    checkKey(key);
+    const wanted = checkRange(range);
+    const { signal } = checkCallOptions(options);
+    const record = signal ? undefined : this.#hot.hit(key);
+    if (record) {
+      const [start, end] = extentOf(wanted, record.body.length);
+      return { data: record.body.slice(start, end), start, end, ...this.#hotFacts(key, record) };
+    }
+    const found = await this.#call(signal, 'range', [key, ...toBounds(wanted)]);
+    if (!found) return null;
+    const [data, line, source, start] = found;
+    return { data: data.slice(), start, end: start + data.length, metadata: this.#metadata(key, line), source };
+  }
+
+  /**
+   * Stores the bytes of a stream, an async iterable (streams of Node are) or a `Blob`, as `set` does. They are kept where
+   * nobody sees them until all are there; a stream that fails or is given up leaves nothing.
+   *
+   * Fails as `unavailable` if the stream does; as `unsupported` for more than 1 MiB where no tier takes bodies in pieces.
+   */
+  async setStream(
+    key: string,
+    body: ReadableStream<Uint8Array> | AsyncIterable<Uint8Array> | Blob,
+    options?: SetOptions,
+  ): Promise<SetResult> {
+    checkKey(key);
+    const checked = checkSetOptions(options);
+    return this.#write(key, toPieces(body, key), checked);
+  }
+
+  /**
+   * Asks `change` what is to become of an entry, and writes that if the entry is still what it was; else asks again, up to
+   * 32 times, so that no change of others is lost. `change` is given `null`s where there is no live entry, and gives
+   * `undefined` to leave things as they are: then so does this, by `null`.
+   *
+   * Fails with what `change` throws; as `set` does; as `unsupported` if cold cannot write conditionally.
+   */
+  async update(
+    key: string,
+    change: (current: T | null, metadata: StorageMetadata | null) => MaybePromise<T | undefined>,
+    options?: SetOptions,
+  ): Promise<SetResult | null> {
+    checkKey(key);
+    if (typeof change !== 'function') throw invalid('`update` takes a key and a function', key);
+    const checked = checkSetOptions(options);
+    if (checked.condition !== undefined) throw invalid('`update` has a condition of its own; leave out `ifAbsent` and `ifMatch`');
+    const asking = asked(async (found: RawEntry | null) => {
+      const { data, metadata } = found ? await this.#result(key, found, false) : { data: null, metadata: null };
+      const value = await change(data, metadata);
+      if (value === undefined) return undefined;
+      const [bytes, content] = await toBytes(value, this.#config.serialization);
+      return toRawSet(key, bytes, checked, content);
+    });
+    const written = await asking.during((ask) => this.#call(checked.signal, 'update', [key, ask]));
+    return written ? this.#written(key, written) : null;
   }
 
   /** Removes an entry from every tier. That it is not there is no error. */
@@ -228,7 +269,7 @@ export class TieredStorage<T = unknown> {
 
   /** How full the tiers are, and how reads were answered. For S3 this lists the whole prefix. */
   async getStats(options?: CallOptions): Promise<AllTierStats> {
-    this.#tellHits();
+    this.#core.countHotHits(this.#hot.takeHits());
     return this.#ports.withCosts(toStats(await this.#call(checkCallOptions(options).signal, 'stats', [])));
   }
 
@@ -245,7 +286,7 @@ export class TieredStorage<T = unknown> {
 
   /** The metadata of every live entry of cold, without bodies. */
   async export(options?: CallOptions): Promise<StorageSnapshot> {
-    this.#tellHits();
+    this.#core.countHotHits(this.#hot.takeHits());
     const made = await this.#call(checkCallOptions(options).signal, 'export', []);
     const snapshot = toSnapshot(made, (key, line) => this.#metadata(key, line));
     await this.#ports.withCosts(snapshot.stats);
@@ -301,14 +342,9 @@ export class TieredStorage<T = unknown> {
 
   /** Has `listener` told of every event of one type, until the function that this returns is called. */
   on<K extends StorageEvent['type']>(type: K, listener: (event: Extract<StorageEvent, { type: K }>) => void): () => void {
-    if (!EVENTS.includes(type)) throw invalid(`a type of event is ${EVENTS.join(', ')}`);
-    if (typeof listener !== 'function') throw invalid('`on` takes a type of event and a function');
-    const one = (event: StorageEvent): void => {
-      if (event.type === type) listener(event as Extract<StorageEvent, { type: K }>);
-    };
-    this.#listeners.add(one);
+    const end = listen(this.#listeners, type, listener);
     if (type === 'requested') this.#ports.watch();
-    return () => this.#listeners.delete(one);
+    return end;
   }
 
   /** What `respond` of `tiered-storage/http` makes a `Response` of. */
@@ -316,43 +352,37 @@ export class TieredStorage<T = unknown> {
     return this.#call(signal, 'respond', args);
   }
 
-  /** A live hot entry, counted, where it may be served without asking the core. */
-  #hit(key: string): MemoryRecord | undefined {
-    if (this.#gate[0] !== 1) return undefined;
-    const record = this.#hot?.lookup(key);
-    if (!record) return undefined;
-    const isDated = this.#isRevalidated || !record.isLasting;
-    const now = isDated ? this.#now() : this.#roughly();
-    if (isDated && (now > record.expiresAt || now - record.freshAt > this.#revalidateAfter)) return undefined;
-    this.#hot?.count(record, now);
-    this.#hits += 1;
-    return record;
-  }
-
   async #read(key: string, options: ReadOptions | undefined): Promise<StorageResult<T> | null> {
     checkKey(key);
     const { signal, borrow } = checkReadOptions(options);
     const found = await this.#call(signal, 'get', [key]);
-    if (!found) return null;
-    const [body, line, source, content] = found;
-    const data = (await this.#value(key, { body, shared: body, content }, borrow === true)) as T;
+    return found && this.#result(key, found, borrow === true);
+  }
+
+  async #result(key: string, [body, line, source, content]: RawEntry, borrow: boolean): Promise<StorageResult<T>> {
+    const data = (await this.#value(key, { body, shared: body, content }, borrow)) as T;
     return { data, metadata: this.#metadata(key, line), source };
   }
 
+  async #write(key: string, body: Uint8Array | Pieces, options: CheckedSet, content: Content = 0): Promise<SetResult> {
+    return this.#written(key, await this.#call(options.signal, 'set', toRawSet(key, body, options, content)));
+  }
+
+  #written(key: string, [line, tiersWritten]: RawWritten): SetResult {
+    return { key, metadata: this.#metadata(key, line), tiersWritten };
+  }
+
+  /** What is told of a hot hit beside its bytes. */
+  #hotFacts(key: string, record: MemoryRecord): { metadata: StorageMetadata; source: TierName } {
+    return { metadata: record.counted(this.#metadata(key, record.line)), source: 'hot' };
+  }
+
   #value(key: string, held: Held, borrow: boolean): unknown {
-    const { content } = held;
-    if (content === 0) return borrow ? held.shared : new Uint8Array(held.body);
-    const { body } = held;
-    return content === 1 ? fromJson(body, key) : fromCustom(body.slice(), key, this.#config.serialization);
+    return toValue(key, held, borrow, this.#config.serialization);
   }
 
   #metadata(key: string, line: string): StorageMetadata {
     return toMetadata(this.#wasm, key, line);
-  }
-
-  #tellHits(): void {
-    this.#core.countHotHits(this.#hits);
-    this.#hits = 0;
   }
 
   /** Calls the core; `signal` rejects the call with its reason. */
@@ -361,33 +391,10 @@ export class TieredStorage<T = unknown> {
     name: K,
     args: Readonly<Parameters<StorageCalls[K]>>,
   ): Promise<ReturnType<StorageCalls[K]>> {
-    const work = (abort?: Promise<never>) =>
-      this.#core.call(STORAGE_CALLS.indexOf(name), args, abort) as Promise<ReturnType<StorageCalls[K]>>;
-    if (!signal) return guarded(work);
-    const reason = (): unknown => signal.reason ?? new DOMException('the call was given up', 'AbortError');
-    if (signal.aborted) throw reason();
-    let given: { reason: unknown } | undefined;
-    let onAbort = (): void => undefined;
-    const abort = new Promise<never>((_, reject) => {
-      onAbort = () => reject((given = { reason: reason() }).reason as Error);
+    const describe = (key: string, line: string): StorageMetadata => this.#metadata(key, line);
+    return abortable(signal, (abort) => {
+      const called = this.#core.call(STORAGE_CALLS.indexOf(name), args, abort) as Promise<ReturnType<StorageCalls[K]>>;
+      return name === 'set' || name === 'update' ? telling(called, describe) : called;
     });
-    abort.catch(() => undefined);
-    attempt(() => signal.addEventListener('abort', onAbort), '`signal` cannot be listened to');
-    try {
-      return await work(abort);
-    } catch (error) {
-      if (given && error === given.reason) throw error;
-      throw StorageError.from(error, 'the call failed', undefined, 'internal');
-    } finally {
-      attempt(() => signal.removeEventListener('abort', onAbort), '`signal` cannot be left');
-    }
-  }
-}
-
-async function guarded<R>(work: () => MaybePromise<R>): Promise<R> {
-  try {
-    return await work();
-  } catch (error) {
-    throw StorageError.from(error, 'the core failed', undefined, 'internal');
   }
 }

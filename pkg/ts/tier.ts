@@ -76,6 +76,12 @@ export function toMetadata(loaded: Wasm, key: string, line: string): StorageMeta
   }
 }
 
+/** As `toMetadata`, of what tiers say: a version is the storage's. */
+export function toTierMetadata(loaded: Wasm, key: string, line: string): StorageMetadata {
+  const { version: _, ...metadata } = toMetadata(loaded, key, line);
+  return metadata;
+}
+
 /** A line and its facts for metadata that someone gave; `toMs` reads its dates and answers NaN for what is none. */
 export function toLine(loaded: Wasm, key: string, given: unknown, toMs: (date: unknown) => number = msOfDate): Inscribed {
   if (typeof given !== 'object' || given === null) throw invalid('the metadata must be an object', key);
@@ -183,7 +189,7 @@ export abstract class PortTier implements StorageTier, Ported {
   /** The metadata, or `null`. */
   async getMetadata(key: string): Promise<StorageMetadata | null> {
     const line = await this.#keyed(key, (port) => port.head(key), same);
-    return line === null ? null : toMetadata(this.#wasm ?? (await this.#load()), key, line);
+    return line === null ? null : toTierMetadata(this.#wasm ?? (await this.#load()), key, line);
   }
 
   /** Replaces the metadata and leaves the bytes. Does nothing if the key is not there. */

@@ -3,7 +3,7 @@
 import type { RequestOperation, TierName } from './contract.js';
 import type { RawEvent } from './events.js';
 import type { Fields } from './lines.js';
-import type { Facts } from './port.js';
+import type { Facts, Pieces, Source, Stage } from './port.js';
 import type { Content } from './serialize.js';
 import type { RawSnapshot, RawStats } from './snapshot.js';
 
@@ -48,17 +48,8 @@ export interface RawStorage {
 
 /** What a storage does: what it takes, and what it gives a promise of. */
 export interface StorageCalls {
-  get(key: string): [body: Uint8Array, line: string, source: TierName, content: Content] | null;
-  set(
-    key: string,
-    body: Uint8Array,
-    content: Content,
-    ttl: number | undefined,
-    mimeType: string | undefined,
-    custom: readonly string[],
-    skip: number,
-    only: number | undefined,
-  ): [line: string, tiers: TierName[]];
+  get(key: string): RawEntry | null;
+  set(...entry: RawSet): RawWritten;
   /** The line. */
   head(key: string): string | null;
   delete(key: string): unknown;
@@ -75,6 +66,16 @@ export interface StorageCalls {
   bootstrapHot(limit: number | undefined): number;
   bootstrapWarm(limit: number | undefined, since: number | undefined): number;
   settled(): unknown;
+  /** The body in pieces. */
+  stream(key: string): [pieces: RawFlow, line: string, source: TierName] | null;
+  /** `start` and `end` as `toBounds` has them. */
+  range(
+    key: string,
+    start: number | undefined,
+    end: number | undefined,
+  ): [data: Uint8Array, line: string, source: TierName, start: number] | null;
+  /** Asks for what is to be written in place of what is there, as often as it takes; `undefined` leaves it. */
+  update(key: string, change: (found: RawEntry | null) => Promise<RawSet | undefined>): RawWritten | undefined;
   /** `headers`: by name; those of the answer are names and values by turns. The body is shared with the hot tier. */
   respond(
     key: string,
@@ -83,6 +84,32 @@ export interface StorageCalls {
     cacheControl: string | undefined,
   ): [status: number, headers: string[], body: Uint8Array | null];
   close(): unknown;
+}
+
+/** An entry as it was read. */
+export type RawEntry = [body: Uint8Array, line: string, source: TierName, content: Content];
+
+/** What is to be written, and how. */
+export type RawSet = [
+  key: string,
+  body: Uint8Array | Pieces,
+  content: Content,
+  ttl: number | undefined,
+  mimeType: string | undefined,
+  custom: readonly string[],
+  skip: number,
+  only: number | undefined,
+  condition: string | null | undefined,
+];
+
+/** What was written. */
+export type RawWritten = [line: string, tiers: TierName[]];
+
+/** A body of the core's that is on its way: one of these three. */
+export interface RawFlow extends Pieces, Stage, Source {
+  next(): Promise<Uint8Array | undefined>;
+  /** Stores what lies ready, by the arguments of `store` but the body. Rejects with a `RawError`. */
+  storeIn(tier: RawS3, args: readonly unknown[]): Promise<unknown>;
 }
 
 /** In the order of `run` in `pkg/src/calls.rs`. */
@@ -101,6 +128,9 @@ export const STORAGE_CALLS: readonly (keyof StorageCalls)[] = [
   'bootstrapHot',
   'bootstrapWarm',
   'settled',
+  'stream',
+  'range',
+  'update',
   'respond',
   'close',
 ];
@@ -144,6 +174,16 @@ export interface S3Calls {
   costs(): [usd: number | undefined, get: RawTally, put: RawTally, deleted: RawTally, ...counted: (RequestOperation | RawTally)[]];
   /** `method`: its place in `PRESIGNED`; `expires` in ms. */
   presign(key: string, method: number, expires: number): string;
+  readPieces(key: string, unless: string | undefined): [body: Uint8Array | RawFlow, line: string] | null | true;
+  /** `start` and `end` as `toBounds` has them. */
+  readRange(
+    key: string,
+    start: number | undefined,
+    end: number | undefined,
+    unless: string | undefined,
+  ): [body: Uint8Array, line: string, start: number] | null | true | undefined;
+  stage(key: string): RawFlow | undefined;
+  store(key: string, line: string, condition: string | null | undefined, body: Uint8Array | Source): string | undefined;
 }
 
 /** A request that is to be signed; of the headers, names and values by turns. */
@@ -162,6 +202,10 @@ export const S3_CALLS: readonly (keyof S3Calls)[] = [
   'clear',
   'costs',
   'presign',
+  'readPieces',
+  'readRange',
+  'stage',
+  'store',
 ];
 
 /** An order of eviction over slots (dense small integers). Unknown slots are passed over. */
@@ -190,13 +234,14 @@ export interface RawMetadata {
   mimeType?: string | undefined;
   encoding?: string | undefined;
   customMetadata?: Record<string, string> | undefined;
+  version?: string | undefined;
 }
 
 export interface Inscribed extends Facts {
   readonly line: string;
 }
 
-/** What the core throws and rejects with: kind, sentence, tier, key, whether a time limit ran out, cause. */
+/** What the core throws and rejects with: kind, sentence, tier, key, whether a time limit ran out, cause, line in the way. */
 export type RawError = [
   kind: string,
   message: string,
@@ -204,6 +249,7 @@ export type RawError = [
   key: string | undefined,
   timedOut: boolean,
   cause: unknown,
+  current: string | undefined,
 ];
 
 let load: (() => Promise<Wasm>) | undefined;

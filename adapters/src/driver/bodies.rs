@@ -79,26 +79,18 @@ impl Inner {
 }
 
 /// Packs a body that comes in pieces.
-pub(super) struct Packer(Compressor);
-
-impl Packer {
-    pub(super) fn new() -> Self {
-        Self(Compressor::new())
-    }
-
-    /// What is ready of the output, which may be nothing.
-    pub(super) fn push(&mut self, piece: &Payload) -> Payload {
+pub(super) fn packed(pieces: Pieces) -> Pieces {
+    let state = (pieces, Some(Compressor::new()));
+    Box::pin(stream::try_unfold(state, |(mut pieces, mut compressor)| async move {
+        let Some(open) = &mut compressor else { return Ok(None) };
         let mut packed = Vec::new();
-        self.0.push(piece, &mut packed);
-        Payload::from(packed)
-    }
-
-    /// The rest of the output.
-    pub(super) fn finish(self) -> Payload {
-        let mut packed = Vec::new();
-        self.0.finish(&mut packed);
-        Payload::from(packed)
-    }
+        if let Some(piece) = pieces.try_next().await? {
+            open.push(&piece, &mut packed);
+        } else if let Some(ended) = compressor.take() {
+            ended.finish(&mut packed);
+        }
+        Ok(Some((Payload::from(packed), (pieces, compressor))))
+    }))
 }
 
 /// Unpacks gzip that comes in pieces and must hold `size_bytes`.

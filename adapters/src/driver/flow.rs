@@ -8,6 +8,7 @@
 use core::{
     fmt,
     future::poll_fn,
+    pin::pin,
     task::{Poll, Waker},
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -27,7 +28,6 @@ use super::{Body, Inner, perform::internal, stage::Tee};
 use crate::{
     events::Event,
     lock::Lock,
-    payload,
     pieces::within,
     tier::{Body as TierBody, Opened, Payload, Pieces, Read},
 };
@@ -58,8 +58,8 @@ struct Window {
     /// Where each reader is that reads from here.
     readers: Vec<(ReaderId, u64)>,
     readers_ever: u64,
-    /// Who waits for the last of them.
-    waiting: Option<Waker>,
+    /// Who waits for a piece, or for the last of the readers.
+    waiting: Vec<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +105,12 @@ impl Flow {
 
     /// Brings the next piece into the window, for whoever is at `at`.
     async fn advance(&self, at: u64, held: Option<(SlotId, OpId, TierSet)>) {
-        let mut feed = self.feed.lock().await;
+        self.keep_step().await;
+        // Whoever is quicker may take the feed again and again; what it brings is enough.
+        let Either::Left((mut feed, _)) = select(self.feed.lock(), pin!(self.arrived(at))).await
+        else {
+            return;
+        };
         if !matches!(self.spot(at), Spot::NotYet) {
             return;
         }
@@ -113,21 +118,16 @@ impl Flow {
             let Feed::Raw(raw) = std::mem::replace(&mut *feed, Feed::Dry) else { return };
             *feed = self.begin(raw, held).await;
         }
-        self.keep_step().await;
         let Feed::Plain(pieces, _) = &mut *feed else { return };
-        let next = pieces.next().await;
-        let ended = {
-            let mut window = self.window.lock();
-            match next {
-                Some(Ok(piece)) => {
-                    window.push(piece);
-                    return;
-                }
-                Some(Err(error)) => Err(error),
-                None => Ok(()),
+        let ended = match pieces.next().await {
+            Some(Ok(piece)) => {
+                self.change(|window| window.push(piece));
+                return;
             }
+            Some(Err(error)) => Err(error),
+            None => Ok(()),
         };
-        self.window.lock().ended = Some(ended.clone());
+        self.change(|window| window.ended = Some(ended.clone()));
         let Feed::Plain(pieces, tee) = std::mem::replace(&mut *feed, Feed::Dry) else { return };
         drop(pieces);
         match ended {
@@ -143,7 +143,29 @@ impl Flow {
         }
     }
 
-    /// Waits a little for a reader that the next piece would leave behind.
+    /// Changes the window, and has all who wait look again.
+    fn change(&self, work: impl FnOnce(&mut Window)) {
+        let waiting = {
+            let mut window = self.window.lock();
+            work(&mut window);
+            std::mem::take(&mut window.waiting)
+        };
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits until somebody else has brought what is at `at`.
+    async fn arrived(&self, at: u64) {
+        poll_fn(|cx| {
+            if !matches!(self.spot(at), Spot::NotYet) {
+                return Poll::Ready(());
+            }
+            self.window.lock().waiting.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Waits a little for a reader that the next piece would leave behind. Nobody is held up meanwhile.
     async fn keep_step(&self) {
         if !self.window.lock().leaves_behind() {
             return;
@@ -153,7 +175,7 @@ impl Flow {
             if !window.leaves_behind() {
                 return Poll::Ready(());
             }
-            window.waiting = Some(cx.waker().clone());
+            window.waiting.push(cx.waker().clone());
             Poll::Pending
         });
         if let Either::Left(_) = select(self.inner.host.sleep(PATIENCE_MS), caught_up).await {
@@ -223,8 +245,8 @@ impl Window {
         id
     }
 
-    /// A reader is at another place now, or at none. Gives back who waits for that.
-    fn moved(&mut self, reader: ReaderId, to: Option<u64>) -> Option<Waker> {
+    /// A reader is at another place now, or at none.
+    fn moved(&mut self, reader: ReaderId, to: Option<u64>) {
         match to {
             Some(to) => {
                 for (_, at) in self.readers.iter_mut().filter(|(id, _)| *id == reader) {
@@ -233,7 +255,6 @@ impl Window {
             }
             None => self.readers.retain(|(id, _)| *id != reader),
         }
-        self.waiting.take()
     }
 
     fn push(&mut self, piece: Payload) {
@@ -280,7 +301,7 @@ impl Reader {
     }
 
     /// The next piece; `None` at the end, which only comes if all were what was written.
-    pub(crate) async fn next(&mut self) -> Result<Option<Payload>, Error> {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
         loop {
             if let Some(own) = &mut self.own {
                 return own.try_next().await;
@@ -307,27 +328,15 @@ impl Reader {
         }
     }
 
-    /// What follows, as a stream.
+    fn tell(&self, at: Option<u64>) {
+        self.flow.change(|window| window.moved(self.id, at));
+    }
+
+    /// What is left to read.
     pub(crate) fn pieces(self) -> Pieces {
         Box::pin(stream::try_unfold(self, |mut reader| async {
             Ok(reader.next().await?.map(|piece| (piece, reader)))
         }))
-    }
-
-    fn tell(&self, at: Option<u64>) {
-        let waiting = self.flow.window.lock().moved(self.id, at);
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
-    }
-
-    /// All of it in one piece.
-    pub(crate) async fn whole(mut self) -> Result<Payload, Error> {
-        let mut pieces = Vec::new();
-        while let Some(piece) = self.next().await? {
-            pieces.push(piece);
-        }
-        Ok(payload::concatenated(pieces))
     }
 }
 

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use futures_util::{TryStreamExt, lock::Mutex as AsyncMutex, stream};
+use futures_util::{StreamExt, TryStreamExt, lock::Mutex as AsyncMutex, stream};
 use tiered_storage_core::{
     Error, ErrorKind, Key, Metadata, Tier, TierSet,
     digest::Sha256,
     seal::{self, Draft, Verify},
 };
 
-use super::{
-    Body, Inner,
-    bodies::{Packer, unpacked},
-};
+#[cfg(not(target_arch = "wasm32"))]
+use super::bodies::{packed, unpacked};
+use super::{Body, Inner};
+#[cfg(target_arch = "wasm32")]
+use crate::web::streams::{packed, unpacked};
 use crate::{
+    lock::Lock,
     payload,
     tier::{Body as TierBody, Payload, Pieces, Source, Stage},
 };
@@ -110,26 +112,17 @@ impl Inner {
         let first = payload::concatenated(first);
         let sample = payload::slice(&first, 0..SAMPLE_BYTES.min(first.len()));
         let is_packed = draft.clone().plan(bytes as u64)?.pays()
-            && self.pack(sample.clone()).await?.len() < sample.len();
+            && self.pack(sample.clone()).await.is_ok_and(|packed| packed.len() < sample.len());
         let mut stage = self.stage(&draft.key, targets).await?;
-        let mut packer = if is_packed { Some(Packer::new()) } else { None };
-        let (mut hasher, mut size_bytes) = (Sha256::new(), 0);
-        let mut next = Some(first);
-        while let Some(piece) = next {
-            payload::hash(&mut hasher, &piece);
-            size_bytes += piece.len() as u64;
-            let stored = match &mut packer {
-                Some(packer) => packer.push(&piece),
-                None => piece,
-            };
-            if !stored.is_empty() {
-                stage.write(stored).await?;
+        let count = Arc::new(Lock::default());
+        let whole = counted(Box::pin(stream::iter([Ok(first)]).chain(pieces)), count.clone());
+        let mut stored = if is_packed { packed(whole) } else { whole };
+        while let Some(piece) = stored.try_next().await? {
+            if !piece.is_empty() {
+                stage.write(piece).await?;
             }
-            next = pieces.try_next().await?;
         }
-        if let Some(packer) = packer {
-            stage.write(packer.finish()).await?;
-        }
+        let (hasher, size_bytes): Count = std::mem::take(&mut *count.lock());
         let metadata = draft.plan(size_bytes)?.metadata(hasher.finish(), is_packed);
         Ok((metadata, Body::Staged(stage.finish().await?)))
     }
@@ -159,6 +152,18 @@ impl Inner {
             Error::new(ErrorKind::Unsupported, message).with_key(key)
         }))
     }
+}
+
+/// What went by: its hash, and how many bytes.
+type Count = (Sha256, u64);
+
+/// The same pieces, counted on their way.
+fn counted(pieces: Pieces, count: Arc<Lock<Count>>) -> Pieces {
+    Box::pin(pieces.inspect_ok(move |piece| {
+        let (hasher, size_bytes) = &mut *count.lock();
+        payload::hash(hasher, piece);
+        *size_bytes += piece.len() as u64;
+    }))
 }
 
 /// The same pieces, kept on their way.

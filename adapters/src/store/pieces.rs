@@ -6,8 +6,12 @@ use core::{
     task::{Context, Poll},
 };
 
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
-use tiered_storage_core::{Error, ErrorKind, Key, Metadata, Tier, range::ByteRange};
+#[cfg(not(target_arch = "wasm32"))]
+use futures_util::TryStreamExt;
+use futures_util::{Stream, StreamExt, stream};
+#[cfg(not(target_arch = "wasm32"))]
+use tiered_storage_core::ErrorKind;
+use tiered_storage_core::{Error, Key, Metadata, Tier, range::ByteRange};
 
 use super::{TieredStorage, without_body};
 use crate::{
@@ -26,7 +30,7 @@ pub struct EntryStream {
     pub metadata: Metadata,
     /// The tier that it comes from.
     pub source: Tier,
-    body: Pieces,
+    pub(crate) body: Pieces,
 }
 
 impl Stream for EntryStream {
@@ -152,6 +156,7 @@ impl TieredStorage {
     ///
     /// As [`TieredStorage::set_with`]; `Unavailable` if the stream fails; `Unsupported` if no tier takes bodies in pieces;
     /// what the tier said that failed while it took the body, `Full` for one.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn set_stream<E>(
         &self,
         key: impl AsRef<str>,
@@ -162,7 +167,6 @@ impl TieredStorage {
         E: Into<Box<dyn core::error::Error + Send + Sync>>,
     {
         let key = Key::new(key)?;
-        self.open_or_closed()?;
         let broken = {
             let key = key.clone();
             move |error: E| {
@@ -170,9 +174,19 @@ impl TieredStorage {
                 Error::new(ErrorKind::Unavailable, message).with_key(&key).with_source(error)
             }
         };
+        self.write_pieces(key, Box::pin(body.map_err(broken)), options).await
+    }
+
+    /// [`TieredStorage::set_stream`], of what fails with errors of ours.
+    pub(crate) async fn write_pieces(
+        &self,
+        key: Key,
+        body: Pieces,
+        options: SetOptions,
+    ) -> Result<Written, Error> {
+        self.open_or_closed()?;
         let (draft, targets, condition) = self.draft(key, options);
-        let pieces: Pieces = Box::pin(body.map_err(broken));
-        let (metadata, body) = self.inner.seal_pieces(draft, targets, pieces).await?;
+        let (metadata, body) = self.inner.seal_pieces(draft, targets, body).await?;
         self.write_sealed(metadata, body, targets, condition).await
     }
 }

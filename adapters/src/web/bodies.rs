@@ -4,7 +4,7 @@
 //! wait for them, so that they are in the module once.
 
 use tiered_storage_core::{
-    Checksum, Error, ErrorKind, Metadata,
+    Checksum, Error, Metadata,
     seal::{self, Draft, Verify},
 };
 
@@ -13,8 +13,9 @@ use super::{
     streams,
 };
 use crate::{
-    driver::{Body, Inner},
+    driver::{Inner, Whole},
     host::Task,
+    tier::Stored,
 };
 
 impl Inner {
@@ -23,13 +24,13 @@ impl Inner {
         &self,
         draft: Draft,
         plain: Payload,
-    ) -> Result<(Metadata, Body), Error> {
+    ) -> Result<(Metadata, Whole), Error> {
         let plan = draft.plan(plain.len() as u64)?;
         // Where the runtime cannot pack, a body that is stored as it is harms nobody.
-        let packed = if plan.pays() { streams::gzip(plain.clone()).await } else { None };
+        let packed = if plan.pays() { streams::gzip(plain.clone()).await.ok() } else { None };
         let packed = packed.filter(|packed| packed.len() < plain.len());
         let metadata = plan.metadata(Checksum(sha256(&plain).await), packed.is_some());
-        Ok((metadata, Body { plain, packed }))
+        Ok((metadata, Whole { plain, packed }))
     }
 
     /// Checks and unpacks what a tier gave.
@@ -38,15 +39,18 @@ impl Inner {
         metadata: &Metadata,
         body: Payload,
         verify: Verify,
-    ) -> Task<Result<Body, Error>> {
+    ) -> Task<Result<Whole, Error>> {
         open(metadata.clone(), body, verify)
     }
 
     /// The body as gzip.
-    pub(crate) async fn pack(&self, plain: Payload) -> Result<Payload, Error> {
-        streams::gzip(plain).await.ok_or_else(|| {
-            Error::new(ErrorKind::Unavailable, "this runtime has no CompressionStream")
-        })
+    pub(crate) fn pack(&self, plain: Payload) -> Task<Result<Payload, Error>> {
+        streams::gzip(plain)
+    }
+
+    /// What is hot JavaScript has looked for already.
+    pub(crate) fn peek(&self, _key: &str) -> Option<Stored> {
+        None
     }
 }
 
@@ -55,14 +59,18 @@ impl Inner {
 /// # Errors
 ///
 /// `Corrupt` if it is not what was written.
-pub(super) fn open(metadata: Metadata, body: Payload, verify: Verify) -> Task<Result<Body, Error>> {
+pub(super) fn open(
+    metadata: Metadata,
+    body: Payload,
+    verify: Verify,
+) -> Task<Result<Whole, Error>> {
     Box::pin(async move {
         let opened = if metadata.is_compressed() {
             let plain = streams::gunzip(body.clone(), metadata.size()).await;
             let plain = plain.map_err(|error| error.with_key(metadata.key()))?;
-            Body { plain, packed: Some(body) }
+            Whole { plain, packed: Some(body) }
         } else {
-            Body { plain: body, packed: None }
+            Whole { plain: body, packed: None }
         };
         seal::check_length(&metadata, opened.plain.len() as u64)?;
         if metadata.checksum().is_some() && verify == Verify::Digest {

@@ -34,6 +34,14 @@ impl WebHost {
     pub fn new(clock: JsClock) -> Self {
         Self(Some(clock))
     }
+
+    fn sleep_by(&self, ms: u64, with_timer: fn(&JsValue)) -> Task {
+        let sleeping = self.0.as_ref().and_then(|clock| clock.sleep(ms as f64).ok());
+        match sleeping {
+            Some(sleeping) => Box::pin(async move { drop(JsFuture::from(sleeping).await) }),
+            None => sleep(ms, with_timer),
+        }
+    }
 }
 
 /// The host of the realm that this is called in.
@@ -55,18 +63,17 @@ impl Host for WebHost {
         spawn_local(task);
     }
 
-    /// Does not keep a process alive that has nothing else to do.
     fn sleep(&self, ms: u64) -> Task {
-        let sleeping = self.0.as_ref().and_then(|clock| clock.sleep(ms as f64).ok());
-        match sleeping {
-            Some(sleeping) => Box::pin(async move { drop(JsFuture::from(sleeping).await) }),
-            None => sleep(ms, |timer| {
-                let unref = Reflect::get(timer, &JsValue::from_str("unref")).ok();
-                if let Some(unref) = unref.and_then(|unref| unref.dyn_into::<Function>().ok()) {
-                    drop(unref.call0(timer));
-                }
-            }),
-        }
+        self.sleep_by(ms, |_| {})
+    }
+
+    fn idle(&self, ms: u64) -> Task {
+        self.sleep_by(ms, |timer| {
+            let unref = Reflect::get(timer, &JsValue::from_str("unref")).ok();
+            if let Some(unref) = unref.and_then(|unref| unref.dyn_into::<Function>().ok()) {
+                drop(unref.call0(timer));
+            }
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! Errors on their way between Rust and JavaScript.
 //!
-//! From Rust an error is an array: kind, sentence, tier, key, whether a time limit ran out, cause. From JavaScript it is
-//! such an array or any object; one with a `kind` that is known says what to do, any other is `Unavailable`.
+//! From Rust an error is an array: kind, sentence, tier, key, whether a time limit ran out, cause, and the line of the
+//! entry that stood in the way. From JavaScript it is such an array or any object; one with a `kind` that is known says
+//! what to do, any other is `Unavailable`.
 
 use core::{cell::RefCell, fmt};
 
@@ -9,7 +10,9 @@ use js_sys::{Array, Reflect};
 use tiered_storage_core::{Error, ErrorKind, Key, map::Map};
 use wasm_bindgen::{JsCast, JsValue};
 
-const KINDS: [ErrorKind; 8] = [
+use super::port::line;
+
+const KINDS: [ErrorKind; 9] = [
     ErrorKind::Invalid,
     ErrorKind::Denied,
     ErrorKind::Unavailable,
@@ -17,6 +20,7 @@ const KINDS: [ErrorKind; 8] = [
     ErrorKind::Corrupt,
     ErrorKind::Full,
     ErrorKind::Closed,
+    ErrorKind::Unsupported,
     ErrorKind::Internal,
 ];
 
@@ -85,6 +89,7 @@ pub fn to_js(error: &Error) -> JsValue {
         text(error.key().map(Key::as_str)),
         JsValue::from_bool(error.is_timeout()),
         cause,
+        error.current().map_or(JsValue::UNDEFINED, line),
     ])
     .into()
 }

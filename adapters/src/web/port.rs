@@ -6,9 +6,10 @@ use core::pin::Pin;
 
 use js_sys::{Array, JsString, Promise, Uint8Array};
 use tiered_storage_core::{
-    Content, ETag, Error, ErrorKind, Key, Metadata, Timestamp,
-    engine::{Action, Outcome},
+    Condition, Content, ETag, Error, ErrorKind, Key, Metadata, Timestamp,
+    engine::Action,
     format::{self, Audience},
+    range::ByteRange,
     seal::Verify,
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -17,11 +18,15 @@ use wasm_bindgen_futures::JsFuture;
 use super::{
     bodies,
     error::from_js,
+    flow::{self, PortStage},
     js::{count, get},
 };
 use crate::{
-    driver::{Body, Inner, PAGE_KEYS},
-    tier::{Access, Payload, Properties, Read, Stored, Usage},
+    driver::PAGE_KEYS,
+    tier::{
+        Access, Body as TierBody, Contents, Opened, Part, Payload, Properties, Read, Stage, Usage,
+        unconditional,
+    },
 };
 
 #[wasm_bindgen]
@@ -38,10 +43,11 @@ extern "C" {
         first: JsValue,
         second: JsValue,
         third: JsValue,
+        fourth: JsValue,
     ) -> Result<JsValue, JsValue>;
 }
 
-const READ: u8 = 0;
+pub(super) const READ: u8 = 0;
 const HEAD: u8 = 1;
 const WRITE: u8 = 2;
 const PATCH: u8 = 3;
@@ -53,6 +59,10 @@ const ANNOUNCE: u8 = 8;
 const USAGE: u8 = 9;
 const CLOSE: u8 = 10;
 const ACCESSES: u8 = 11;
+pub(super) const OPEN: u8 = 12;
+const READ_RANGE: u8 = 13;
+const STAGE: u8 = 14;
+const STORE: u8 = 15;
 
 /// A tier that is a JavaScript object.
 #[derive(Debug)]
@@ -61,6 +71,8 @@ pub struct PortTier {
     properties: Properties,
     /// Whether body and line may come of two writes, so that what does not verify is read once more.
     rereads: bool,
+    /// Whether it takes bodies that lie ready somewhere, and writes depending on what it holds.
+    stores: bool,
 }
 
 impl PortTier {
@@ -75,7 +87,7 @@ impl PortTier {
             entry_bytes_max: count(&traits, "entryBytesMax"),
             items_max: count(&traits, "itemsMax"),
         };
-        Self { properties, rereads: is("rereads"), port }
+        Self { properties, rereads: is("rereads"), stores: get(&port, "stores").is_truthy(), port }
     }
 
     pub(crate) fn properties(&self) -> Properties {
@@ -83,7 +95,7 @@ impl PortTier {
     }
 
     pub(crate) async fn usage(&self) -> Result<Usage, Error> {
-        let usage = settle(self.call(USAGE, NONE, NONE, NONE)).await?;
+        let usage = settle(self.call(USAGE, [])).await?;
         match (count(&usage, "bytes"), count(&usage, "items")) {
             (Some(bytes), Some(items)) => {
                 Ok(Usage { bytes, items, evictions: count(&usage, "evictions") })
@@ -94,7 +106,7 @@ impl PortTier {
 
     pub(crate) fn accesses(&self, limit: usize) -> Vec<Access> {
         let mut accesses = Vec::new();
-        let Ok(flat) = self.call(ACCESSES, limit.into(), NONE, NONE) else { return accesses };
+        let Ok(flat) = self.call(ACCESSES, [limit.into()]) else { return accesses };
         let flat = Array::from(&flat);
         for at in (0..flat.length()).step_by(3) {
             let key = Key::new(flat.get(at).as_string().unwrap_or_default());
@@ -108,133 +120,157 @@ impl PortTier {
     }
 
     pub(crate) async fn close(&self) -> Result<(), Error> {
-        settle(self.call(CLOSE, NONE, NONE, NONE)).await.map(drop)
+        settle(self.call(CLOSE, [])).await.map(drop)
     }
 
-    fn call(
+    /// As [`StorageTier::open`](crate::tier::StorageTier::open).
+    pub(crate) fn open<'a>(
+        &'a self,
+        key: &'a Key,
+        unless: Option<&'a ETag>,
+    ) -> Asked<'a, Read<Opened>> {
+        self.read(OPEN, key, unless)
+    }
+
+    /// Reads an entry by a call.
+    pub(super) fn read<'a>(
+        &'a self,
+        call: u8,
+        key: &'a Key,
+        unless: Option<&'a ETag>,
+    ) -> Asked<'a, Read<Opened>> {
+        Box::pin(async move {
+            let ask = || settle(self.call(call, [text(key), version_or_none(unless)]));
+            let read = entry(key, &ask().await?)?;
+            if self.rereads
+                && let Read::Found(Opened { metadata, body: TierBody::Whole(body) }) = &read
+                && bodies::open(metadata.clone(), body.clone(), Verify::Digest).await.is_err()
+            {
+                return entry(key, &ask().await?);
+            }
+            Ok(read)
+        })
+    }
+
+    /// As [`StorageTier::read_range`](crate::tier::StorageTier::read_range).
+    pub(crate) async fn read_range(
         &self,
-        action: u8,
-        first: JsValue,
-        second: JsValue,
-        third: JsValue,
-    ) -> Result<JsValue, JsValue> {
-        self.port.call(action, first, second, third)
+        key: &Key,
+        range: ByteRange,
+        unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
+        let number = |at: u64| JsValue::from_f64(at as f64);
+        let (start, end) = match range {
+            ByteRange::Between(start, end) => (number(start), number(end)),
+            ByteRange::Last(bytes) => (NONE, number(bytes)),
+            ByteRange::From(start) => (number(start), NONE),
+            _ => return Ok(None),
+        };
+        let asked = self.call(READ_RANGE, [text(key), start, end, version_or_none(unless)]);
+        let answer = settle(asked).await?;
+        if answer.is_undefined() {
+            return Ok(None);
+        }
+        let start = count(&answer, "start").unwrap_or_default();
+        let part = |Opened { metadata, body }| match body {
+            TierBody::Whole(body) => {
+                Some(Part { metadata, range: start..start + body.len() as u64, body })
+            }
+            TierBody::Pieces(_) => None,
+        };
+        Ok(match entry(key, &answer)? {
+            Read::Found(opened) => Some(Read::Found(part(opened).ok_or_else(|| wrong("a part"))?)),
+            Read::Unchanged => Some(Read::Unchanged),
+            _ => Some(Read::Missing),
+        })
     }
 
-    /// Asks for what the engine wants. `body`: of a write.
-    fn ask(&self, action: &Action, body: JsValue) -> Result<JsValue, JsValue> {
-        let text = JsValue::from_str;
-        let optional = |text: Option<&str>| text.map_or(NONE, JsValue::from_str);
+    /// As [`StorageTier::stage`](crate::tier::StorageTier::stage).
+    pub(crate) async fn stage(&self, key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        let stage = settle(self.call(STAGE, [text(key)])).await?;
+        Ok((!is_nothing(&stage)).then(|| Box::new(PortStage::new(stage)) as Box<dyn Stage>))
+    }
+
+    /// As [`StorageTier::store`](crate::tier::StorageTier::store).
+    pub(super) async fn store(
+        &self,
+        metadata: &Metadata,
+        body: &Contents,
+        condition: Option<&Condition>,
+    ) -> Result<JsValue, Error> {
+        let (key, facts) = (text(metadata.key()), facts(metadata).into());
+        let body = match body {
+            Contents::Whole(body) => body.as_js().into(),
+            Contents::Staged(source) if self.stores => flow::object(&**source),
+            Contents::Staged(_) => body.whole().await?.as_js().into(),
+        };
+        let condition = match condition {
+            Some(_) if !self.stores => return Err(unconditional()),
+            Some(Condition::Version(version)) => text(version.as_str()),
+            Some(_) => JsValue::NULL,
+            None => NONE,
+        };
+        let call = if self.stores { STORE } else { WRITE };
+        settle(self.call(call, [key, body, facts, condition])).await
+    }
+
+    fn call<const N: usize>(&self, action: u8, given: [JsValue; N]) -> Result<JsValue, JsValue> {
+        let mut given = given.into_iter();
+        let mut next = || given.next().unwrap_or(NONE);
+        self.port.call(action, next(), next(), next(), next())
+    }
+
+    /// Asks for what the engine wants, where that moves no body.
+    pub(super) fn ask(&self, action: &Action) -> Result<JsValue, JsValue> {
         match action {
-            Action::Read(_, key, unless) => {
-                let unless = optional(unless.as_ref().map(ETag::as_str));
-                self.call(READ, text(key), unless, NONE)
-            }
-            Action::Head(_, key) => self.call(HEAD, text(key), NONE, NONE),
-            Action::Write(_, metadata) => {
-                self.call(WRITE, text(metadata.key()), body, facts(metadata).into())
-            }
+            Action::Head(_, key) => self.call(HEAD, [text(key)]),
             Action::Patch(_, metadata) => {
-                self.call(PATCH, text(metadata.key()), facts(metadata).into(), NONE)
+                self.call(PATCH, [text(metadata.key()), facts(metadata).into()])
             }
             Action::Remove(_, keys) => {
                 let list = Array::new();
                 for key in keys {
                     list.push(&JsString::from(key.as_str()));
                 }
-                self.call(REMOVE, list.into(), NONE, NONE)
+                self.call(REMOVE, [list.into()])
             }
             Action::RemoveVersion(_, seen) => {
-                self.call(REMOVE_VERSION, text(seen.key()), line(seen), version(seen).into())
+                self.call(REMOVE_VERSION, [text(seen.key()), line(seen), version(seen).into()])
             }
             Action::List(_, prefix, after) => {
-                self.call(LIST, text(prefix), optional(after.as_deref()), PAGE_KEYS.into())
+                let after = after.as_deref().map_or(NONE, JsValue::from_str);
+                self.call(LIST, [text(prefix), after, PAGE_KEYS.into()])
             }
-            Action::Announce(_, key) => self.call(ANNOUNCE, text(key), NONE, NONE),
-            _ => self.call(CLEAR, NONE, NONE, NONE),
+            Action::Announce(_, key) => self.call(ANNOUNCE, [text(key)]),
+            Action::Clear(_) => self.call(CLEAR, []),
+            // No port keeps parts.
+            _ => Ok(NONE),
         }
     }
 }
 
-impl Inner {
-    /// Does what the engine wants, in a place of this host.
-    pub(crate) fn act<'a>(
-        &'a self,
-        place: &'a PortTier,
-        action: &'a Action,
-        body: Option<Body>,
-        found: &'a mut Option<Body>,
-    ) -> Pin<Box<dyn Future<Output = Result<Outcome, Error>> + 'a>> {
-        Box::pin(async move {
-            let tier = action.tier();
-            let body = match action {
-                Action::Write(_, metadata) => {
-                    self.stored(tier, metadata, body).await?.body.as_js().into()
-                }
-                _ => NONE,
-            };
-            let mut answer = settle(place.ask(action, body)).await?;
-            Ok(match action {
-                Action::Read(_, key, _) => {
-                    let mut read = entry(key, &answer)?;
-                    if let (true, Read::Found(Stored { metadata, body })) = (place.rereads, &read)
-                        && bodies::open(metadata.clone(), body.clone(), Verify::Digest)
-                            .await
-                            .is_err()
-                    {
-                        answer = settle(place.ask(action, NONE)).await?;
-                        read = entry(key, &answer)?;
-                    }
-                    return self.receive(tier, key, read, found).await;
-                }
-                Action::Head(_, key) => match answer.as_string() {
-                    Some(line) => Outcome::Found(format::decode(key, &line)?),
-                    None if is_nothing(&answer) => Outcome::Missing,
-                    None => return Err(wrong("metadata")),
-                },
-                Action::Patch(..) if answer.is_null() => Outcome::Missing,
-                Action::Write(..) | Action::Patch(..) => {
-                    Outcome::Done(answer.as_string().map(ETag::new))
-                }
-                Action::RemoveVersion(_, seen) => {
-                    if answer.is_truthy() {
-                        self.note_expired(seen.key());
-                    }
-                    Outcome::Done(None)
-                }
-                Action::List(..) => {
-                    let list = get(&answer, "keys");
-                    if !Array::is_array(&list) {
-                        return Err(wrong("a list"));
-                    }
-                    let mut keys = Vec::new();
-                    for key in list.unchecked_into::<Array>() {
-                        keys.push(Key::new(
-                            key.as_string().ok_or_else(|| wrong("a list of keys"))?,
-                        )?);
-                    }
-                    Outcome::Keys(keys, get(&answer, "next").as_string())
-                }
-                _ => Outcome::Done(None),
-            })
-        })
-    }
-}
+/// What comes of asking a port.
+pub(super) type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + 'a>>;
 
 /// What a port answered to a read.
-fn entry(key: &Key, answer: &JsValue) -> Result<Read, Error> {
+fn entry(key: &Key, answer: &JsValue) -> Result<Read<Opened>, Error> {
     if is_nothing(answer) {
         return Ok(Read::Missing);
     }
     if *answer == true {
         return Ok(Read::Unchanged);
     }
-    let (line, body) = (get(answer, "line").as_string(), get(answer, "body"));
-    let (Some(line), Ok(body)) = (line, body.dyn_into::<Uint8Array>()) else {
-        return Err(wrong("an entry"));
-    };
+    let pieces = get(answer, "pieces");
+    // Taken over first, so that they are given back if the rest is wrong.
+    let pieces = (!is_nothing(&pieces)).then(|| flow::pieces(pieces));
+    let Some(line) = get(answer, "line").as_string() else { return Err(wrong("an entry")) };
     let metadata = format::decode(key, &line)?;
-    Ok(Read::Found(Stored { metadata, body: Payload::from(body) }))
+    let body = match (pieces, get(answer, "body").dyn_into::<Uint8Array>()) {
+        (Some(pieces), _) => TierBody::Pieces(pieces),
+        (None, Ok(body)) => TierBody::Whole(Payload::from(body)),
+        (None, Err(_)) => return Err(wrong("an entry")),
+    };
+    Ok(Read::Found(Opened { metadata, body }))
 }
 
 /// What a port may need of a line without reading it: the line, the version (equal for all copies of a write), when it
@@ -280,7 +316,7 @@ fn version(metadata: &Metadata) -> String {
 }
 
 /// Waits for a promise; what is not one is there already.
-async fn settle(answer: Result<JsValue, JsValue>) -> Result<JsValue, Error> {
+pub(super) async fn settle(answer: Result<JsValue, JsValue>) -> Result<JsValue, Error> {
     match answer.map_err(from_js)?.dyn_into::<Promise>() {
         Ok(promise) => JsFuture::from(promise).await.map_err(from_js),
         Err(value) => Ok(value),
@@ -289,11 +325,19 @@ async fn settle(answer: Result<JsValue, JsValue>) -> Result<JsValue, Error> {
 
 const NONE: JsValue = JsValue::UNDEFINED;
 
-fn is_nothing(answer: &JsValue) -> bool {
+fn text(text: &str) -> JsValue {
+    JsValue::from_str(text)
+}
+
+fn version_or_none(version: Option<&ETag>) -> JsValue {
+    version.map_or(NONE, |version| text(version.as_str()))
+}
+
+pub(super) fn is_nothing(answer: &JsValue) -> bool {
     answer.is_null() || answer.is_undefined()
 }
 
-fn wrong(what: &str) -> Error {
+pub(super) fn wrong(what: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("the tier did not answer with {what}"))
 }
 

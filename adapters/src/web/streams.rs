@@ -3,13 +3,21 @@
 //! The runtime hashes three times as quickly, and beside this thread, but to ask it costs as much as to hash 4 KiB here.
 //! From which size on that pays was measured (`tests/web/bench`).
 
-use js_sys::{Promise, Reflect, Uint8Array};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::{Either, select},
+    stream,
+};
+use js_sys::{Promise, Uint8Array};
 use tiered_storage_core::{Error, ErrorKind};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use super::payload::Payload;
-use crate::host::Task;
+use super::{js::get, payload::Payload};
+use crate::{
+    host::Task,
+    tier::{Body, Pieces},
+};
 
 /// From which size on a body is hashed by the runtime: it is even at 4 KiB, in Node and in Chromium.
 pub(super) const DIGEST_BYTES_MIN: usize = 8 * 1024;
@@ -65,70 +73,111 @@ pub(super) async fn sha256(payload: &Payload) -> Option<[u8; 32]> {
     Uint8Array::new(&digest).to_vec().try_into().ok()
 }
 
-/// The bytes as gzip, where the runtime can make it.
-pub(super) fn gzip(plain: Payload) -> Task<Option<Payload>> {
-    let stream = CompressionStream::new("gzip");
-    Box::pin(async move { pass(stream.ok()?.into(), plain, u32::MAX).await.ok().flatten() })
+/// Packs a body. It fails as `Unavailable` where the runtime cannot.
+pub(crate) fn packed(pieces: Pieces) -> Pieces {
+    const MISSING: &str = "this runtime has no CompressionStream";
+    match CompressionStream::new("gzip") {
+        Ok(stream) => through(stream.into(), pieces, Error::new(ErrorKind::Unavailable, MISSING)),
+        Err(_) => once(Err(Error::new(ErrorKind::Unavailable, MISSING))),
+    }
+}
+
+/// Unpacks gzip that must hold `size_bytes`. It fails as `Corrupt` if it is not gzip, or holds more; as `Unavailable`
+/// where the runtime cannot unpack.
+pub(crate) fn unpacked(pieces: Pieces, size_bytes: u64) -> Pieces {
+    let Ok(stream) = DecompressionStream::new("gzip") else {
+        return once(Err(Error::new(
+            ErrorKind::Unavailable,
+            "the entry is stored as gzip, and this runtime has no DecompressionStream",
+        )));
+    };
+    let mut left = size_bytes;
+    let broken = corrupt("the stored body is not the gzip that was written");
+    Box::pin(through(stream.into(), pieces, broken).map(move |piece| {
+        let piece = piece?;
+        let rest = left.checked_sub(piece.len() as u64);
+        left = rest.ok_or_else(|| corrupt("the stored body unpacks to more than was written"))?;
+        Ok(piece)
+    }))
+}
+
+/// The bytes as gzip.
+///
+/// # Errors
+///
+/// `Unavailable` where the runtime cannot make it.
+pub(super) fn gzip(plain: Payload) -> Task<Result<Payload, Error>> {
+    Box::pin(Body::Pieces(packed(once(Ok(plain)))).whole())
 }
 
 /// What gzip holds.
 ///
 /// # Errors
 ///
-/// `Corrupt` if it is not gzip, or holds more than `size_bytes`; `Unavailable` where the runtime cannot unpack.
-pub(super) async fn gunzip(packed: Payload, size_bytes: u64) -> Result<Payload, Error> {
-    let Ok(stream) = DecompressionStream::new("gzip") else {
-        return Err(Error::new(
-            ErrorKind::Unavailable,
-            "the entry is stored as gzip, and this runtime has no DecompressionStream",
-        ));
+/// As [`unpacked`].
+pub(super) fn gunzip(packed: Payload, size_bytes: u64) -> Task<Result<Payload, Error>> {
+    Box::pin(Body::Pieces(unpacked(once(Ok(packed)), size_bytes)).whole())
+}
+
+/// Sends pieces through a stream, which is fed as it is read.
+fn through(stream: Transform, mut pieces: Pieces, broken: Error) -> Pieces {
+    let (writer, reader) = (stream.writable().writer(), stream.readable().reader());
+    let feed = async move {
+        while let Some(piece) = pieces.try_next().await? {
+            // What goes wrong in writing is told by the reader too.
+            if JsFuture::from(writer.write(piece.as_js())).await.is_err() {
+                return Ok(());
+            }
+        }
+        ignore(writer.close());
+        Ok(())
     };
-    let size_bytes = u32::try_from(size_bytes).unwrap_or(u32::MAX);
-    match pass(stream.into(), packed, size_bytes).await {
-        Ok(Some(plain)) => Ok(plain),
-        Ok(None) => Err(corrupt("the stored body unpacks to more than was written")),
-        Err(_) => Err(corrupt("the stored body is not the gzip that was written")),
+    let passage = Passage { reader, feed: Some(Box::pin(feed)), broken };
+    Box::pin(stream::try_unfold(passage, |mut passage| async move {
+        Ok(passage.next().await?.map(|piece| (piece, passage)))
+    }))
+}
+
+/// Pieces on their way through a stream.
+struct Passage {
+    reader: Reader,
+    /// What still goes in.
+    feed: Option<Task<Result<(), Error>>>,
+    /// What it means that the stream refuses what went in.
+    broken: Error,
+}
+
+impl Passage {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        let mut reading = JsFuture::from(self.reader.read());
+        let step = loop {
+            let Some(feed) = &mut self.feed else { break reading.await };
+            match select(feed, reading).await {
+                Either::Left((fed, still)) => {
+                    self.feed = None;
+                    fed?;
+                    reading = still;
+                }
+                Either::Right((step, _)) => break step,
+            }
+        };
+        let step = step.map_err(|_| self.broken.clone())?;
+        if get(&step, "done").is_truthy() {
+            return Ok(None);
+        }
+        let piece: Uint8Array = get(&step, "value").dyn_into().map_err(|_| self.broken.clone())?;
+        Ok(Some(piece.into()))
     }
 }
 
-/// Sends bytes through a stream; `None` if more than `size_bytes_max` come out.
-fn pass(
-    stream: Transform,
-    bytes: Payload,
-    size_bytes_max: u32,
-) -> Task<Result<Option<Payload>, JsValue>> {
-    Box::pin(async move {
-        let writer = stream.writable().writer();
-        // What goes wrong in writing is told by the reader too.
-        ignore(writer.write(bytes.as_js()));
-        ignore(writer.close());
-        let reader = stream.readable().reader();
-        let (mut chunks, mut size) = (Vec::new(), 0_u32);
-        loop {
-            let step = JsFuture::from(reader.read()).await?;
-            let get = |name: &str| Reflect::get(&step, &JsValue::from_str(name));
-            if get("done")?.is_truthy() {
-                break;
-            }
-            let chunk: Uint8Array = get("value")?.dyn_into()?;
-            size = size.saturating_add(chunk.length());
-            if size > size_bytes_max {
-                ignore(reader.cancel());
-                return Ok(None);
-            }
-            chunks.push(chunk);
-        }
-        if let [whole] = &chunks[..] {
-            return Ok(Some(whole.clone().into()));
-        }
-        let joined = Uint8Array::new_with_length(size);
-        let mut at = 0;
-        for chunk in chunks {
-            joined.set(&chunk, at);
-            at += chunk.length();
-        }
-        Ok(Some(joined.into()))
-    })
+impl Drop for Passage {
+    fn drop(&mut self) {
+        ignore(self.reader.cancel());
+    }
+}
+
+fn once(piece: Result<Payload, Error>) -> Pieces {
+    Box::pin(stream::iter([piece]))
 }
 
 /// Takes what comes of a promise that nobody waits for: the runtime would report a rejection without a handler.

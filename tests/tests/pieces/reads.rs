@@ -8,7 +8,7 @@ use tiered_storage::{
     Compression, EntryStream, ErrorKind, Event, Promotion, SetOptions, Tier, TieredStorage,
 };
 
-use super::{World, long};
+use super::{World, long, tier::Pace};
 
 const LEN: usize = 6_000_000;
 
@@ -67,12 +67,25 @@ async fn those_who_read_at_the_same_time_cost_one_read() {
     let streams = join_all((0..8).map(|_| begin(&world, "film"))).await;
     let late = begin(&world, "film").await;
     let whole = world.storage.get("film");
-    let (bodies, late, whole) =
-        futures::join!(join_all(streams.into_iter().map(rest)), rest(late), whole);
+    let (whole, bodies, late) =
+        futures::join!(whole, join_all(streams.into_iter().map(rest)), rest(late));
     assert!(bodies.iter().all(|read| *read == body) && late == body);
     assert!(whole.expect("the tiers answer").expect("the entry is there") == body);
     assert_eq!(world.cold.opens.load(Ordering::SeqCst), 1);
     assert_eq!(world.cold.reads.load(Ordering::SeqCst), 0);
+}
+
+/// A reader that was quicker took the feed again and again, so that another one got nothing until it was 4 MiB behind, and
+/// both then waited for each other until the one had waited long enough.
+#[tokio::test]
+async fn a_quick_reader_keeps_nobody_out() {
+    let world = World::over(Pace::Stepping, Promotion::Eager, Compression::Off).await;
+    let body = long(LEN);
+    world.held("film", &body).await;
+    let (one, two) = (begin(&world, "film").await, begin(&world, "film").await);
+    let (one, two) = futures::join!(rest(one), rest(two));
+    assert!(one == body && two == body);
+    assert_eq!(world.cold.opens.load(Ordering::SeqCst), 1, "neither had to read on by itself");
 }
 
 #[tokio::test]

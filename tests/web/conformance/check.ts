@@ -15,11 +15,13 @@ export function same(found: unknown, expected: unknown, words: string): void {
 
 /** Expects these bytes, told briefly. */
 export function sameBytes(found: Uint8Array | null | undefined, expected: Uint8Array, words: string): void {
-  check(Object.prototype.toString.call(found) === '[object Uint8Array]', `${words}: found no bytes, but ${shown(found)}`);
+  const isBytes = Object.prototype.toString.call(found) === '[object Uint8Array]';
+  check(isBytes, isBytes ? '' : `${words}: found no bytes, but ${shown(found)}`);
   const bytes = found as Uint8Array;
   check(bytes.length === expected.length, `${words}: found ${bytes.length} bytes, expected ${expected.length}`);
-  const at = expected.findIndex((byte, at) => bytes[at] !== byte);
-  check(at < 0, `${words}: byte ${at} is ${bytes[at]}, expected ${expected[at]}`);
+  let at = 0;
+  while (at < bytes.length && bytes[at] === expected[at]) at += 1;
+  check(at === bytes.length, `${words}: byte ${at} is ${bytes[at]}, expected ${expected[at]}`);
 }
 
 /** Expects a `StorageError` of this kind. */

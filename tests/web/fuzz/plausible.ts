@@ -96,8 +96,45 @@ const setOptions: Maker = (random) =>
     skipTiers: () => ['hot'],
     onlyTiers: tierNames,
     mimeType: () => 'text/plain',
+    ifAbsent: flag,
+    ifMatch: text,
     signal,
   });
+
+const byteRange: Maker = (random) => random.chance(0.5) ? object(random, { start: count, end: count }, 0.8) : object(random, { last: count }, 0.9);
+
+/** A body in pieces, some of which may be anything. */
+const stream: Maker = (random) => {
+  const pieces = Array.from({ length: random.below(5) }, () => (random.chance(0.1) ? hostile(random) : random.bytes(random.pick([0, 10, 400_000]))));
+  const isIterated = random.chance(0.4);
+  if (random.chance(0.1)) return new Blob([random.bytes(2_000_000) as Uint8Array<ArrayBuffer>]);
+  if (isIterated) {
+    return (async function* () {
+      yield* pieces;
+    })();
+  }
+  let at = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (at < pieces.length) controller.enqueue(pieces[(at += 1) - 1]);
+      else if (random.chance(0.2)) controller.error(hostile(random));
+      else controller.close();
+    },
+  });
+};
+
+/** What it throws, the call throws. */
+const change: Maker = (random) => {
+  const given = value(random);
+  return random.pick([
+    async () => given,
+    () => undefined,
+    () => hostile(random),
+    () => {
+      throw new Reason('of a change');
+    },
+  ]);
+};
 
 const snapshot: Maker = (random) =>
   object(
@@ -136,6 +173,10 @@ const ARGUMENTS: Record<string, Maker[]> = {
   on: [(random) => random.pick(['tierFailed', 'promoted', 'fallback']), () => () => undefined],
   deleteMany: [(random) => Array.from({ length: random.below(4) }, () => key(random))],
   setMetadata: [key, metadata],
+  getStream: [key, callOptions],
+  getRange: [key, byteRange, callOptions],
+  setStream: [key, stream, setOptions],
+  update: [key, change, setOptions],
   corsRules: [() => 'https://example.org'],
 };
 

@@ -274,6 +274,7 @@ suite('metadata', () => {
       'key',
       'lastAccessed',
       'size',
+      'version',
     ]);
   });
 

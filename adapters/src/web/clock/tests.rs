@@ -27,10 +27,10 @@ pub async fn sleeping_takes_its_time() -> Tested {
 }
 
 #[wasm_bindgen]
-pub async fn sleeping_keeps_no_process_alive_and_is_never_cut_short() -> Tested {
+pub async fn idling_keeps_no_process_alive_and_sleeping_is_never_cut_short() -> Tested {
     let (set, give) = watched()?;
     let host = WebHost(None);
-    let short = host.sleep(5);
+    let short = host.idle(5);
     let long = host.sleep(u64::MAX);
     give.call0(&JsValue::UNDEFINED).map_err(thrown)?;
     same!(get(&set, "0.ms"), 5);
@@ -38,6 +38,8 @@ pub async fn sleeping_keeps_no_process_alive_and_is_never_cut_short() -> Tested 
     same!(get(&set, "1.ms"), i32::MAX);
     let is_refed: Function = get(&set, "0.isRefed").unchecked_into();
     check!(is_refed.call0(&JsValue::UNDEFINED).map_err(thrown)?.is_falsy());
+    let is_refed: Function = get(&set, "1.isRefed").unchecked_into();
+    check!(is_refed.call0(&JsValue::UNDEFINED).map_err(thrown)? != false);
     short.await;
     long.await;
     Ok(())

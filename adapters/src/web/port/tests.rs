@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
-use tiered_storage_core::{Checksum, Tier, WriteId};
+use tiered_storage_core::{Checksum, Tier, WriteId, engine::Outcome};
 use wasm_bindgen::JsError;
 
 use super::*;
 use crate::{
+    driver::{Body, Want, Whole},
     store::TieredStorage,
     web::testing::{Tested, check, failure, get, js, same, text},
 };
@@ -32,10 +33,15 @@ impl Asking {
     }
 
     async fn act(&self, action: Action, body: &[u8]) -> Result<(Outcome, Option<Vec<u8>>), Error> {
-        let body = Body { plain: Uint8Array::from(body).into(), packed: None };
-        let mut found = None;
-        let outcome = self.storage.inner.act(&self.place, &action, Some(body), &mut found).await?;
-        Ok((outcome, found.map(|body| body.plain.as_js().to_vec())))
+        let body = Body::Whole(Whole { plain: Uint8Array::from(body).into(), packed: None });
+        let (body, mut found) = (Some(body), None);
+        let inner = &self.storage.inner;
+        let outcome = inner.act(&self.place, &action, body, Want::Whole, &mut found).await?;
+        let bytes = |body| match body {
+            Body::Whole(whole) => Some(whole.plain.as_js().to_vec()),
+            _ => None,
+        };
+        Ok((outcome, found.and_then(bytes)))
     }
 
     async fn read(&self) -> Result<(Outcome, Option<Vec<u8>>), Error> {

@@ -11,7 +11,7 @@ fn prose() -> Vec<u8> {
 }
 
 async fn packed(bytes: &[u8]) -> Result<Payload, JsError> {
-    gzip(inside(bytes)).await.ok_or_else(|| JsError::new("it was not packed"))
+    Ok(gzip(inside(bytes)).await?)
 }
 
 /// Which kind of error comes of unpacking these bytes to `size_bytes` of them.
@@ -104,7 +104,56 @@ pub async fn without_streams_nothing_is_packed_and_unpacking_says_why() -> Teste
     )?;
     let give: js_sys::Function = give.unchecked_into();
     give.call1(&JsValue::UNDEFINED, &kept).map_err(crate::web::testing::thrown)?;
-    check!(made.is_none());
+    same!(failure(made)?.kind(), ErrorKind::Unavailable);
     same!(failure(opened)?.kind(), ErrorKind::Unavailable);
+    Ok(())
+}
+
+/// These pieces, of which the last fails where that is asked for.
+fn given(bytes: &[u8], len: usize, end: Option<ErrorKind>) -> Pieces {
+    let pieces = bytes.chunks(len).map(|piece| Ok(inside(piece)));
+    let end = end.map(|kind| Err(Error::new(kind, "the body broke off")));
+    Box::pin(stream::iter(pieces.chain(end).collect::<Vec<_>>()))
+}
+
+async fn all(pieces: Pieces) -> Result<Vec<u8>, Error> {
+    Ok(Body::Pieces(pieces).whole().await?.as_js().to_vec())
+}
+
+#[wasm_bindgen]
+pub async fn pieces_are_packed_and_unpacked_however_they_are_cut() -> Tested {
+    for plain in [Vec::new(), noise(5_000), prose()] {
+        for len in [1_000, 70_000] {
+            let made = all(super::packed(given(&plain, len, None))).await?;
+            check!(codec::decompress(&made, plain.len() as u64)? == plain);
+            check!(all(unpacked(given(&made, len, None), plain.len() as u64)).await? == plain);
+        }
+    }
+    Ok(())
+}
+
+#[wasm_bindgen]
+pub async fn pieces_that_are_not_the_gzip_that_was_written_are_corrupt() -> Tested {
+    let bomb = codec::compress(&vec![0; 4_000_000]);
+    let failed = failure(all(unpacked(given(&bomb, 100, None), 1_000_000)).await)?;
+    same!(
+        (failed.kind(), failed.message().contains("more than was written")),
+        (ErrorKind::Corrupt, true)
+    );
+    let whole = codec::compress(&prose());
+    let cut = given(&whole[..whole.len() - 5], 1_000, None);
+    same!(failure(all(unpacked(cut, prose().len() as u64)).await)?.kind(), ErrorKind::Corrupt);
+    Ok(())
+}
+
+#[wasm_bindgen]
+pub async fn pieces_that_break_off_fail_as_they_did() -> Tested {
+    let broken = || given(&prose(), 10_000, Some(ErrorKind::Denied));
+    for passed in [
+        super::packed(broken()),
+        unpacked(given(&codec::compress(&prose()), 999, Some(ErrorKind::Denied)), 1 << 30),
+    ] {
+        same!(failure(all(passed).await)?.kind(), ErrorKind::Denied);
+    }
     Ok(())
 }

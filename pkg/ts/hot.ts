@@ -1,0 +1,47 @@
+/** Reads that are answered without the core. */
+
+import { roughly } from './clock.js';
+import type { PromotionStrategy, TieredStorageConfig } from './contract.js';
+import { MemoryStorageTier, type MemoryRecord } from './memory.js';
+
+/** Looks into the hot tier, where that is one in this realm's memory. */
+export class HotReads {
+  readonly #tier: MemoryStorageTier | undefined;
+  /** One byte: 1 while hot hits may be served without asking the core. */
+  readonly #gate: Uint8Array;
+  readonly #now: () => number;
+  readonly #roughly: () => number;
+  readonly #revalidateAfter: number;
+  readonly #isRevalidated: boolean;
+  /** Hits that the core was not told of yet. */
+  #hits = 0;
+
+  constructor({ tiers, clock, revalidateAfter }: TieredStorageConfig<PromotionStrategy>, gate: Uint8Array) {
+    this.#tier = tiers.hot instanceof MemoryStorageTier ? tiers.hot : undefined;
+    this.#gate = gate;
+    this.#now = clock ? () => clock.now() : Date.now;
+    this.#roughly = clock ? this.#now : roughly;
+    this.#revalidateAfter = revalidateAfter ?? Infinity;
+    this.#isRevalidated = this.#revalidateAfter !== Infinity;
+  }
+
+  /** A live hot entry, counted, where it may be served without asking the core. */
+  hit(key: string): MemoryRecord | undefined {
+    if (this.#gate[0] !== 1) return undefined;
+    const record = this.#tier?.lookup(key);
+    if (!record) return undefined;
+    const isDated = this.#isRevalidated || !record.isLasting;
+    const now = isDated ? this.#now() : this.#roughly();
+    if (isDated && (now > record.expiresAt || now - record.freshAt > this.#revalidateAfter)) return undefined;
+    this.#tier?.count(record, now);
+    this.#hits += 1;
+    return record;
+  }
+
+  /** The hits since this was last asked. */
+  takeHits(): number {
+    const hits = this.#hits;
+    this.#hits = 0;
+    return hits;
+  }
+}

@@ -1,0 +1,47 @@
+/** Opening a storage. */
+
+import { Bridge } from './bridge.js';
+import { guarded } from './calls.js';
+import type { PromotionStrategy, StorageEvent, TieredStorageConfig } from './contract.js';
+import { invalid } from './errors.js';
+import { report, toEvent, type RawEvent } from './events.js';
+import { toSettings } from './options.js';
+import { Ports } from './ports.js';
+import { wasm, type RawStorage, type Wasm } from './wasm.js';
+
+type Config = TieredStorageConfig<PromotionStrategy>;
+
+/** What a storage is made of. */
+export interface Opened {
+  readonly loaded: Wasm;
+  readonly core: RawStorage;
+  readonly config: Config;
+  readonly listeners: Set<(event: StorageEvent) => void>;
+  readonly ports: Ports;
+}
+
+/** What was opened and not given to a storage yet. */
+const waiting = new WeakSet<object>();
+
+/** Opens what a storage is made of, by a config that `checkConfig` let pass. */
+export async function opened(checked: object): Promise<Opened> {
+  const config = checked as Config & { flushInterval?: number };
+  const loaded = await wasm();
+  const listeners = new Set<(event: StorageEvent) => void>();
+  if (config.onEvent) listeners.add(config.onEvent);
+  const tell = (event: StorageEvent): void => listeners.forEach((listener) => report(listener, event));
+  const ports = await Ports.open(config.tiers, config.tierTimeout ?? 30_000, tell);
+  const bridges = ports.all.map((port) => port && new Bridge(port));
+  const onRaw = (raw: RawEvent): void => tell(toEvent(raw));
+  const core = await guarded(() => loaded.Storage.open(toSettings(config), bridges, config.clock, onRaw));
+  if (config.onEvent) ports.watch();
+  const made = { loaded, core, config, listeners, ports };
+  waiting.add(made);
+  return made;
+}
+
+/** What `opened` gave, once. */
+export function claimed(made: Opened): Opened {
+  if (!waiting.delete(made)) throw invalid('a storage is made by `await TieredStorage.open(config)`');
+  return made;
+}
