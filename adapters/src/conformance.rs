@@ -15,7 +15,7 @@
 //! Each case is also a function of its own. A case panics when the tier breaks a promise of the trait, with a message
 //! that names the case, the key and the promise. It expects an empty tier that nobody else uses and that holds at least
 //! 1,100 entries and 4 MiB without evicting any; it leaves its entries behind. Bodies that are larger than the tier
-//! says it holds are left out, and so is what a tier says it cannot do: to stage, to read parts, to write conditionally. A
+//! says it holds are left out, and so is what a tier says it cannot do: to stage, to read parts, to keep parts, to write conditionally. A
 //! tier that deadlocks makes a case hang: run it with a time limit.
 //!
 //! The cases need no runtime of their own and no clock.
@@ -31,6 +31,7 @@ mod concurrency;
 mod conditions;
 mod entries;
 mod fault;
+mod kept;
 mod listing;
 mod parts;
 mod pieces;
@@ -44,6 +45,7 @@ pub use self::{
         overwrites, patches, peeks, round_trip,
     },
     fault::{Call, FaultTier, When},
+    kept::{parts, parts_patched, parts_replaced},
     listing::{listing_pages, listing_prefixes, listing_while_removing},
     parts::{one_version, ranges, torn_pieces},
     pieces::{dropped_pieces, pieces, staging},
@@ -68,6 +70,7 @@ pub async fn run_all(tier: &dyn StorageTier) {
         removal removal_of_versions clearing usage
         torn_reads dropped_futures
         pieces staging ranges one_version torn_pieces dropped_pieces
+        parts parts_replaced parts_patched
         conditions one_winner
     }
     clear(tier, "run_all").await;

@@ -24,17 +24,19 @@ use tiered_storage_core::{
 use self::{
     ledger::{Ledger, Place},
     limits::Limits,
+    parts::Totals,
     shard::{Change, Entry, Shard},
     stage::MemoryStage,
 };
 use crate::tier::{
-    Access, Contents, Listing, Page, Part, Patched, Peeked, Properties, Read, Stage, StorageTier,
-    Stored, Usage,
+    Access, Contents, Listing, Page, Part, Patched, Payload, Peeked, Properties, Read, Stage,
+    StorageTier, Stored, Usage,
 };
 
 mod ledger;
 mod limits;
 mod options;
+mod parts;
 mod room;
 mod shard;
 mod stage;
@@ -65,6 +67,10 @@ pub use self::options::{MemoryOptions, Volatility};
 /// lost, however hits fall between these calls. Only the metadata that `peek` itself answers includes what is
 /// pending. A write of another version drops what is pending for the version before.
 ///
+/// **Parts** of bodies take at most a quarter of the limit, with their keys and metadata. They are given up before any whole
+/// entry, those of the longest unused entry first, and never for other parts of the same entry: one of more than that
+/// quarter keeps the parts that came first, and one that could not be stored keeps none.
+///
 /// **Conditions** are asked under the lock that the write is made under. An entry that has expired is there, for the
 /// tier has no clock.
 ///
@@ -85,6 +91,7 @@ pub struct MemoryTier {
     body_bytes: AtomicU64,
     evictions: AtomicU64,
     ledger: Ledger,
+    parts: Totals,
     /// Held by the one writer that makes room in shards other than its entry's.
     turn: Mutex<()>,
 }
@@ -118,6 +125,7 @@ impl MemoryTier {
             body_bytes: AtomicU64::new(0),
             evictions: AtomicU64::new(0),
             ledger: Ledger::new(),
+            parts: Totals::default(),
             turn: Mutex::new(()),
             options,
         })
@@ -192,24 +200,6 @@ impl MemoryTier {
         let metadata_bytes = format::encode(metadata, Audience::Local).len() as u64;
         Change { key, hash: self.hash(key), metadata, metadata_bytes, body, condition: None }
     }
-
-    /// Removes `key` if `is_right` says so of its entry, and answers whether it was.
-    fn remove_if(&self, key: &Key, is_right: impl FnOnce(&Entry) -> bool) -> bool {
-        let hash = self.hash(key);
-        let mut entries = self.shard(hash).write();
-        let is_right = entries.find(hash, key).is_some_and(|(_, entry)| is_right(entry));
-        let removed = if is_right { entries.remove(hash, key) } else { None };
-        if let Some(entry) = &removed {
-            self.release(entry.body.len() as u64, entry.weight, 1);
-        }
-        drop(entries);
-        removed.is_some()
-    }
-
-    fn release(&self, body_bytes: u64, weight: u64, items: u64) {
-        self.body_bytes.fetch_sub(body_bytes, Ordering::AcqRel);
-        self.limits.release(weight, items);
-    }
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
@@ -240,7 +230,7 @@ impl StorageTier for MemoryTier {
     async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
         let hash = self.hash(key);
         let entries = self.shard(hash).read();
-        Ok(entries.find(hash, key).map(|(_, entry)| entry.metadata.clone()))
+        Ok(entries.metadata(hash, key).cloned())
     }
 
     async fn write(&self, key: &Key, entry: Stored) -> Result<Option<ETag>, Error> {
@@ -254,7 +244,21 @@ impl StorageTier for MemoryTier {
         range: ByteRange,
         unless: Option<&ETag>,
     ) -> Result<Option<Read<Part>>, Error> {
+        // Before the whole is asked for, so that parts that become an entry in between are found there.
+        if let Some(kept) = self.read_kept(key, range) {
+            return Ok(Some(kept));
+        }
         Ok(Some(self.read(key, unless).await?.map(|stored| Part::of(stored, range))))
+    }
+
+    async fn write_part(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        start: u64,
+        part: Payload,
+    ) -> Result<(), Error> {
+        self.keep(key, metadata, start, part)
     }
 
     async fn stage(&self, _key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
@@ -281,6 +285,9 @@ impl StorageTier for MemoryTier {
     }
 
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
+        if let Some(patched) = self.patch_parts(key, metadata)? {
+            return Ok(patched);
+        }
         let was_there = self.put(&self.change(key, metadata, None))?;
         Ok(if was_there { Patched::Done(None) } else { Patched::Missing })
     }
@@ -315,7 +322,7 @@ impl StorageTier for MemoryTier {
     }
 
     async fn remove_version(&self, key: &Key, seen: &Metadata) -> Result<bool, Error> {
-        Ok(self.remove_if(key, |entry| entry.metadata.is_same_version(seen)))
+        Ok(self.remove_if(key, |found| found.is_same_version(seen)))
     }
 
     async fn clear(&self) -> Result<(), Error> {
@@ -324,6 +331,7 @@ impl StorageTier for MemoryTier {
             let cleared = entries.clear();
             let body_bytes = cleared.iter().map(|entry| entry.body.len() as u64).sum();
             self.release(body_bytes, cleared.weight, cleared.len());
+            cleared.parts.values().for_each(|partial| self.release_parts(partial));
             drop(entries);
         }
         Ok(())

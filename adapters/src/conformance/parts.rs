@@ -195,12 +195,17 @@ impl Subject<'_> {
         }
     }
 
-    async fn part(&self, key: &Key, range: ByteRange, unless: Option<&ETag>) -> Option<Read<Part>> {
+    pub(super) async fn part(
+        &self,
+        key: &Key,
+        range: ByteRange,
+        unless: Option<&ETag>,
+    ) -> Option<Read<Part>> {
         let part = self.tier.read_range(key, range, unless).await;
         self.ok(part, format_args!("reading {range:?} of {key:?}"))
     }
 
-    fn is_part(&self, part: &Part, whole: &Stored, range: ByteRange) {
+    pub(super) fn is_part(&self, part: &Part, whole: &Stored, range: ByteRange) {
         self.same(&part.metadata, &whole.metadata, "read_range");
         let size = whole.body.len();
         let expected = range.of(size as u64).unwrap_or(0..0);

@@ -49,7 +49,8 @@ impl Limits {
     }
 }
 
-fn take(used: &AtomicU64, amount: u64, max: u64) -> bool {
+/// Adds to what is used, unless that would be more than `max`.
+pub(super) fn take(used: &AtomicU64, amount: u64, max: u64) -> bool {
     let more = |used: u64| used.checked_add(amount).filter(|&sum| sum <= max);
     amount == 0 || used.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).is_ok()
 }

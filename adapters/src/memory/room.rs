@@ -2,7 +2,7 @@
 
 use std::sync::{PoisonError, atomic::Ordering};
 
-use tiered_storage_core::Error;
+use tiered_storage_core::{Error, Key, Metadata};
 
 use super::{
     MemoryTier,
@@ -15,9 +15,17 @@ impl MemoryTier {
     pub(super) fn put(&self, change: &Change<'_>) -> Result<bool, Error> {
         // What is replaced or evicted is freed after the locks.
         let mut spoils = Vec::new();
-        if let Some(done) = self.put_in_shard(change, &mut spoils)? {
-            return Ok(done);
+        let mut room = Room::new(&self.limits);
+        loop {
+            if let Some(done) = self.put_in_shard(change, &mut room, &mut spoils)? {
+                return Ok(done);
+            }
+            if !self.evict_parts(None, &mut room) {
+                break;
+            }
         }
+        // Who has the turn may be waiting for it.
+        drop(room);
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut room = Room::new(&self.limits);
         loop {
@@ -33,7 +41,7 @@ impl MemoryTier {
                 }
             };
             loop {
-                self.evict_from_fullest(short, &mut room, &mut spoils);
+                self.evict_from_fullest(short, None, &mut room, &mut spoils);
                 match self.fill(&mut room, demand) {
                     Ok(()) => break,
                     Err(still) => short = still,
@@ -42,26 +50,28 @@ impl MemoryTier {
         }
     }
 
-    /// Puts `change` in, with room that its own shard makes if it has its share. `None` if that is not enough.
+    /// Puts `change` in, with room that its own shard makes if it has its share. `None` if that is not enough, or if there
+    /// are parts, which go first.
     fn put_in_shard(
         &self,
         change: &Change<'_>,
+        room: &mut Room<'_>,
         spoils: &mut Vec<Entry>,
     ) -> Result<Option<bool>, Error> {
         let mut entries = self.shard(change.hash).write();
-        let mut room = Room::new(&self.limits);
         let Some(demand) = entries.demand(change, &self.limits)? else { return Ok(Some(false)) };
-        let mut filled = self.fill(&mut room, demand);
+        let mut filled = self.fill(room, demand);
+        if filled.is_err() && self.has_parts() {
+            return Ok(None);
+        }
         if filled.is_err() {
             // An entry does not make room for itself by going.
             let aside = demand.old.map(|slot| (slot, entries.set_aside(slot)));
             while let Err(short) = filled {
-                if self.is_lean(&entries, short)
-                    || !self.evict_from(&mut entries, &mut room, spoils)
-                {
+                if self.is_lean(&entries, short) || !self.evict_from(&mut entries, room, spoils) {
                     break;
                 }
-                filled = self.fill(&mut room, demand);
+                filled = self.fill(room, demand);
             }
             if let Some((slot, standing)) = aside {
                 entries.bring_back(slot, standing);
@@ -70,7 +80,7 @@ impl MemoryTier {
         if filled.is_err() {
             return Ok(None);
         }
-        self.put_into(&mut entries, change, demand, &mut room, spoils);
+        self.put_into(&mut entries, change, demand, room, spoils);
         Ok(Some(true))
     }
 
@@ -84,6 +94,9 @@ impl MemoryTier {
     ) {
         let (bytes, items) = demand.more();
         room.spend(bytes, items);
+        if change.body.is_some() {
+            self.drop_parts(entries, change.key);
+        }
         let old = entries.put(change, demand);
         if let Some(body) = &change.body {
             let freed = old.as_ref().map_or(0, |old| old.body.len());
@@ -111,7 +124,17 @@ impl MemoryTier {
             }
     }
 
-    fn evict_from_fullest(&self, short: Short, room: &mut Room<'_>, spoils: &mut Vec<Entry>) {
+    /// Gives up the parts that were not used for longest, but those of `spared`, or else an entry of the fullest shard.
+    pub(super) fn evict_from_fullest(
+        &self,
+        short: Short,
+        spared: Option<&Key>,
+        room: &mut Room<'_>,
+        spoils: &mut Vec<Entry>,
+    ) {
+        if self.evict_parts(spared, room) {
+            return;
+        }
         let fullest = self.shards.iter().max_by_key(|shard| {
             let entries = shard.read();
             match short {
@@ -141,5 +164,33 @@ impl MemoryTier {
         room.inherit(entry.weight);
         spoils.push(entry);
         true
+    }
+
+    /// Removes `key` if `is_right` says so of its metadata, and answers whether it was.
+    pub(super) fn remove_if(&self, key: &Key, is_right: impl FnOnce(&Metadata) -> bool) -> bool {
+        let hash = self.hash(key);
+        let mut entries = self.shard(hash).write();
+        if !entries.metadata(hash, key).is_some_and(is_right) {
+            return false;
+        }
+        let removed = self.remove_from(&mut entries, hash, key);
+        let is_removed = self.drop_parts(&mut entries, key) || removed.is_some();
+        // What was removed is freed after the lock.
+        drop(entries);
+        is_removed
+    }
+
+    /// Removes the whole entry of `key`, and gives its room back.
+    pub(super) fn remove_from(&self, entries: &mut Entries, hash: u64, key: &Key) -> Option<Entry> {
+        let removed = entries.remove(hash, key);
+        if let Some(entry) = &removed {
+            self.release(entry.body.len() as u64, entry.weight, 1);
+        }
+        removed
+    }
+
+    pub(super) fn release(&self, body_bytes: u64, weight: u64, items: u64) {
+        self.body_bytes.fetch_sub(body_bytes, Ordering::AcqRel);
+        self.limits.release(weight, items);
     }
 }

@@ -1,7 +1,7 @@
 //! One shard: a table of entries, their keys in order, and the policy that says which goes first.
 
 use std::{
-    collections::{BTreeSet, BinaryHeap},
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
     ops::Bound,
     sync::{
         PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -16,7 +16,7 @@ use tiered_storage_core::{
     evict::{Policy, PolicyKind, Standing},
 };
 
-use super::limits::Limits;
+use super::{limits::Limits, parts::Partial};
 use crate::tier::Page;
 
 /// Aligned so that the lock of one shard does not share a cache line with that of another.
@@ -119,8 +119,10 @@ pub(super) struct Entries {
     vacant: Vec<u32>,
     keys: BTreeSet<Key>,
     policy: Policy,
-    /// The sum of all weights.
+    /// The sum of all weights, without those of parts.
     pub(super) weight: u64,
+    /// What there is of entries that are not whole. No key is in here and in the table.
+    pub(super) parts: BTreeMap<Key, Partial>,
 }
 
 impl Entries {
@@ -132,6 +134,7 @@ impl Entries {
             keys: BTreeSet::new(),
             policy: Policy::new(policy),
             weight: 0,
+            parts: BTreeMap::new(),
         }
     }
 
@@ -142,6 +145,12 @@ impl Entries {
     pub(super) fn find(&self, hash: u64, key: &str) -> Option<(u32, &Entry)> {
         let slot = *self.table.find(hash, |&slot| self.entry(slot).key.as_str() == key)?;
         Some((slot, self.entry(slot)))
+    }
+
+    /// The metadata of a key, whether its entry is whole or not.
+    pub(super) fn metadata(&self, hash: u64, key: &Key) -> Option<&Metadata> {
+        let whole = self.find(hash, key).map(|(_, entry)| &entry.metadata);
+        whole.or_else(|| self.parts.get(key).map(|partial| &partial.metadata))
     }
 
     /// The entry in `slot`, if there is one now.
@@ -170,8 +179,8 @@ impl Entries {
         limits: &Limits,
     ) -> Result<Option<Demand>, Error> {
         let old = self.find(change.hash, change.key);
-        let current = old.map(|(_, old)| &old.metadata);
-        if change.condition.is_some_and(|condition| !condition.holds(current)) {
+        let current = || self.metadata(change.hash, change.key);
+        if change.condition.is_some_and(|condition| !condition.holds(current())) {
             let message = "the tier does not hold what the write was to replace; read it again";
             return Err(Error::new(ErrorKind::Conflict, message));
         }
@@ -259,16 +268,11 @@ impl Entries {
             Some(after) if after >= page.prefix => Bound::Excluded(after),
             _ => Bound::Included(page.prefix),
         };
-        let keys = self.keys.range::<str, _>((start, Bound::Unbounded));
-        for key in keys.take_while(|key| key.starts_with(page.prefix)) {
-            if first.len() == count {
-                if first.peek().is_none_or(|greatest| greatest < key) {
-                    return;
-                }
-                first.pop();
-            }
-            first.push(key.clone());
-        }
+        let range = (start, Bound::Unbounded);
+        let is_wanted = |key: &&Key| key.starts_with(page.prefix);
+        add_first(self.keys.range::<str, _>(range).take_while(is_wanted), count, first);
+        let parts = self.parts.range::<str, _>(range).map(|(key, _)| key);
+        add_first(parts.take_while(is_wanted), count, first);
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
@@ -311,5 +315,18 @@ impl Entries {
         self.keys.remove(entry.key.as_str());
         self.weight -= entry.weight;
         entry
+    }
+}
+
+/// Adds to `first` those of `keys`, which come in their order, that are among its first `count`, the greatest on top.
+fn add_first<'a>(keys: impl Iterator<Item = &'a Key>, count: usize, first: &mut BinaryHeap<Key>) {
+    for key in keys {
+        if first.len() == count {
+            if first.peek().is_none_or(|greatest| greatest < key) {
+                return;
+            }
+            first.pop();
+        }
+        first.push(key.clone());
     }
 }

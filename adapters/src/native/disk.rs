@@ -12,6 +12,18 @@
 //! (it is no entry), and is swept after a crash. Bodies over 1 MiB are read in pieces of 256 KiB from one open file,
 //! each chunk checked before it is given out; an object's file is never changed, so that a reader has one version.
 //!
+//! # Parts of bodies
+//!
+//! Parts lie in a sparse file for each entry, with the checksums of their chunks in memory. When all are there, the file gets
+//! what else an object has and is renamed. They are a cache of a cache: which there are is known in memory alone, so that
+//! they are gone when the tier is closed, and are swept after a crash. They count against all limits with the bytes that were
+//! written, take at most a quarter of the size limit, and are given up before any whole entry, the longest unused
+//! first. The parts of one entry never make room for each other: an entry of more than that quarter keeps the parts that
+//! came first, and one that is larger than the limit keeps none. Each takes some hundred bytes of memory, and 20 for each
+//! chunk. While the index is being rebuilt, no parts are taken.
+//!
+//! # Conditions
+//!
 //! A conditional write compares with what the index has, also with an entry that has expired, for the tier has no
 //! clock, and with one that is suspect. It lands only if that is still there then, else it is a `Conflict`.
 //!
@@ -42,8 +54,8 @@ use tiered_storage_core::{Condition, ETag, Error, Key, Metadata, range::ByteRang
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
 use crate::tier::{
-    Contents, Listing, Opened, Page, Part, Patched, Properties, Read, Stage, StorageTier, Stored,
-    Usage,
+    Contents, Listing, Opened, Page, Part, Patched, Payload, Properties, Read, Stage, StorageTier,
+    Stored, Usage,
 };
 use inner::{Call, Inner};
 use object::Held;
@@ -57,10 +69,13 @@ mod files;
 mod index;
 mod inner;
 mod journal;
+mod keep;
+mod kept;
 mod load;
 mod log;
 mod object;
 mod options;
+mod parts;
 mod read;
 mod reclaim;
 mod record;
@@ -146,7 +161,7 @@ impl DiskTier {
         })
     }
 
-    /// Where the body of an entry lies at this moment; `None` if it is not in the index. For inspection: a later
+    /// Where the body of an entry lies at this moment; `None` if it is not in the index, or not all there. For inspection: a later
     /// write, and reclaiming, moves it.
     pub fn locate(&self, key: &Key) -> Option<Location> {
         self.inner.locate(key).map(|(path, body)| Location { path, body })
@@ -157,7 +172,7 @@ impl DiskTier {
         self.inner.corrupt_reads.load(Ordering::Relaxed)
     }
 
-    /// How many bytes all entries take on disk, with keys, metadata, framing, and space that is not reclaimed yet:
+    /// How many bytes all entries and parts take on disk, with keys, metadata, framing, and space that is not reclaimed yet:
     /// what [`DiskOptions::size_bytes_max`] limits.
     pub fn disk_bytes(&self) -> u64 {
         self.inner.lock().disk_bytes
@@ -200,11 +215,18 @@ impl StorageTier for DiskTier {
         range: ByteRange,
         _unless: Option<&ETag>,
     ) -> Result<Option<Read<Part>>, Error> {
+        if let Some(kept) = self.read_kept(key, range).await? {
+            return Ok(Some(kept));
+        }
         let cached = move |spot: &Spot| spot.read_cached().map(|stored| Part::of(stored, range));
         self.look(key, cached, move |spot, layout| spot.part(layout, range)).await.map(Some)
     }
 
     async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
+        // Before the index is asked, so that parts that become an entry in between are found there.
+        if let Some(metadata) = self.inner.kept_metadata(key) {
+            return Ok(Some(metadata));
+        }
         let Found::Spot(spot) = self.inner.find(key)? else { return Ok(None) };
         if spot.entry.is_suspect {
             return Ok(None);
@@ -240,6 +262,23 @@ impl StorageTier for DiskTier {
         self.put(key, metadata.clone(), body, condition.cloned()).await.map(|()| None)
     }
 
+    async fn write_part(
+        &self,
+        key: &Key,
+        metadata: &Metadata,
+        start: u64,
+        part: Payload,
+    ) -> Result<(), Error> {
+        let call = Call::begin(&self.inner, key)?;
+        let metadata = metadata.clone();
+        let permit = Arc::clone(&self.writes).acquire_owned().await;
+        self.blocking(move |inner| {
+            let _held = permit;
+            inner.write_part(&call, &metadata, start, &part)
+        })
+        .await
+    }
+
     async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
         let call = Call::begin(&self.inner, key)?;
         let patch = metadata.clone();
@@ -267,8 +306,11 @@ impl StorageTier for DiskTier {
         let state = self.inner.lock();
         state.check_open()?;
         let limit = page.limit.max(1);
-        let found = state.index.matching(page.prefix, page.after);
-        let mut keys: Vec<Key> = found.take(limit + 1).map(|entry| entry.key.clone()).collect();
+        let whole = state.index.matching(page.prefix, page.after).map(|entry| &entry.key);
+        let parts = state.parts.matching(page.prefix, page.after);
+        let mut keys: Vec<Key> =
+            whole.take(limit + 1).chain(parts.take(limit + 1)).cloned().collect();
+        keys.sort_unstable();
         let has_more = keys.len() > limit;
         keys.truncate(limit);
         let next = keys.last().filter(|_| has_more).map(|key| key.as_str().into());
@@ -279,8 +321,8 @@ impl StorageTier for DiskTier {
         let state = self.inner.lock();
         state.check_open()?;
         Ok(Usage {
-            bytes: state.index.body_bytes(),
-            items: state.index.len() as u64,
+            bytes: state.body_bytes(),
+            items: state.items(),
             evictions: Some(state.evictions),
         })
     }

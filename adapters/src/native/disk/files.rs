@@ -6,7 +6,7 @@
 //! v1/snapshot  v1/journal-<number>       the index
 //! v1/segments/<number>                   small bodies
 //! v1/objects/<2 hex>/<32 hex>-<16 hex>   large bodies: hash of the key, generation
-//! v1/new/                                files that are being written, and staged bodies
+//! v1/new/                                files that are being written, staged bodies, parts of bodies
 //! trash-<number>/                        what is being deleted
 //! ```
 //!

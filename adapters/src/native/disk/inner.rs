@@ -118,13 +118,15 @@ impl Inner {
     /// Replaces the metadata of the entry that `metadata` is of: lays what may change over a record. `None` if there is more to change than that.
     pub(super) fn patch(&self, call: &Call, metadata: &Metadata) -> Result<Option<Patched>, Error> {
         let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        let Some((spot, found)) = self.head(&call.key)? else { return Ok(Some(Patched::Missing)) };
-        if !found.is_same_version(metadata) {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "the disk tier has another version; read it again",
-            ));
+        let mut state = self.lock();
+        if let Some(partial) = state.parts.touch(&call.key) {
+            check_version(&partial.metadata, metadata)?;
+            partial.metadata = metadata.clone();
+            return Ok(Some(Patched::Done(None)));
         }
+        drop(state);
+        let Some((spot, found)) = self.head(&call.key)? else { return Ok(Some(Patched::Missing)) };
+        check_version(&found, metadata)?;
         if !found.is_settled_alike(metadata) {
             return Ok(None);
         }
@@ -156,6 +158,16 @@ impl Inner {
 
     pub(super) fn remove_version(&self, call: &Call, seen: &Metadata) -> Result<bool, Error> {
         let _shared = self.gate.read().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        if let Some(partial) = state.parts.find(&call.key) {
+            let is_right = partial.metadata.is_same_version(seen);
+            if is_right {
+                state.remove(&call.key, call.generation);
+                self.dispose(state);
+            }
+            return Ok(is_right);
+        }
+        drop(state);
         let Some((spot, found)) = self.head(&call.key)? else { return Ok(false) };
         let mut state = self.lock();
         if !found.is_same_version(seen) || !spot.is_current(&state) {
@@ -243,7 +255,10 @@ impl Inner {
         self.lock().is_closed = true;
         self.changed.notify_all();
         let _alone = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        let drafts = core::mem::take(&mut self.lock().drafts);
+        let mut state = self.lock();
+        state.drop_all_parts();
+        let drafts = core::mem::take(&mut state.drafts);
+        self.dispose(state);
         for generation in drafts {
             // What cannot be removed is swept when the directory is opened again.
             let _ = remove(&self.layout.draft(generation));
@@ -285,4 +300,11 @@ impl Inner {
         };
         result.map_err(|error| failure(error, "writing the journal"))
     }
+}
+
+fn check_version(found: &Metadata, patch: &Metadata) -> Result<(), Error> {
+    if found.is_same_version(patch) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Conflict, "the disk tier has another version; read it again"))
 }

@@ -36,29 +36,44 @@ pub(super) struct Object {
 impl Object {
     /// Reads a part of the body, of which every chunk that it touches is checked.
     pub(super) fn read(&self, range: Range<u64>) -> Result<Bytes, Bad> {
-        let start = range.start / OBJECT_CHUNK_BYTES * OBJECT_CHUNK_BYTES;
-        let end = range.end.next_multiple_of(OBJECT_CHUNK_BYTES).min(self.body_bytes);
-        let count = usize::try_from(end.saturating_sub(start)).map_err(|_| Bad::Bytes)?;
-        let mut bytes = vec![0; count];
-        let mut at = start;
-        // Checked piece by piece, while the bytes are still near the processor.
-        for piece in bytes.chunks_mut(PIECE_BYTES as usize) {
-            read_at(&self.file, piece, at).map_err(Bad::Io)?;
-            let first = usize::try_from(at / OBJECT_CHUNK_BYTES * 4).map_err(|_| Bad::Bytes)?;
-            let crcs = self.crcs.get(first..).ok_or(Bad::Bytes)?;
-            if !are_chunks_right(piece, crcs) {
-                return Err(Bad::Bytes);
-            }
-            at += piece.len() as u64;
-        }
-        let skipped = (range.start - start) as usize;
-        Ok(Bytes::from(bytes).slice(skipped..skipped + (range.end - range.start) as usize))
+        let first =
+            usize::try_from(range.start / OBJECT_CHUNK_BYTES * 4).map_err(|_| Bad::Bytes)?;
+        let crcs = self.crcs.get(first..).ok_or(Bad::Bytes)?;
+        read_chunks(&self.file, self.body_bytes, range, crcs)
     }
 
     /// The first piece of the body.
     pub(super) fn start(&self) -> Result<Bytes, Bad> {
         self.read(0..PIECE_BYTES.min(self.body_bytes))
     }
+}
+
+/// Reads a part of a body, of which every chunk that it touches is checked: `crcs` are theirs.
+pub(super) fn read_chunks(
+    file: &File,
+    body_bytes: u64,
+    range: Range<u64>,
+    crcs: &[u8],
+) -> Result<Bytes, Bad> {
+    let start = range.start / OBJECT_CHUNK_BYTES * OBJECT_CHUNK_BYTES;
+    let end = range.end.next_multiple_of(OBJECT_CHUNK_BYTES).min(body_bytes);
+    let count = usize::try_from(end.saturating_sub(start)).map_err(|_| Bad::Bytes)?;
+    let mut bytes = vec![0; count];
+    let mut at = start;
+    let crcs = crcs.chunks((PIECE_BYTES / OBJECT_CHUNK_BYTES * 4) as usize);
+    // Checked piece by piece, while the bytes are still near the processor.
+    for (piece, crcs) in bytes.chunks_mut(PIECE_BYTES as usize).zip(crcs) {
+        read_at(file, piece, at).map_err(Bad::Io)?;
+        if !are_chunks_right(piece, crcs) {
+            return Err(Bad::Bytes);
+        }
+        at += piece.len() as u64;
+    }
+    if at < end {
+        return Err(Bad::Bytes);
+    }
+    let skipped = (range.start - start) as usize;
+    Ok(Bytes::from(bytes).slice(skipped..skipped + (range.end - range.start) as usize))
 }
 
 /// An entry as it was found: whole if it is small, else with the first piece of its body.

@@ -56,7 +56,7 @@ impl DiskOptions {
     }
 
     /// The most bytes that entries may take on disk: bodies, keys, metadata, framing and space that is not yet
-    /// reclaimed. The index files are not counted; they take about 60 bytes and the key per entry.
+    /// reclaimed. Bodies of which there are only parts take at most a quarter of them. The index files are not counted; they take about 60 bytes and the key per entry.
     #[must_use]
     pub fn size_bytes_max(mut self, bytes: u64) -> Self {
         self.size_bytes_max = Some(bytes);
@@ -157,5 +157,10 @@ impl Settings {
             let chunks = bytes.div_ceil(OBJECT_CHUNK_BYTES);
             bytes.saturating_sub(OBJECT_FRAME_BYTES + 4 * chunks)
         })
+    }
+
+    /// The most that bodies may take together of which there are only parts.
+    pub(super) fn parts_bytes_max(&self) -> u64 {
+        self.size_bytes_max.map_or(u64::MAX, |bytes| bytes / 4)
     }
 }

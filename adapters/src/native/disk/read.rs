@@ -228,7 +228,7 @@ impl Inner {
     }
 
     /// Reads what the index points to, and again where the entry was replaced or moved meanwhile.
-    fn attempt<T>(
+    pub(super) fn attempt<T>(
         &self,
         key: &Key,
         read: impl Fn(&Spot, &Layout) -> Result<T, Bad>,

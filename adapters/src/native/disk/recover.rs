@@ -272,9 +272,9 @@ impl Inner {
     pub(super) fn keep_limits(&self) {
         let mut state = self.lock();
         let items_max = self.settings.items_max.unwrap_or(u64::MAX);
-        while state.index.len() as u64 > items_max && state.evict() {}
+        while state.items() > items_max && state.evict() {}
         self.dispose(state);
-        if let Ok(room) = self.make_room(Need::Object(0)) {
+        if let Ok(room) = self.make_room(Need::Object(0), None) {
             self.give_back(&room, None);
         }
     }

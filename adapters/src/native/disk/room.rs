@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf, sync::MutexGuard};
 
-use tiered_storage_core::{Error, ErrorKind};
+use tiered_storage_core::{Error, ErrorKind, Key};
 
 use super::{
     files::{failure, is_out_of_room, remove},
@@ -18,6 +18,8 @@ pub(super) enum Need {
     Object(u64),
     /// A record of this many bytes.
     Record(u64),
+    /// So many bytes of a part. All parts together have a share of the limit, beyond which only they make room.
+    Part(u64),
 }
 
 /// The room that an entry was given.
@@ -25,6 +27,7 @@ pub(super) enum Need {
 pub(super) enum Room {
     Object(u64),
     Record(Allotted, u64),
+    Part(u64),
 }
 
 enum Next {
@@ -35,8 +38,8 @@ enum Next {
 }
 
 impl Inner {
-    /// Gives up entries until there is room within the limit, and takes that room.
-    pub(super) fn make_room(&self, need: Need) -> Result<Room, Error> {
+    /// Gives up entries, but no parts of `spared`, until there is room within the limit, and takes that room.
+    pub(super) fn make_room(&self, need: Need, spared: Option<&Key>) -> Result<Room, Error> {
         let mut out_of_room = false;
         loop {
             let mut state = self.lock();
@@ -49,12 +52,20 @@ impl Inner {
                     }
                     Err(error) if is_out_of_room(&error) && !out_of_room => {
                         out_of_room = true;
-                        if state.evict() { Next::Retry } else { Next::Refuse }
+                        if state.evict_sparing(spared) { Next::Retry } else { Next::Refuse }
                     }
                     Err(error) => return Err(failure(error, "making a segment")),
                 }
+            } else if let Need::Part(bytes) = need
+                && self.is_beyond_share(&state, need)
+            {
+                // What its own entry takes of the share is not to be had from the others.
+                let own_bytes =
+                    spared.and_then(|key| state.parts.find(key)).map_or(0, |it| it.bytes);
+                let is_vain = own_bytes + bytes > self.settings.parts_bytes_max();
+                if !is_vain && state.evict_parts(spared) { Next::Retry } else { Next::Refuse }
             } else {
-                free_some(&mut state)
+                free_some(&mut state, spared)
             };
             match next {
                 Next::Retry => self.dispose(state),
@@ -73,8 +84,11 @@ impl Inner {
         let mut state = self.lock();
         state.holders -= 1;
         self.changed.notify_all();
+        if let Room::Part(bytes) = room {
+            state.parts.bytes -= bytes;
+        }
         match room {
-            Room::Object(bytes) => match written {
+            Room::Object(bytes) | Room::Part(bytes) => match written {
                 Some(path) => state.debris.push(Debris { path, bytes: *bytes }),
                 None => state.disk_bytes -= bytes,
             },
@@ -89,10 +103,10 @@ impl Inner {
 
     /// After the disk itself had no room: gives up entries worth twice what is needed.
     pub(super) fn evict_for(&self, need: Need) {
-        let (Need::Object(bytes) | Need::Record(bytes)) = need;
+        let (Need::Object(bytes) | Need::Record(bytes) | Need::Part(bytes)) = need;
         let mut state = self.lock();
-        let goal = state.index.body_bytes().saturating_sub(2 * bytes);
-        while state.index.body_bytes() > goal && state.evict() {}
+        let goal = state.body_bytes().saturating_sub(2 * bytes);
+        while state.body_bytes() > goal && state.evict() {}
         let State { segments, debris, .. } = &mut *state;
         segments.seal(debris);
         let segment = segments.reclaimable();
@@ -104,13 +118,21 @@ impl Inner {
 
     fn fits(&self, state: &State, need: Need) -> bool {
         let Some(max) = self.settings.size_bytes_max else { return true };
+        if self.is_beyond_share(state, need) {
+            return false;
+        }
         let (bytes, reserve) = match need {
-            Need::Object(bytes) => (bytes, state.segments.reserve_bytes()),
+            Need::Object(bytes) | Need::Part(bytes) => (bytes, state.segments.reserve_bytes()),
             Need::Record(bytes) => {
                 (state.segments.growth_bytes(bytes), state.segments.reserve_bytes())
             }
         };
         state.disk_bytes + bytes + reserve <= max
+    }
+
+    fn is_beyond_share(&self, state: &State, need: Need) -> bool {
+        let Need::Part(bytes) = need else { return false };
+        state.parts.bytes + bytes > self.settings.parts_bytes_max()
     }
 
     /// Deletes what is left of entries that are gone, and counts it off.
@@ -147,17 +169,22 @@ fn take(state: &mut State, need: Need) -> io::Result<Room> {
             state.disk_bytes += allotted.grown_bytes;
             Ok(Room::Record(allotted, bytes))
         }
+        Need::Part(bytes) => {
+            state.disk_bytes += bytes;
+            state.parts.bytes += bytes;
+            Ok(Room::Part(bytes))
+        }
     }
 }
 
-fn free_some(state: &mut State) -> Next {
+fn free_some(state: &mut State, spared: Option<&Key>) -> Next {
     if let Some(segment) = state.segments.reclaimable() {
         return Next::Reclaim(segment);
     }
     if state.is_reclaiming {
         return Next::Wait;
     }
-    if state.evict() {
+    if state.evict_sparing(spared) {
         return Next::Retry;
     }
     if let Some(orphan) = state.recovery.as_mut().and_then(|recovery| recovery.orphans.pop()) {

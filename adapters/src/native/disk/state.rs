@@ -11,6 +11,7 @@ use super::{
     files::Layout,
     index::{Entry, Index, Overlay, Place},
     journal::{push_announce, push_patch, push_put, push_remove},
+    parts::Parts,
     recover::Recovery,
     segments::{Debris, Segments},
 };
@@ -20,6 +21,8 @@ use super::{
 pub(super) struct State {
     pub(super) layout: Layout,
     pub(super) index: Index,
+    /// What there is of entries that are not whole. No key is in here and in the index.
+    pub(super) parts: Parts,
     pub(super) segments: Segments,
     /// Changes that are not in the journal's file yet.
     pub(super) unwritten: Vec<u8>,
@@ -27,7 +30,7 @@ pub(super) struct State {
     pub(super) appended: u64,
     /// `appended`, when an entry was last removed.
     pub(super) removed_at: u64,
-    /// The bytes of all segments and objects, with those that are being written or deleted.
+    /// The bytes of all segments, objects and parts, with those that are being written or deleted.
     pub(super) disk_bytes: u64,
     pub(super) generation: u64,
     /// What was begun before this generation must not land any more.
@@ -64,6 +67,7 @@ impl State {
         Self {
             layout,
             index,
+            parts: Parts::default(),
             segments,
             unwritten: Vec::new(),
             appended: 0,
@@ -139,6 +143,7 @@ impl State {
     /// Makes `entry` the one of its key.
     pub(super) fn put(&mut self, entry: Entry) {
         self.note(|buffer| push_put(buffer, &entry));
+        self.drop_parts(&entry.key);
         if let Some(old) = self.index.insert(entry) {
             self.bury(&old);
         }
@@ -148,6 +153,12 @@ impl State {
     pub(super) fn remove(&mut self, key: &Key, generation: u64) {
         if let Some(recovery) = &mut self.recovery {
             recovery.note_removed(key, generation);
+        }
+        if self.parts.find(key).is_some_and(|partial| partial.generation < generation) {
+            self.drop_parts(key);
+            if let Some(begun) = self.begun.get_mut(key) {
+                begun.is_removed = true;
+            }
         }
         if self.index.find(key).is_some_and(|entry| entry.generation < generation)
             && let Some(old) = self.index.remove(key)
@@ -162,8 +173,18 @@ impl State {
         }
     }
 
-    /// Gives up the entry that is worth least; `false` if there is none.
+    /// Gives up the parts that were not used for longest, or else the entry that is worth least; `false` if there is
+    /// neither.
     pub(super) fn evict(&mut self) -> bool {
+        self.evict_sparing(None)
+    }
+
+    /// As `evict`, but leaves the parts of `spared`.
+    pub(super) fn evict_sparing(&mut self, spared: Option<&Key>) -> bool {
+        self.evict_parts(spared) || self.evict_whole()
+    }
+
+    fn evict_whole(&mut self) -> bool {
         let Some(old) = self.index.evict() else { return false };
         let generation = old.generation + 1;
         if let Some(recovery) = &mut self.recovery {
@@ -205,6 +226,11 @@ impl State {
         self.begun.get(key).is_some_and(|begun| begun.announced > generation)
     }
 
+    /// The bytes of all bodies, whole or not.
+    pub(super) fn body_bytes(&self) -> u64 {
+        self.index.body_bytes() + self.parts.bytes
+    }
+
     /// Points an entry to where its record was moved; `false` if it is not where it was.
     pub(super) fn relocate(&mut self, key: &Key, old: Place, new: Place) -> bool {
         let Some(entry) = self.index.find_mut(key).filter(|entry| entry.place == old) else {
@@ -235,6 +261,7 @@ impl State {
     /// Forgets everything; what was begun before `barrier` does not land any more.
     pub(super) fn reset(&mut self, barrier: u64) {
         self.index = Index::default();
+        self.parts = Parts::default();
         self.segments.reset();
         self.disk_bytes = 0;
         self.debris.clear();

@@ -22,15 +22,17 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Material<'a> {
     Bytes(&'a [u8]),
-    /// A file that is to become the entry's object.
+    /// A staged file that is to become the entry's object.
     Draft(&'a Draft, &'a Object),
+    /// A file of parts that is to become the entry's object.
+    Parts(&'a Path, &'a Object),
 }
 
 impl Material<'_> {
     pub(super) fn size_bytes(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Draft(_, object) => object.body_bytes,
+            Self::Draft(_, object) | Self::Parts(_, object) => object.body_bytes,
         }
     }
 }
@@ -74,6 +76,10 @@ impl Inner {
                     draft.settle();
                 }
                 placed.map(|()| Place::Object)
+            }
+            (_, Material::Parts(path, object)) => {
+                self.end_object(call, line, object).map_err(|error| (error, None))?;
+                self.place_object(call, path).map(|()| Place::Object)
             }
         }
     }

@@ -28,7 +28,7 @@ pub(super) enum Expected {
 
 impl Expected {
     fn is_met(self, state: &State, key: &Key) -> bool {
-        let current = state.index.find(key).map(|entry| entry.generation);
+        let current = state.generation_of(key);
         match (self, current) {
             (Self::Anything, _) | (Self::Nothing, None) => true,
             (Self::Nothing, Some(_)) => false,
@@ -61,10 +61,7 @@ impl Inner {
         material: Material<'_>,
         expected: Expected,
     ) -> Result<(), Error> {
-        let line = encode(metadata, Audience::Local);
-        let line_bytes = u16::try_from(line.len()).map_err(|_| {
-            Error::new(ErrorKind::Invalid, "the metadata takes more than 64 KiB; shorten it")
-        })?;
+        let (line, line_bytes) = line(metadata)?;
         let body_bytes = material.size_bytes();
         let need = match material {
             Material::Bytes(_) if body_bytes <= self.settings.inline_bytes_max => {
@@ -75,7 +72,7 @@ impl Inner {
         self.check_limit(need)?;
         let mut is_retry = false;
         loop {
-            let room = self.make_room(need)?;
+            let room = self.make_room(need, None)?;
             let place = match self.store(call, &line, material, &room) {
                 Ok(place) => place,
                 Err((error, path)) => {
@@ -88,24 +85,14 @@ impl Inner {
                     return Err(failure(error, "writing an entry"));
                 }
             };
-            let entry = Entry {
-                key: call.key.clone(),
-                generation: call.generation,
-                body_bytes,
-                line_bytes,
-                place,
-                is_suspect: false,
-                is_announced: false,
-                overlay: None,
-            };
-            return self.publish(entry, expected);
+            return self.publish(entry(call, body_bytes, line_bytes, place), expected);
         }
     }
 
     /// The most that could ever be stored is known, so that an entry beyond it costs nothing else its place.
     pub(super) fn check_limit(&self, need: Need) -> Result<(), Error> {
         let bytes = match need {
-            Need::Object(bytes) => bytes,
+            Need::Object(bytes) | Need::Part(bytes) => bytes,
             Need::Record(bytes) => bytes + SEGMENT_HEADER_BYTES,
         };
         match self.settings.size_bytes_max {
@@ -123,15 +110,23 @@ impl Inner {
         condition: Option<&Condition>,
     ) -> Result<Expected, Error> {
         let Some(condition) = condition else { return Ok(Expected::Anything) };
-        let found = self.head(key)?;
+        let kept = |state: &State| {
+            let partial = state.parts.find(key)?;
+            Some((partial.generation, partial.metadata.clone()))
+        };
+        let kept = kept(&self.lock());
+        let found = match kept {
+            Some(kept) => Some(kept),
+            None => self.head(key)?.map(|(spot, metadata)| (spot.entry.generation, metadata)),
+        };
         if !condition.holds(found.as_ref().map(|(_, metadata)| metadata)) {
             return Err(conflict());
         }
-        Ok(found.map_or(Expected::Nothing, |(spot, _)| Expected::Generation(spot.entry.generation)))
+        Ok(found.map_or(Expected::Nothing, |(generation, _)| Expected::Generation(generation)))
     }
 
     /// Lets readers see an entry, unless a later call for its key was begun, or it is not as expected any more.
-    fn publish(&self, mut entry: Entry, expected: Expected) -> Result<(), Error> {
+    pub(super) fn publish(&self, mut entry: Entry, expected: Expected) -> Result<(), Error> {
         let mut state = self.lock();
         state.holders -= 1;
         if let Place::Segment { segment, at } = entry.place {
@@ -141,8 +136,8 @@ impl Inner {
             && expected.is_met(&state, &entry.key);
         if is_wanted {
             let max = self.settings.items_max.unwrap_or(u64::MAX);
-            while state.index.len() as u64 >= max && state.index.find(&entry.key).is_none() {
-                state.evict();
+            while state.items() >= max && state.generation_of(&entry.key).is_none() && state.evict()
+            {
             }
             entry.is_announced = state.is_announced(&entry.key, entry.generation);
             state.put(entry);
@@ -161,6 +156,29 @@ impl Inner {
             Expected::Nothing | Expected::Generation(_) if !is_wanted => Err(conflict()),
             _ => Ok(()),
         }
+    }
+}
+
+/// The metadata as it is stored, and how long that is.
+pub(super) fn line(metadata: &Metadata) -> Result<(String, u16), Error> {
+    let line = encode(metadata, Audience::Local);
+    let line_bytes = u16::try_from(line.len()).map_err(|_| {
+        Error::new(ErrorKind::Invalid, "the metadata takes more than 64 KiB; shorten it")
+    })?;
+    Ok((line, line_bytes))
+}
+
+/// The entry that a call has written.
+pub(super) fn entry(call: &Call, body_bytes: u64, line_bytes: u16, place: Place) -> Entry {
+    Entry {
+        key: call.key.clone(),
+        generation: call.generation,
+        body_bytes,
+        line_bytes,
+        place,
+        is_suspect: false,
+        is_announced: false,
+        overlay: None,
     }
 }
 
