@@ -5,7 +5,7 @@ use tiered_storage::{
     Content, Entry, Error, SetOptions, Tier, TieredStorage, Written,
     respond::Request,
     stats::{Stats, TierStats},
-    tier::Payload,
+    tier::{Body, Payload},
     web::{
         Change,
         error::from_js,
@@ -103,9 +103,10 @@ async fn respond(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error>
         headers.push(&JsString::from(*name));
         headers.push(&JsString::from(value.as_str()));
     }
-    let body = match answer.body {
-        Some(_) => body.whole().await?.as_js().into(),
-        None => JsValue::NULL,
+    let body = match (answer.body, body) {
+        (None, _) => JsValue::NULL,
+        (_, Body::Whole(body)) => body.as_js().into(),
+        (_, Body::Pieces(pieces)) => Flow::pieces(pieces).into(),
     };
     Ok(Array::of(&[answer.status.into(), headers.into(), body]).into())
 }

@@ -4,8 +4,9 @@ import { attempt, invalid } from './errors.js';
 import { pairs } from './lines.js';
 import { check, checkCallOptions, isText, type Rules } from './options.js';
 import type { TieredStorage } from './storage.js';
-import { checkKey } from './tier.js';
-import { ANSWER } from './wasm.js';
+import { toReadable } from './streams.js';
+import { checkKey, isBytes } from './tier.js';
+import { ANSWER, type RawFlow } from './wasm.js';
 
 /** How to answer. */
 export interface RespondOptions {
@@ -35,7 +36,8 @@ const TAKES = '`respond` takes a TieredStorage and a Request';
  *
  * The `etag` is the SHA-256 of the bytes, the same from every tier and host; an object of another program has that of S3.
  * Values are answered as they are stored: bytes, JSON, or what the serializer made. No body is read for an answer that has
- * none: metadata is asked for first where there may be none. The request's `signal` gives the answer up.
+ * none: metadata is asked for first where there may be none. Large bodies come in pieces, as they are read, and of a range only
+ * its bytes are asked for. The request's `signal` gives the answer up.
  *
  * Fails as `getWithMetadata` does: an outage is an error, and no answer. Fails as `invalid` for an illegal key or option.
  *
@@ -61,7 +63,8 @@ export async function respond(storage: TieredStorage, request: Request, options?
   const init: ResponseInit & { encodeBody?: 'manual' } = { status, headers };
   // Else workerd would encode once more what another program stored so.
   if (headers['content-encoding'] !== undefined) init.encodeBody = 'manual';
-  return new Response(body as Uint8Array<ArrayBuffer> | null, init);
+  const whole = body === null || isBytes(body) ? (body as Uint8Array<ArrayBuffer> | null) : undefined;
+  return new Response(whole === undefined ? toReadable(body as RawFlow, signal) : whole, init);
 }
 
 /** The key that a URL names, if it can be one. */

@@ -76,13 +76,13 @@ export interface StorageCalls {
   ): [data: Uint8Array, line: string, source: TierName, start: number] | null;
   /** Asks for what is to be written in place of what is there, as often as it takes; `undefined` leaves it. */
   update(key: string, change: (found: RawEntry | null) => Promise<RawSet | undefined>): RawWritten | undefined;
-  /** `headers`: by name; those of the answer are names and values by turns. The body is shared with the hot tier. */
+  /** `headers`: by name; those of the answer are names and values by turns. A body that is there is shared with the hot tier. */
   respond(
     key: string,
     method: string,
     headers: Readonly<Record<string, string>>,
     cacheControl: string | undefined,
-  ): [status: number, headers: string[], body: Uint8Array | null];
+  ): [status: number, headers: string[], body: Uint8Array | RawFlow | null];
   close(): unknown;
 }
 

@@ -10,6 +10,7 @@ import { MemoryStorageTier, S3StorageTier, TieredStorage } from 'tiered-storage'
 import { respond, type RespondOptions } from 'tiered-storage/http';
 import { launchChromium, openModule } from '../lib/browser.js';
 import { ROOT } from '../lib/bundle.mjs';
+import { long } from '../pieces/tier.js';
 import { startServer } from '../scenarios/server.js';
 import { bytes, caught, fails, openMemory, plainTier, text } from '../storage/open.js';
 import { answered, answers, type Table } from './cases.js';
@@ -172,6 +173,40 @@ test('what another program encoded is decoded by fetch, and its headers are thos
     assert.deepEqual([part.status, part.headers['content-range'], part.body], [206, 'bytes 594-599/600', 'hello ']);
     const known = await respond(storage, request('/a.txt', { 'if-none-match': got.headers['etag'] ?? '' }));
     assert.equal(known.status, 304);
+    await storage.close();
+  } finally {
+    await server.close();
+  }
+});
+
+test('a large body comes in pieces, and of a range only its bytes', async () => {
+  const server = await startServer(['bucket'], '*');
+  try {
+    const { endpoint, accessKeyId, secretAccessKey } = server.place;
+    const cold = new S3StorageTier({ bucket: 'bucket', endpoint, credentials: { accessKeyId, secretAccessKey } });
+    const storage = await TieredStorage.open<unknown>({ tiers: { cold } });
+    const body = long(12_000_000);
+    await storage.set('film.mp4', body);
+    const received = async (): Promise<number> => {
+      const { cold } = await storage.getStats();
+      return cold.requests?.operations?.get?.bytesReceived ?? NaN;
+    };
+    const whole = await respond(storage, request('/film.mp4'));
+    assert.equal(whole.headers.get('content-length'), '12000000');
+    assert.deepEqual(new Uint8Array(await whole.arrayBuffer()), body);
+    const before = await received();
+    const part = await respond(storage, request('/film.mp4', { range: 'bytes=6000000-11999999' }));
+    assert.equal(part.status, 206);
+    assert.deepEqual(new Uint8Array(await part.arrayBuffer()), body.slice(6_000_000));
+    assert.equal(await received(), before + 6_000_000);
+    const given = await respond(storage, request('/film.mp4'));
+    await given.body?.cancel();
+    assert.ok((await received()) < before + 16_000_000, 'what is cancelled is read no further');
+    const abort = new AbortController();
+    const asked = new Request('https://app.test/film.mp4', { signal: abort.signal });
+    const stopped = await respond(storage, asked);
+    abort.abort(new Error('enough'));
+    await assert.rejects(stopped.arrayBuffer(), /enough/);
     await storage.close();
   } finally {
     await server.close();
