@@ -204,7 +204,8 @@ function storage(): TieredStorage {
 function note(event: StorageEvent): void {
   const { type, tier, error } = event as { type: string; tier?: string; error?: Error };
   const { kind, isTimeout } = error instanceof StorageError ? error : { kind: undefined, isTimeout: undefined };
-  events.push({ type, tier, kind, isTimeout, message: error?.message });
+  // Requests are told of too, and are no matter here.
+  if (type !== 'requested') events.push({ type, tier, kind, isTimeout, message: error?.message });
 }
 
 async function said<T>(work: () => Promise<T>): Promise<Said<T>> {
