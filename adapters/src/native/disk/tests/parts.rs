@@ -179,13 +179,19 @@ async fn whatever_replaces_or_removes_parts_takes_their_file() {
 #[tokio::test]
 async fn an_older_whole_entry_makes_way_for_good() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let tier = open(directory.path());
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let tier = DiskTier::open(directory.path(), durable()).expect("it opens");
     put(&tier, "k", 1, LARGE).await;
     keep(&tier, &stored("k", 2, 3 * CHUNK), 0..1).await;
     assert_eq!((version_of(&tier, "k").await, read(&tier, "k").await), (Some(2), Read::Missing));
+    // What a crash leaves at this moment.
+    copy(directory.path(), elsewhere.path());
     tier.close().await.expect("it closes");
     drop(tier);
-    assert_eq!(read(&open(directory.path()), "k").await, Read::Missing);
+    for root in [directory.path(), elsewhere.path()] {
+        let tier = DiskTier::open(root, durable()).expect("it opens");
+        assert_eq!(read(&tier, "k").await, Read::Missing);
+    }
 }
 
 #[tokio::test]
@@ -345,6 +351,16 @@ async fn what_could_never_be_stored_keeps_no_parts() {
     tier.write_part(&key("k"), &huge, 0, part.clone()).await.expect("it is not kept");
     assert_eq!((list(&tier, "").await, tier.disk_bytes()), (Vec::<String>::new(), 0));
     assert_eq!(drafts(directory.path()).len(), 0);
+    // Nor does what no file could hold overflow anything, where there is no limit.
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let boundless = open(folder.path());
+    for size in [u64::MAX, i64::MAX as u64] {
+        let endless = Metadata::new(key("k"), size, Timestamp::from_millis(0));
+        let start = size - CHUNK as u64;
+        let _ = boundless.write_part(&key("k"), &endless, start, part.clone()).await;
+        let _ = boundless.write_part(&key("k"), &endless, 0, part.clone()).await;
+        assert_eq!(read(&boundless, "k").await, Read::Missing);
+    }
     let beyond = tier.write_part(&key("k"), &metadata("k", 3, CHUNK), 1, part).await;
     assert_eq!(beyond.map_err(|error| error.kind()), Err(ErrorKind::Invalid));
 }
