@@ -93,6 +93,9 @@ enum Defect {
     StoresInAnyCase,
     AsksAndThenStores,
     LeavesWhatIsDropped,
+    ReadsWhatIsThereInPart,
+    PatchesNoParts,
+    RemovesNoParts,
 }
 
 impl Broken {
@@ -123,6 +126,11 @@ impl StorageTier for Broken {
             return Ok(Read::Unchanged);
         }
         let mut found = self.inner.read(key, unless).await?;
+        if self.is(Defect::ReadsWhatIsThereInPart)
+            && let (Read::Missing, Some(metadata)) = (&found, self.inner.head(key).await?)
+        {
+            found = Read::Found(Stored { metadata, body: Bytes::new() });
+        }
         if self.is(Defect::TearsReads)
             && let Read::Found(found) = &mut found
         {
@@ -176,6 +184,7 @@ impl StorageTier for Broken {
                 self.inner.write(key, Stored { metadata: metadata.clone(), ..found }).await?;
                 Ok(Patched::Done(None))
             }
+            (Defect::PatchesNoParts, Read::Missing) => Ok(Patched::Missing),
             (Defect::PatchesWhatIsNotThere, Read::Missing) => {
                 let body = Bytes::new();
                 self.inner.write(key, Stored { metadata: metadata.clone(), body }).await?;
@@ -189,6 +198,14 @@ impl StorageTier for Broken {
         let keys: Vec<Key> = keys.iter().map(|key| self.name(key)).collect();
         match self.defect {
             Defect::RemovesTheFirstHundred => self.inner.remove(&keys[..keys.len().min(100)]).await,
+            Defect::RemovesNoParts => {
+                for key in &keys {
+                    if self.inner.read(key, None).await? != Read::Missing {
+                        self.inner.remove(std::slice::from_ref(key)).await?;
+                    }
+                }
+                Ok(())
+            }
             Defect::RemovesFolders => {
                 for key in &keys {
                     let prefix = &format!("{key}/");
@@ -440,6 +457,9 @@ fn defects_are_found() {
         (Defect::LeavesWhatIsDropped, "dropped_pieces"),
         (Defect::StoresInAnyCase, "conditions"),
         (Defect::AsksAndThenStores, "one_winner"),
+        (Defect::ReadsWhatIsThereInPart, "parts"),
+        (Defect::PatchesNoParts, "parts_patched"),
+        (Defect::RemovesNoParts, "parts_replaced"),
     ];
     for (defect, case) in found_by {
         let tier =

@@ -170,7 +170,10 @@ impl MemoryTier {
         // A body that is there at once is an entry as any other.
         let is_whole = bytes == metadata.size();
         let is_vain = !is_whole && weight + more > share;
-        if bytes == 0 && !is_whole || frame + metadata.size() > self.limits.bytes_max || is_vain {
+        if bytes == 0 && !is_whole
+            || frame.saturating_add(metadata.size()) > self.limits.bytes_max
+            || is_vain
+        {
             return Step::Over;
         }
         let share = if is_whole { u64::MAX } else { share };

@@ -526,6 +526,156 @@ fn of_conditional_writers_in_threads_one_wins_each_round() {
     }
 }
 
+/// Writes these KiB of an entry.
+fn keep(tier: &MemoryTier, whole: &Stored, kib: std::ops::Range<usize>) {
+    let part = whole.body.slice(kib.start << 10..whole.body.len().min(kib.end << 10));
+    let start = (kib.start << 10) as u64;
+    let written = tier.write_part(whole.metadata.key(), &whole.metadata, start, part);
+    block_on(written).expect("it is kept, or there is no room");
+}
+
+fn range(tier: &MemoryTier, text: &str, range: std::ops::Range<u64>) -> Option<Bytes> {
+    match block_on(tier.read_range(&key(text), range.into(), None)).expect("memory does not fail") {
+        Some(Read::Found(part)) => Some(part.body),
+        _ => None,
+    }
+}
+
+fn striped(text: &str, write: u64, kib: usize) -> Stored {
+    let body: Vec<u8> = (0..kib << 10).map(|at| (at >> 10) as u8 ^ write as u8).collect();
+    entry(text, write, body)
+}
+
+#[test]
+fn parts_of_any_size_make_an_entry_that_counts_as_any_other() {
+    let tier = tier(MemoryOptions::new());
+    let whole = striped("a", 1, 10);
+    let frame = weight(&whole) - (10 << 10);
+    for (kib, there) in [(2..4, 2), (3..5, 3), (0..1, 4), (1..7, 7), (1..7, 7), (9..10, 8)] {
+        keep(&tier, &whole, kib.clone());
+        assert_eq!(tier.limits.bytes(), frame + (there << 10), "{kib:?}");
+        let found = range(&tier, "a", (kib.start as u64) << 10..(kib.end as u64) << 10);
+        assert_eq!(found, Some(whole.body.slice(kib.start << 10..kib.end << 10)));
+        assert_eq!((read(&tier, "a"), keys(&tier)), (None, vec!["a".into()]));
+        assert_eq!(head(&tier, "a"), whole.metadata);
+    }
+    assert_eq!(range(&tier, "a", 6 << 10..10 << 10), None);
+    assert_eq!(range(&tier, "a", 1_000..7 << 10), Some(whole.body.slice(1_000..7 << 10)));
+    keep(&tier, &whole, 0..10);
+    assert_eq!(read(&tier, "a"), Some(whole.clone()));
+    assert_eq!((tier.limits.bytes(), tier.limits.items()), (weight(&whole), 1));
+    assert!(!tier.has_parts());
+    assert_eq!(block_on(tier.usage()).expect("memory does not fail").bytes, 10 << 10);
+}
+
+#[test]
+fn patched_parts_count_as_they_are_now() {
+    let tier = tier(MemoryOptions::new());
+    let mut whole = striped("a", 1, 10);
+    keep(&tier, &whole, 0..4);
+    let before = tier.limits.bytes();
+    let plain = whole.metadata.clone();
+    whole.metadata.expires_at = Some(at(1_000));
+    assert_eq!(patch(&tier, &whole.metadata), Ok(Patched::Done(None)));
+    assert_eq!(head(&tier, "a"), whole.metadata);
+    assert_eq!(tier.limits.bytes() - before, weight(&whole) - weight(&striped("a", 1, 10)));
+    assert_eq!(patch(&tier, &plain), Ok(Patched::Done(None)));
+    assert_eq!(tier.limits.bytes(), before);
+    assert_eq!(patch(&tier, &striped("a", 2, 10).metadata), Err(ErrorKind::Conflict));
+    assert_eq!(block_on(tier.remove(&[key("a")])), Ok(()));
+    assert_eq!((tier.limits.bytes(), tier.limits.items(), tier.has_parts()), (0, 0, false));
+}
+
+#[test]
+fn parts_go_first_and_the_longest_unused_before_others() {
+    // One shard, and many.
+    for mib in [4, 16] {
+        let tier = tier(MemoryOptions::new().size_bytes_max(mib << 20));
+        let (share, kib) = (mib << 18, (mib << 10) as usize);
+        for text in ["a", "b", "c"] {
+            keep(&tier, &striped(text, 1, kib / 8), 0..kib / 16);
+        }
+        put(&tier, "whole", vec![1; 1 << 20]);
+        assert!(range(&tier, "a", 0..9).is_some());
+        keep(&tier, &striped("d", 1, kib / 8), 0..kib / 16);
+        assert_eq!(keys(&tier), ["a", "c", "d", "whole"], "a quarter is for parts");
+        let room = (mib << 20) - tier.limits.bytes();
+        put(&tier, "next", vec![1; room as usize]);
+        assert_eq!(keys(&tier), ["a", "d", "next", "whole"]);
+        assert_eq!(evictions(&tier), 2);
+        // Within their share, parts may cost entries their place; beyond it, they cost nothing.
+        let long = striped("e", 1, kib / 2);
+        for part in 0..kib / 64 {
+            keep(&tier, &long, 32 * part..32 * (part + 1));
+            assert!(tier.limits.bytes() <= mib << 20);
+        }
+        let kept = (0..kib as u64 / 64)
+            .filter(|part| range(&tier, "e", part << 15..(part << 15) + 9).is_some());
+        assert_eq!(kept.count() as u64, (share >> 15) - 1);
+        let left = keys(&tier);
+        assert_eq!((left.len(), left[0].as_str()), (2, "e"), "one whole entry had to go");
+        put(&tier, "e", "short");
+        assert_eq!((keys(&tier), tier.has_parts()), (left, false));
+    }
+}
+
+#[test]
+fn what_could_never_be_stored_keeps_no_parts() {
+    let tier = tier(MemoryOptions::new().size_bytes_max(100 << 10).items_max(1));
+    keep(&tier, &striped("a", 1, 10), 0..2);
+    keep(&tier, &striped("a", 2, 100), 0..2);
+    assert_eq!((keys(&tier).len(), tier.limits.bytes()), (0, 0));
+    let beyond = block_on(tier.write_part(
+        &key("a"),
+        &striped("a", 3, 2).metadata,
+        1_024,
+        vec![0; 1_025].into(),
+    ));
+    assert_eq!(beyond.map_err(|error| error.kind()), Err(ErrorKind::Invalid));
+    put(&tier, "b", "x");
+    keep(&tier, &striped("a", 4, 10), 0..2);
+    assert_eq!(keys(&tier), ["a"], "it is one item");
+    put(&tier, "b", "x");
+    assert_eq!(keys(&tier), ["b"]);
+}
+
+#[test]
+fn limits_hold_under_threads_that_write_parts() {
+    for mib in [1, 8] {
+        let tier = tier(MemoryOptions::new().size_bytes_max(mib << 20).items_max(5_000));
+        thread::scope(|scope| {
+            for writer in 0..4_u64 {
+                let tier = &tier;
+                scope.spawn(move || {
+                    for step in 0..1_500_u64 {
+                        let text = format!("{writer}/{}", step % 29);
+                        let whole = striped(&text, 10 + step / 700, 40);
+                        match step % 11 {
+                            0 => put(tier, &text, vec![0; (mib << 20) as usize / 9]),
+                            5 => assert_eq!(block_on(tier.remove(&[key(&text)])), Ok(())),
+                            _ => {
+                                let start = (step * 7 % 5) as usize * 8;
+                                keep(tier, &whole, start..start + 8);
+                                let found = range(
+                                    tier,
+                                    &text,
+                                    (start as u64) << 10..(start as u64 + 8) << 10,
+                                );
+                                let part = whole.body.slice(start << 10..(start + 8) << 10);
+                                assert!(found.is_none_or(|found| found == part));
+                            }
+                        }
+                        assert!(tier.limits.bytes() <= mib << 20);
+                    }
+                });
+            }
+        });
+        assert_eq!(block_on(tier.clear()), Ok(()));
+        assert_eq!((tier.limits.bytes(), tier.limits.items(), tier.has_parts()), (0, 0, false));
+        assert_eq!(block_on(tier.usage()).expect("memory does not fail").bytes, 0);
+    }
+}
+
 #[test]
 fn a_staged_body_is_bounded_by_the_limit() {
     let tier = tier(MemoryOptions::new().size_bytes_max(1_000));

@@ -2,6 +2,7 @@
 
 mod answers;
 mod conditions;
+mod disk;
 mod dropped;
 mod ranges;
 mod reads;

@@ -9,12 +9,16 @@ use super::{
     files::{failure, write_at},
     inner::{Call, Inner},
     object::Object,
+    options::Durability,
     parts::{Partial, chunk_bytes},
     record::{OBJECT_CHUNK_BYTES, chunk_crcs, object_bytes},
     room::{Need, Room},
     store::Material,
     write::{Expected, entry, line},
 };
+
+/// No file is larger.
+const FILE_BYTES_MAX: u64 = i64::MAX as u64;
 
 /// A part as it was given, and which chunks of it are to be written.
 #[derive(Debug)]
@@ -77,8 +81,10 @@ impl Inner {
             let message = "the part reaches beyond the end of its body; give its own bytes alone";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        let kept = self.try_write_part(call, metadata, start, part);
-        match kept {
+        if metadata.size() > FILE_BYTES_MAX {
+            return Ok(());
+        }
+        match self.try_write_part(call, metadata, start, part) {
             // What there is no room for is not kept.
             Err(error) if error.kind() == ErrorKind::Full => Ok(()),
             kept => kept,
@@ -143,7 +149,9 @@ impl Inner {
         state.remove(&call.key, call.generation);
         let mark = state.appended;
         self.dispose(state);
-        self.settle_change(mark, false).map(|()| true)
+        // As any other removal, it lasts where that is promised.
+        let is_durable = self.settings.durability != Durability::Checkpoint;
+        self.settle_change(mark, is_durable).map(|()| true)
     }
 
     /// What of a part is not there yet; `None` if it comes too late.
@@ -162,7 +170,8 @@ impl Inner {
         let mut state = self.lock();
         let partial = state.parts.touch(&call.key);
         if let Some(partial) = &partial {
-            piece.draft = Some(partial.draft?);
+            // A call that was begun later may have come in between.
+            piece.draft = Some(partial.draft.filter(|_| partial.is_of(metadata))?);
         }
         let is_there = |chunk: &u64| partial.as_ref().is_some_and(|it| it.crcs.contains_key(chunk));
         for chunk in (first..after).filter(|chunk| !is_there(chunk)) {

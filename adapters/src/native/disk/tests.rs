@@ -15,6 +15,8 @@ mod crash;
 mod damage;
 mod limits;
 mod model;
+mod parts;
+mod parts_model;
 mod pieces;
 
 /// Errors that are given in the place of a write.

@@ -14,15 +14,20 @@ use crate::{
 const MIB: usize = 1 << 20;
 
 /// Bytes with no period that a chunk would divide, and different for each seed.
-fn bytes(seed: u64, count: usize) -> Bytes {
+pub(super) fn bytes(seed: u64, count: usize) -> Bytes {
     (0..count).map(|at| (at % 251) as u8 ^ (at / 65_536) as u8 ^ seed as u8).collect()
 }
 
-fn metadata(name: &str, version: u64, bytes: usize) -> Metadata {
+pub(super) fn metadata(name: &str, version: u64, bytes: usize) -> Metadata {
     entry(name, version, bytes).metadata
 }
 
-async fn staged(tier: &dyn StorageTier, name: &str, body: &Bytes, piece: usize) -> Arc<dyn Source> {
+pub(super) async fn staged(
+    tier: &dyn StorageTier,
+    name: &str,
+    body: &Bytes,
+    piece: usize,
+) -> Arc<dyn Source> {
     let stage = tier.stage(&key(name)).await.expect("it is open");
     let mut stage = stage.expect("it has a place");
     for start in (0..body.len()).step_by(piece) {
@@ -64,13 +69,13 @@ async fn pieces(opened: Opened) -> Result<Vec<Bytes>, Error> {
     }
 }
 
-fn drafts(root: &Path) -> Vec<PathBuf> {
+pub(super) fn drafts(root: &Path) -> Vec<PathBuf> {
     let found = fs::read_dir(root.join("v1/new")).expect("the folder is read");
     found.map(|it| it.expect("the folder is read").path()).collect()
 }
 
 /// Files are deleted behind the calls.
-fn wait_for_no_drafts(root: &Path) {
+pub(super) fn wait_for_no_drafts(root: &Path) {
     while !drafts(root).is_empty() {
         std::thread::yield_now();
     }
