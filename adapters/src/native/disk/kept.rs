@@ -84,7 +84,7 @@ impl Inner {
                 return Ok(Bytes::new());
             }
             let file = File::open(self.layout.draft(draft)).map_err(Bad::Io)?;
-            read_chunks(&file, metadata.size(), range.clone(), &crcs)
+            read_chunks(&file, metadata.size(), range.clone(), &crcs, Vec::new())
         };
         let bad = match read() {
             Ok(body) => return Ok(Some(Part { metadata, range, body })),

@@ -36,10 +36,22 @@ pub(super) struct Object {
 impl Object {
     /// Reads a part of the body, of which every chunk that it touches is checked.
     pub(super) fn read(&self, range: Range<u64>) -> Result<Bytes, Bad> {
+        self.read_into(Vec::new(), range)
+    }
+
+    /// The same, into a buffer that has [room](Object::buffer) already: where each of many threads reserves some, the
+    /// allocator keeps that much for each of them.
+    pub(super) fn read_into(&self, buffer: Vec<u8>, range: Range<u64>) -> Result<Bytes, Bad> {
         let first =
             usize::try_from(range.start / OBJECT_CHUNK_BYTES * 4).map_err(|_| Bad::Bytes)?;
         let crcs = self.crcs.get(first..).ok_or(Bad::Bytes)?;
-        read_chunks(&self.file, self.body_bytes, range, crcs)
+        read_chunks(&self.file, self.body_bytes, range, crcs, buffer)
+    }
+
+    /// Room for what is read of a part.
+    pub(super) fn buffer(&self, range: &Range<u64>) -> Vec<u8> {
+        let touched = touched(self.body_bytes, range);
+        Vec::with_capacity(usize::try_from(touched.end - touched.start).unwrap_or(0))
     }
 
     /// The first piece of the body.
@@ -48,17 +60,24 @@ impl Object {
     }
 }
 
+/// The bytes of the chunks that a part of a body touches.
+fn touched(body_bytes: u64, range: &Range<u64>) -> Range<u64> {
+    let start = range.start / OBJECT_CHUNK_BYTES * OBJECT_CHUNK_BYTES;
+    let end = range.end.next_multiple_of(OBJECT_CHUNK_BYTES).min(body_bytes);
+    start..end.max(start)
+}
+
 /// Reads a part of a body, of which every chunk that it touches is checked: `crcs` are theirs.
 pub(super) fn read_chunks(
     file: &File,
     body_bytes: u64,
     range: Range<u64>,
     crcs: &[u8],
+    mut bytes: Vec<u8>,
 ) -> Result<Bytes, Bad> {
-    let start = range.start / OBJECT_CHUNK_BYTES * OBJECT_CHUNK_BYTES;
-    let end = range.end.next_multiple_of(OBJECT_CHUNK_BYTES).min(body_bytes);
-    let count = usize::try_from(end.saturating_sub(start)).map_err(|_| Bad::Bytes)?;
-    let mut bytes = vec![0; count];
+    let Range { start, end } = touched(body_bytes, &range);
+    let count = usize::try_from(end - start).map_err(|_| Bad::Bytes)?;
+    bytes.resize(count, 0);
     let mut at = start;
     let crcs = crcs.chunks((PIECE_BYTES / OBJECT_CHUNK_BYTES * 4) as usize);
     // Checked piece by piece, while the bytes are still near the processor.
@@ -133,8 +152,9 @@ impl Reading {
         self.at = range.end;
         let (object, inner, key) =
             (Arc::clone(&self.object), Weak::clone(&self.inner), self.key.clone());
+        let buffer = object.buffer(&range);
         self.ahead = Some(Task::spawn(move || {
-            object.read(range).map_err(|bad| match inner.upgrade() {
+            object.read_into(buffer, range).map_err(|bad| match inner.upgrade() {
                 Some(inner) => inner.bad(&key, bad),
                 None => Error::new(ErrorKind::Closed, "the disk tier is gone; open it again"),
             })

@@ -230,7 +230,9 @@ impl Source for DiskSource {
             Self::File(draft, object) => (draft, Arc::clone(object)),
         };
         let (inner, key) = (Arc::clone(&draft.inner), draft.key.clone());
-        Task::spawn(move || object.read(range).map_err(|bad| inner.bad(&key, bad))).end().await
+        let buffer = object.buffer(&range);
+        let read = move || object.read_into(buffer, range).map_err(|bad| inner.bad(&key, bad));
+        Task::spawn(read).end().await
     }
 
     fn as_any(&self) -> &dyn Any {
