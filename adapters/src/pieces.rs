@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::{TryStreamExt, stream};
 #[cfg(not(target_arch = "wasm32"))]
 use tiered_storage_core::range::ByteRange;
-use tiered_storage_core::{Error, ErrorKind, Metadata};
+use tiered_storage_core::{Error, ErrorKind, Key, Metadata};
 
 use crate::{
     payload::{self, Payload},
@@ -178,4 +178,10 @@ pub(crate) fn within(pieces: Pieces, range: Range<u64>) -> Pieces {
         }
         Ok(None)
     }))
+}
+
+/// What is said to a reader whose version is gone.
+pub(crate) fn overtaken(key: &Key) -> Error {
+    let message = "the entry was changed while it was read; read it again";
+    Error::new(ErrorKind::Conflict, message).with_key(key)
 }

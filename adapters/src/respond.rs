@@ -25,7 +25,7 @@ mod types;
 use std::ops::Range;
 
 use futures_util::{StreamExt, stream};
-use tiered_storage_core::{Error, ErrorKind, Key, Metadata, range::ByteRange, seal};
+use tiered_storage_core::{Error, Key, Metadata, range::ByteRange, seal};
 
 #[cfg(all(feature = "http", not(target_arch = "wasm32")))]
 pub use self::{body::EntryBody, types::RespondOptions};
@@ -35,7 +35,7 @@ use crate::{
     driver::{Given, Want},
     entry::Entry,
     payload::{Payload, slice},
-    pieces::within,
+    pieces::{overtaken, within},
     store::{TieredStorage, without_body},
     tier::Body,
 };
@@ -139,10 +139,7 @@ impl TieredStorage {
                 return Ok(None);
             }
             let key = parts.key.clone();
-            parts.next().await?.map(Some).ok_or_else(|| {
-                let message = "the entry was changed while it was read; read it again";
-                Error::new(ErrorKind::Conflict, message).with_key(&key)
-            })
+            parts.next().await?.map(Some).ok_or_else(|| overtaken(&key))
         });
         Ok(Some(Body::Pieces(Box::pin(stream::iter([Ok(first)]).chain(rest)))))
     }

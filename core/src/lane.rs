@@ -74,6 +74,11 @@ impl Lanes {
         self.lanes.get_mut(key).expect("an operation holds its lane from start to end")
     }
 
+    /// The epoch of `key`, and whether nobody writes it.
+    pub(crate) fn outlook(&self, key: &str) -> (u64, bool) {
+        self.lanes.get(key).map_or((0, true), |lane| (lane.epoch, lane.writer.is_none()))
+    }
+
     /// Who may write `key` now.
     pub(crate) fn writer(&self, key: &str) -> Option<OpId> {
         self.lanes.get(key).and_then(|lane| lane.writer)

@@ -8,7 +8,6 @@
 use core::{
     fmt,
     future::poll_fn,
-    pin::pin,
     task::{Poll, Waker},
 };
 use std::{collections::VecDeque, sync::Arc};
@@ -28,7 +27,7 @@ use super::{Body, Inner, perform::internal, stage::Tee};
 use crate::{
     events::Event,
     lock::Lock,
-    pieces::within,
+    pieces::{overtaken, within},
     tier::{Body as TierBody, Opened, Payload, Pieces, Read},
 };
 
@@ -88,30 +87,13 @@ impl Flow {
         Self { inner, tier, metadata, window, feed }
     }
 
-    fn spot(&self, at: u64) -> Spot {
-        let window = self.window.lock();
-        if at < window.start {
-            return Spot::Gone;
-        }
-        let mut start = window.start;
-        for piece in &window.pieces {
-            if start == at {
-                return Spot::Piece(piece.clone());
-            }
-            start += piece.len() as u64;
-        }
-        window.ended.clone().map_or(Spot::NotYet, Spot::End)
-    }
-
     /// Brings the next piece into the window, for whoever is at `at`.
     async fn advance(&self, at: u64, held: Option<(SlotId, OpId, TierSet)>) {
         self.keep_step().await;
         // Whoever is quicker may take the feed again and again; what it brings is enough.
-        let Either::Left((mut feed, _)) = select(self.feed.lock(), pin!(self.arrived(at))).await
-        else {
-            return;
-        };
-        if !matches!(self.spot(at), Spot::NotYet) {
+        let arrived = self.until(|window| window.has(at));
+        let Either::Left((mut feed, _)) = select(self.feed.lock(), arrived).await else { return };
+        if self.window.lock().has(at) {
             return;
         }
         if let Feed::Raw(_) = *feed {
@@ -153,16 +135,16 @@ impl Flow {
         waiting.into_iter().for_each(Waker::wake);
     }
 
-    /// Waits until somebody else has brought what is at `at`.
-    async fn arrived(&self, at: u64) {
-        poll_fn(|cx| {
-            if !matches!(self.spot(at), Spot::NotYet) {
+    /// Waits until the window is so. It looks and leaves its waker in one step, so that no change goes by in between.
+    fn until(&self, is_so: impl Fn(&Window) -> bool) -> impl Future<Output = ()> {
+        poll_fn(move |cx| {
+            let mut window = self.window.lock();
+            if is_so(&window) {
                 return Poll::Ready(());
             }
-            self.window.lock().waiting.push(cx.waker().clone());
+            window.waiting.push(cx.waker().clone());
             Poll::Pending
         })
-        .await;
     }
 
     /// Waits a little for a reader that the next piece would leave behind. Nobody is held up meanwhile.
@@ -170,14 +152,7 @@ impl Flow {
         if !self.window.lock().leaves_behind() {
             return;
         }
-        let caught_up = poll_fn(|cx| {
-            let mut window = self.window.lock();
-            if !window.leaves_behind() {
-                return Poll::Ready(());
-            }
-            window.waiting.push(cx.waker().clone());
-            Poll::Pending
-        });
+        let caught_up = self.until(|window| !window.leaves_behind());
         if let Either::Left(_) = select(self.inner.host.sleep(PATIENCE_MS), caught_up).await {
             let mut window = self.window.lock();
             let first = window.first_kept();
@@ -216,15 +191,31 @@ impl Flow {
             {
                 Ok(within(self.inner.plain(tier, &metadata, body, None), at..u64::MAX))
             }
-            _ => {
-                let message = "the entry was changed while it was read; read it again";
-                Err(Error::new(ErrorKind::Conflict, message).in_tier(tier).with_key(key))
-            }
+            _ => Err(overtaken(key).in_tier(tier)),
         }
     }
 }
 
 impl Window {
+    fn spot(&self, at: u64) -> Spot {
+        if at < self.start {
+            return Spot::Gone;
+        }
+        let mut start = self.start;
+        for piece in &self.pieces {
+            if start == at {
+                return Spot::Piece(piece.clone());
+            }
+            start += piece.len() as u64;
+        }
+        self.ended.clone().map_or(Spot::NotYet, Spot::End)
+    }
+
+    /// Whether there is something for a reader that is at `at`, if only that it is too late.
+    fn has(&self, at: u64) -> bool {
+        !matches!(self.spot(at), Spot::NotYet)
+    }
+
     /// Where what is kept starts once there is no room for the oldest piece.
     fn first_kept(&self) -> u64 {
         self.start + self.pieces.front().map_or(0, |piece| piece.len() as u64)
@@ -306,7 +297,8 @@ impl Reader {
             if let Some(own) = &mut self.own {
                 return own.try_next().await;
             }
-            match self.flow.spot(self.at) {
+            let spot = self.flow.window.lock().spot(self.at);
+            match spot {
                 Spot::Piece(piece) => {
                     self.at += piece.len() as u64;
                     self.tell(Some(self.at));

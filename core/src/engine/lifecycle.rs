@@ -67,22 +67,19 @@ impl Engine {
 
     /// A part is read by whoever wants it, and shared with nobody.
     pub(super) fn start_part(&mut self, id: OpId, key: Key) {
-        let is_fenced = self.lanes.is_fenced(&key);
-        let lane = self.lanes.hold(&key);
-        let (epoch, is_clean) = (lane.epoch, lane.writer.is_none() && !is_fenced);
-        self.insert(
-            id,
-            Machine::Get(Get::part(key.clone(), epoch, is_clean)),
-            Some(key.clone()),
-            None,
-        );
-        self.lanes.release(&key);
+        let (epoch, is_clean) = self.outlook(&key);
+        self.insert(id, Machine::Get(Get::part(key.clone(), epoch, is_clean)), Some(key), None);
+    }
+
+    /// What a read that begins now is to know of its lane: its epoch, and whether what is found may be copied.
+    fn outlook(&self, key: &Key) -> (u64, bool) {
+        let (epoch, is_free) = self.lanes.outlook(key);
+        (epoch, is_free && !self.lanes.is_fenced(key))
     }
 
     pub(super) fn start_get(&mut self, id: OpId, key: Key) {
-        let is_fenced = self.lanes.is_fenced(&key);
+        let (epoch, is_clean) = self.outlook(&key);
         let lane = self.lanes.hold(&key);
-        let (epoch, is_clean) = (lane.epoch, lane.writer.is_none() && !is_fenced);
         let any_epoch = self.config.is_mutant(Mutant::JoinOldFlight);
         let joins = |leader: &Op| match &leader.machine {
             Machine::Get(get) => any_epoch || get.epoch == epoch,
@@ -200,8 +197,7 @@ impl Engine {
         if self.config.is_mutant(Mutant::PromoteOverlapped) {
             (get.is_clean, get.epoch) = (true, lane.epoch);
         }
-        let is_current = lane.epoch == get.epoch || self.config.is_mutant(Mutant::NoEpochCheck);
-        if !is_current || self.lanes.is_fenced(&key) {
+        if !self.is_current(&key, get.epoch) {
             return;
         }
         let mut aftermath = get.aftermath(&self.config, is_repeated);
@@ -209,10 +205,22 @@ impl Engine {
             aftermath = self.hold(&get, slot, aftermath);
         }
         if let Some(machine) = aftermath {
-            let is_promotion = matches!(machine, Machine::Promote(_));
-            if !is_promotion || self.promotions < self.config.promotions_max {
-                self.spawn(machine, key, Some(slot));
-            }
+            self.follow_up(machine, key, slot);
+        }
+    }
+
+    /// Whether nothing came between a read that began in `epoch` and now.
+    fn is_current(&self, key: &Key, epoch: u64) -> bool {
+        let (now, _) = self.lanes.outlook(key);
+        let is_same = now == epoch || self.config.is_mutant(Mutant::NoEpochCheck);
+        is_same && !self.lanes.is_fenced(key)
+    }
+
+    /// Begins what a read left to do; a promotion, only where there are not too many.
+    fn follow_up(&mut self, machine: Machine, key: Key, slot: SlotId) {
+        let is_promotion = matches!(machine, Machine::Promote(_));
+        if !is_promotion || self.promotions < self.config.promotions_max {
+            self.spawn(machine, key, Some(slot));
         }
     }
 
@@ -258,13 +266,8 @@ impl Engine {
         let Some(op) = self.ops.get(&id) else { return };
         let (Machine::Held(held), Some(key)) = (op.machine.clone(), op.key.clone()) else { return };
         let slot = op.slot;
-        let is_current = self.lanes.lane(&key).epoch == held.epoch
-            || self.config.is_mutant(Mutant::NoEpochCheck);
-        let may_copy = is_current && !self.lanes.is_fenced(&key);
-        if let Some(promote) = held.promotion.filter(|_| may_copy)
-            && self.promotions < self.config.promotions_max
-        {
-            self.spawn(Machine::Promote(promote), key, Some(slot));
+        if let Some(promote) = held.promotion.filter(|_| self.is_current(&key, held.epoch)) {
+            self.follow_up(Machine::Promote(promote), key, slot);
         }
         self.hand_over(id);
         self.forget(id);
