@@ -81,7 +81,8 @@ pub trait Source: fmt::Debug + Shareable {
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Stage: fmt::Debug + Shareable {
-    /// Takes the next bytes.
+    /// Takes the next bytes. After a failure nothing more is written; where none of `piece` was taken, `finish` may still
+    /// give what was there before, so that it can be brought to another tier.
     async fn write(&mut self, piece: Payload) -> Result<(), Error>;
 
     /// All bytes are there. What it gives is discarded when it is dropped without having been stored.

@@ -113,14 +113,22 @@ impl Inner {
         let sample = payload::slice(&first, 0..SAMPLE_BYTES.min(first.len()));
         let is_packed = draft.clone().plan(bytes as u64)?.pays()
             && self.pack(sample.clone()).await.is_ok_and(|packed| packed.len() < sample.len());
-        let mut stage = self.stage(&draft.key, targets).await?;
+        let (mut tier, mut stage) = self.stage(&draft.key, targets).await?;
+        let mut staged_bytes = 0;
         let count = Arc::new(Lock::default());
         let whole = counted(Box::pin(stream::iter([Ok(first)]).chain(pieces)), count.clone());
         let mut stored = if is_packed { packed(whole) } else { whole };
         while let Some(piece) = stored.try_next().await? {
-            if !piece.is_empty() {
-                stage.write(piece).await?;
+            if piece.is_empty() {
+                continue;
             }
+            let written = stage.write(piece.clone()).await;
+            if let Err(error) = written.map_err(|error| error.in_tier(tier).with_key(&draft.key)) {
+                stage = self.moved(tier, stage, staged_bytes, error).await?;
+                tier = Tier::Cold;
+                stage.write(piece.clone()).await?;
+            }
+            staged_bytes += piece.len() as u64;
         }
         let (hasher, size_bytes): Count = std::mem::take(&mut *count.lock());
         let metadata = draft.plan(size_bytes)?.metadata(hasher.finish(), is_packed);
@@ -129,7 +137,7 @@ impl Inner {
 
     /// A place for a body that comes in pieces. In warm, where that is to have it: it gets there without being read back
     /// from cold.
-    async fn stage(&self, key: &Key, targets: TierSet) -> Result<Box<dyn Stage>, Error> {
+    async fn stage(&self, key: &Key, targets: TierSet) -> Result<(Tier, Box<dyn Stage>), Error> {
         let order = if targets.contains(Tier::Warm) {
             [Tier::Warm, Tier::Cold]
         } else {
@@ -139,7 +147,7 @@ impl Inner {
         for tier in order {
             let Some(place) = self.tier(tier) else { continue };
             match place.stage(key).await.map_err(|error| error.in_tier(tier).with_key(key)) {
-                Ok(Some(stage)) => return Ok(stage),
+                Ok(Some(stage)) => return Ok((tier, stage)),
                 Ok(None) => {}
                 Err(error) => {
                     self.report(tier, "write", Some(key.clone()), &error);
@@ -151,6 +159,31 @@ impl Inner {
             let message = "no tier takes bodies of more than 1 MiB in pieces; write it as a whole";
             Error::new(ErrorKind::Unsupported, message).with_key(key)
         }))
+    }
+
+    /// A place in cold with the `bytes` that `stage` took before it failed with `error`: that warm has no room for a body
+    /// is no failure of the write. Fails with `error` if they cannot be had.
+    async fn moved(
+        &self,
+        tier: Tier,
+        stage: Box<dyn Stage>,
+        bytes: u64,
+        error: Error,
+    ) -> Result<Box<dyn Stage>, Error> {
+        let key = error.key().cloned();
+        let (Tier::Warm, Some(key)) = (tier, key) else { return Err(error) };
+        let Some(cold) = self.tier(Tier::Cold) else { return Err(error) };
+        let whole = stage.finish().await.ok().filter(|source| source.size_bytes() == bytes);
+        let Some(source) = whole else { return Err(error) };
+        let Some(mut lower) = cold.stage(&key).await? else { return Err(error) };
+        self.report(Tier::Warm, "write", Some(key), &error);
+        let mut at = 0;
+        while at < bytes {
+            let end = bytes.min(at + GATHERED_BYTES as u64);
+            lower.write(source.read(at..end).await?).await?;
+            at = end;
+        }
+        Ok(lower)
     }
 }
 

@@ -149,13 +149,13 @@ impl TieredStorage {
     /// The body is first brought to where nobody sees it: to the warm tier if that takes bodies in pieces and is to have
     /// the entry, else to the cold one. Only when all of it is there is the entry written, cold first; until then
     /// other calls of this key go on as if this one had not begun. A stream that fails, or a call that is dropped before,
-    /// leaves nothing. About 3 MiB of memory are taken, and what the tiers take. Bodies up to 1 MiB are treated as if they
-    /// had come whole.
+    /// leaves nothing. A body that outgrows warm's limit is brought to cold from there. About 3 MiB of memory are taken, and
+    /// what the tiers take. Bodies up to 1 MiB are treated as if they had come whole.
     ///
     /// # Errors
     ///
     /// As [`TieredStorage::set_with`]; `Unavailable` if the stream fails; `Unsupported` if no tier takes bodies in pieces;
-    /// what the tier said that failed while it took the body, `Full` for one.
+    /// what the tier said that failed while it took the body, where what it had taken was lost with it.
     #[cfg(not(target_arch = "wasm32"))]
     pub async fn set_stream<E>(
         &self,

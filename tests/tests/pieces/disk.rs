@@ -1,17 +1,24 @@
 //! Parts of bodies on a disk, over a cold tier that is asked for each of them once.
 
-use std::{ops::Range, sync::Arc};
+use std::{
+    ops::Range,
+    sync::{Arc, atomic::Ordering, mpsc},
+};
 
 use bytes::Bytes;
 use tiered_storage::{
-    SetOptions, Tier, TieredStorage,
+    ErrorKind, Event, SetOptions, Tier, TierSet, TieredStorage,
     conformance::{Call, FaultTier},
     memory::{MemoryOptions, MemoryTier, Volatility},
     native::disk::{DiskOptions, DiskTier},
     tier::StorageTier,
 };
 
-use super::{CHUNK_BYTES, long};
+use super::{
+    CHUNK_BYTES, long,
+    tier::{Pace, PieceTier},
+    writes::pieces,
+};
 
 const LEN: usize = 500_000;
 
@@ -112,4 +119,30 @@ async fn more_than_there_is_room_for_comes_from_cold() {
         assert!(world.part(start..start + 9).await == (source, expected));
         assert!(world.disk.disk_bytes() <= share);
     }
+}
+
+/// A disk that could never hold the body failed the whole write, after it had taken as much as it could.
+#[tokio::test]
+async fn a_stream_that_outgrows_the_disk_goes_on_in_cold() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let options = DiskOptions::new().size_bytes_max(3 << 20);
+    let disk = Arc::new(DiskTier::open(folder.path(), options).expect("it is empty"));
+    let cold = Arc::new(PieceTier::new(Pace::Ready));
+    let (heard, hear) = mpsc::channel();
+    let builder = TieredStorage::builder(cold.clone()).warm(disk.clone());
+    let builder = builder.on_event(move |event| drop(heard.send(event.clone())));
+    let storage = builder.open().await.expect("the storage opens");
+    storage.set("film", "older").await.expect("the body is stored");
+
+    let body = long(6_000_000);
+    let written = storage.set_stream("film", pieces(&body), SetOptions::default()).await;
+    let written = written.expect("cold has room");
+    assert_eq!(written.tiers_written, TierSet::from(Tier::Cold));
+    let told: Vec<_> = hear.try_iter().collect();
+    let is_full = |event: &Event| matches!(event, Event::TierFailed { tier: Tier::Warm, error, .. } if error.kind() == ErrorKind::Full);
+    assert!(!told.is_empty() && told.iter().all(is_full), "{told:?}");
+    assert_eq!(cold.staged.load(Ordering::SeqCst), 0);
+    storage.settled().await;
+    assert_eq!(disk.usage().await.expect("usage").items, 0, "no older copy is left above");
+    assert!(storage.get("film").await.expect("the tiers answer").is_some_and(|it| it == body));
 }

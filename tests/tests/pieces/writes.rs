@@ -13,7 +13,9 @@ use super::{World, long, tier::WholeTier};
 
 const LEN: usize = 6_000_000;
 
-fn pieces(body: &Bytes) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + use<> {
+pub(crate) fn pieces(
+    body: &Bytes,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + use<> {
     let chunks: Vec<_> = body.chunks(100_000).map(Bytes::copy_from_slice).map(Ok).collect();
     stream::iter(chunks)
 }
@@ -134,4 +136,16 @@ async fn what_no_write_may_have_is_refused_before_the_stream_is_asked() {
     let options = SetOptions::default().field("long", "x".repeat(4_000));
     let failed = world.storage.set_stream("film", untouched, options).await;
     assert_eq!(failed.expect_err("it is too much").kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn a_stream_for_which_neither_tier_has_room_leaves_nothing() {
+    let world = World::plain().await;
+    for tier in [&world.warm, &world.cold] {
+        *tier.room_bytes.lock().expect("no holder panics") = 2_000_000;
+    }
+    let failed = world.storage.set_stream("film", pieces(&long(LEN)), SetOptions::default()).await;
+    assert_eq!(failed.expect_err("there is no room").kind(), ErrorKind::Full);
+    assert!(world.has_no_trace());
+    assert!(world.storage.get("film").await.expect("the tiers answer").is_none());
 }

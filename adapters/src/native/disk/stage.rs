@@ -180,9 +180,10 @@ impl DiskStage {
 #[async_trait]
 impl Stage for DiskStage {
     async fn write(&mut self, piece: Payload) -> Result<(), Error> {
-        self.bytes += piece.len() as u64;
+        let bytes = self.bytes + piece.len() as u64;
         // What could never be stored must not fill the disk before that is said.
-        self.inner.check_limit(Need::Object(object_bytes(self.key.len(), 0, self.bytes)))?;
+        self.inner.check_limit(Need::Object(object_bytes(self.key.len(), 0, bytes)))?;
+        self.bytes = bytes;
         if piece.len() as u64 >= PIECE_BYTES {
             return self.flush(piece).await;
         }
