@@ -27,7 +27,7 @@
 //! | `disk` | yes | [`DiskTier`] |
 //! | `s3` | yes | [`S3Tier`], with reqwest and rustls |
 //! | `s3-credentials` | no | `s3::providers`: profiles, web identity, containers and instances of AWS, and a chain of them |
-//! | `http` | no | [`TieredStorage::respond`], with the types of the crate `http` |
+//! | `http` | no | `TieredStorage::respond`, with the types of the crate `http` |
 //! | `conformance` | no | the suite that every tier passes, and a wrapper that fails on demand |
 #![forbid(unsafe_code)]
 #![cfg_attr(

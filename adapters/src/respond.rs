@@ -1,6 +1,6 @@
 //! Entries as answers to requests of HTTP: ranges, conditions and what caches need to know, by RFC 9110.
 //!
-//! With the feature `http` there is [`TieredStorage::respond`], which takes and gives the types of the crate `http`;
+//! With the feature `http` there is `TieredStorage::respond`, which takes and gives the types of the crate `http`;
 //! [`TieredStorage::answer`] is the same for any other types.
 //!
 //! | status | when |

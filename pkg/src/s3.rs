@@ -311,7 +311,6 @@ impl Args {
             _ => ConditionalWrites::Probe,
         };
         flags.bare_if_match = or(3, flags.bare_if_match);
-        flags.equal_parts = or(4, flags.equal_parts);
         flags
     }
 

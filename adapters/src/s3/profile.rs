@@ -11,7 +11,7 @@ pub enum Profile {
     /// Amazon S3. The bucket is in the host, also under an endpoint such as a dual-stack or VPC one (unless that is an IP
     /// address, or the bucket's name has a dot).
     Aws,
-    /// Cloudflare R2. Region `auto`; all parts of an upload but the last are of one size.
+    /// Cloudflare R2. Region `auto`. It takes parts of one size alone, as every upload here sends them.
     R2,
     /// MinIO.
     MinIo,
@@ -42,8 +42,6 @@ pub struct Flags {
     pub conditional_writes: ConditionalWrites,
     /// Whether the ETag in `If-Match` goes without its quotes. Default `false`.
     pub bare_if_match: bool,
-    /// Whether all parts of an upload but the last must be of one size. Default `false`.
-    pub equal_parts: bool,
 }
 
 /// Whether a store heeds `If-Match` and `If-None-Match` of a write. Some take the headers and write all the same.
@@ -65,7 +63,6 @@ impl Default for Flags {
             removes_versions: true,
             conditional_writes: ConditionalWrites::Probe,
             bare_if_match: false,
-            equal_parts: false,
         }
     }
 }
@@ -77,7 +74,7 @@ impl Profile {
         let known = Flags { removes_versions: false, ..Flags::default() };
         match self {
             Self::Aws => Flags { conditional_writes: Supported, ..Flags::default() },
-            Self::R2 => Flags { conditional_writes: Supported, equal_parts: true, ..known },
+            Self::R2 => Flags { conditional_writes: Supported, ..known },
             Self::MinIo => Flags { conditional_writes: Supported, ..known },
             Self::Gcs => Flags { conditional_writes: Unsupported, removes_many: false, ..known },
             Self::B2 => known,

@@ -23,8 +23,6 @@ export interface S3Abilities {
   conditionalWrites?: 'supported' | 'unsupported' | 'probe' | undefined;
   /** Whether the ETag in `If-Match` goes without its quotes. Default `false`. */
   bareIfMatch?: boolean | undefined;
-  /** Whether all parts of an upload but the last must be of one size. Default `false`. */
-  equalParts?: boolean | undefined;
 }
 
 /** What a store asks for requests, in dollars. What is left out is as on Amazon S3 Standard in us-east-1, 2024 to 2026. */
@@ -51,7 +49,6 @@ const ABILITIES: Rules = {
   removesVersions: FLAG,
   conditionalWrites: [(value) => CONDITIONAL.includes(value), "'supported', 'unsupported' or 'probe'"],
   bareIfMatch: FLAG,
-  equalParts: FLAG,
 };
 const PRICE: Rule = [(value) => Number.isFinite(value) && (value as number) >= 0, 'a price in dollars, 0 or more'];
 /** In the order in which the core takes them. */
@@ -87,8 +84,8 @@ export function rawPrices(prices: S3Prices | undefined): unknown[] | undefined {
 /** A number, or what the store can do; conditions by their number. */
 export function rawProvider(provider: S3Provider | S3Abilities | undefined): number | unknown[] | undefined {
   if (typeof provider !== 'object') return provider && PROVIDERS.indexOf(provider);
-  const { removesMany, removesVersions, conditionalWrites, bareIfMatch, equalParts } = provider;
-  return [removesMany, removesVersions, conditionalWrites && CONDITIONAL.indexOf(conditionalWrites), bareIfMatch, equalParts];
+  const { removesMany, removesVersions, conditionalWrites, bareIfMatch } = provider;
+  return [removesMany, removesVersions, conditionalWrites && CONDITIONAL.indexOf(conditionalWrites), bareIfMatch];
 }
 
 export function toCosts([costUsd, get, put, deleted, ...counted]: ReturnType<S3Calls['costs']>): Costs {

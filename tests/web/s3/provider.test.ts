@@ -79,7 +79,7 @@ suite('providers', () => {
     assert.match((await removals('aws')).ifMatch ?? '', /^".+"$/);
     assert.match((await removals(undefined)).ifMatch ?? '', /^".+"$/);
     assert.equal((await removals('r2')).ifMatch, undefined);
-    assert.equal((await removals({ removesVersions: false, conditionalWrites: 'probe', equalParts: true })).ifMatch, undefined);
+    assert.equal((await removals({ removesVersions: false, conditionalWrites: 'probe' })).ifMatch, undefined);
   });
 
   test('an ETag goes bare where the store wants that', async () => {

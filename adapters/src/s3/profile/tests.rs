@@ -3,25 +3,25 @@ use ConditionalWrites::{Probe, Supported, Unsupported};
 use super::*;
 use crate::s3::Method;
 
-fn flags(profile: Profile) -> (bool, bool, ConditionalWrites, bool, bool) {
-    let Flags { removes_many, removes_versions, conditional_writes, bare_if_match, equal_parts } =
+fn flags(profile: Profile) -> (bool, bool, ConditionalWrites, bool) {
+    let Flags { removes_many, removes_versions, conditional_writes, bare_if_match } =
         profile.flags();
-    (removes_many, removes_versions, conditional_writes, bare_if_match, equal_parts)
+    (removes_many, removes_versions, conditional_writes, bare_if_match)
 }
 
 #[test]
 fn each_store_has_its_flags() {
-    assert_eq!(flags(Profile::Aws), (true, true, Supported, false, false));
-    assert_eq!(flags(Profile::R2), (true, false, Supported, false, true));
-    assert_eq!(flags(Profile::MinIo), (true, false, Supported, false, false));
-    assert_eq!(flags(Profile::Gcs), (false, false, Unsupported, false, false));
-    assert_eq!(flags(Profile::B2), (true, false, Probe, false, false));
-    assert_eq!(flags(Profile::Garage), (true, false, Unsupported, false, false));
-    assert_eq!(flags(Profile::Ceph), (true, false, Probe, true, false));
+    assert_eq!(flags(Profile::Aws), (true, true, Supported, false));
+    assert_eq!(flags(Profile::R2), (true, false, Supported, false));
+    assert_eq!(flags(Profile::MinIo), (true, false, Supported, false));
+    assert_eq!(flags(Profile::Gcs), (false, false, Unsupported, false));
+    assert_eq!(flags(Profile::B2), (true, false, Probe, false));
+    assert_eq!(flags(Profile::Garage), (true, false, Unsupported, false));
+    assert_eq!(flags(Profile::Ceph), (true, false, Probe, true));
     let mut own = Flags::default();
-    assert_eq!(flags(Profile::Custom(own)), (true, true, Probe, false, false));
+    assert_eq!(flags(Profile::Custom(own)), (true, true, Probe, false));
     own.removes_many = false;
-    assert_eq!(flags(Profile::Custom(own)), (false, true, Probe, false, false));
+    assert_eq!(flags(Profile::Custom(own)), (false, true, Probe, false));
 }
 
 #[test]
