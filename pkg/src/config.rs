@@ -47,5 +47,8 @@ pub(crate) fn configure(mut builder: Builder, config: &Args) -> Result<Builder, 
     if let Some(interval) = config.duration(9) {
         builder = builder.access_flush_interval(interval);
     }
+    if let Some(bytes) = config.number(10) {
+        builder = builder.range_caching(bytes as u64);
+    }
     Ok(builder)
 }

@@ -26,6 +26,8 @@ const ACTIONS: readonly Action[] = [
   (port, key: string) => port.stage?.(key),
   (port, key: string, body: Uint8Array | Source, facts: RawFacts, condition: string | null | undefined) =>
     port.store?.(key, { body, line: facts[0] }, toFacts(facts), condition),
+  (port, key: string, body: Uint8Array, facts: RawFacts, start: number) =>
+    port.writePart?.(key, { body, line: facts[0], start }, toFacts(facts)),
 ];
 
 /** What `adapters/src/web/port.rs` calls. */

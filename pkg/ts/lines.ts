@@ -33,6 +33,7 @@ export type RawFacts = readonly [
   content: 0 | 1 | 2,
   lastAccessed: number,
   accessCount: number,
+  size: number,
 ];
 
 /** What the module exports for metadata. */
@@ -51,8 +52,8 @@ export function linesOf(raw: RawLines): Pick<Wasm, 'describe' | 'inscribe' | 'fa
   };
 }
 
-export function toFacts([line, version, expiresAt, freshAt, content, lastAccessed, accessCount]: RawFacts): Facts & Inscribed {
-  return { line, version, expiresAt, freshAt, content, lastAccessed, accessCount };
+export function toFacts([line, version, expiresAt, freshAt, content, lastAccessed, accessCount, size]: RawFacts): Facts & Inscribed {
+  return { line, version, expiresAt, freshAt, content, lastAccessed, accessCount, size };
 }
 
 function toObject(key: string, fields: Fields): RawMetadata {

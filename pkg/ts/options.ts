@@ -36,6 +36,7 @@ export const NAME: Rule = [(value) => isText(value) && value !== '', 'a string, 
 export const FLAG: Rule = [(value) => typeof value === 'boolean', 'true or false'];
 /** How large a tier may get. */
 export const LIMIT: Rule = [isPositive, 'a whole number, 1 or more'];
+const OFFSET: Rule = [isCount, 'a whole number of bytes'];
 const MS: Rule = [isCount, 'a whole number of milliseconds'];
 const MS_POSITIVE: Rule = [isPositive, 'a whole number of milliseconds, 1 or more'];
 
@@ -59,7 +60,8 @@ const CONFIG: Rules = {
     'an object with the functions `serialize` and `deserialize`',
   ],
   placementRules: [Array.isArray, 'a list of rules such as { pattern: "img/**", tiers: ["warm", "cold"] }'],
-  hotPromotionMaxBytes: [isCount, 'a whole number of bytes'],
+  hotPromotionMaxBytes: OFFSET,
+  rangeCaching: OFFSET,
   verify: [isOneOf('always', 'never'), "'always' or 'never'"],
   expiredCold: [isOneOf('remove', 'keep'), "'remove' or 'keep'"],
   revalidateAfter: MS,
@@ -100,7 +102,6 @@ const SET: Rules = {
   signal: SIGNAL,
 };
 
-const OFFSET: Rule = [isCount, 'a whole number of bytes'];
 const RANGE: Rules = { start: OFFSET, end: OFFSET, last: OFFSET };
 
 const READ: Rules = { signal: SIGNAL, borrow: FLAG };
@@ -146,6 +147,7 @@ export function toSettings(config: TieredStorageConfig<PromotionStrategy> & { fl
     config.revalidateAfter,
     config.staleIfUnavailable,
     config.flushInterval,
+    config.rangeCaching,
   ];
 }
 

@@ -6,9 +6,9 @@ import type { ByteRange, StorageEvent, TierStats } from './contract.js';
  * What the core asks of a place for entries. Metadata travels as the one line of text that is stored beside the body;
  * only the core reads or writes such a line.
  *
- * For one key the core never runs two of `write`, `store`, `patch`, `remove`, `removeVersion` and `announce` at once;
- * reads and staging run beside anything. Body and line of one answer are of the same write. A promise is awaited; what is not a promise is
- * taken at once. Ports fail with a `StorageError`; anything else counts as `unavailable`.
+ * For one key the core never runs two of `write`, `store`, `writePart`, `patch`, `remove`, `removeVersion` and `announce` at
+ * once; reads and staging run beside anything. Body and line of one answer are of the same write. A promise is awaited;
+ * what is not a promise is taken at once. Ports fail with a `StorageError`; anything else counts as `unavailable`.
  */
 export interface Port {
   readonly traits: PortTraits;
@@ -47,6 +47,16 @@ export interface Port {
    * version, or for `null` no entry, else it fails as a `conflict`; as `unsupported` if the place cannot tell.
    */
   store?(key: string, entry: ReadyEntry, facts: Facts, condition: string | null | undefined): MaybePromise<string | undefined>;
+  /**
+   * Keeps a part of the stored body of an entry, beside those of the same version that are kept already; parts of another
+   * version go, and so does a whole entry of another one. `part` starts and ends with whole chunks of one size, at least
+   * 64 KiB (but for the end of the body), and is never compressed.
+   *
+   * A key with parts is listed, counted and removed as any other, and has a line that is read and patched; `readRange`
+   * gives ranges that are kept whole, else `null`. `read` and `readPieces` find nothing until all parts are there: then it is
+   * an entry as any other. Parts may be dropped at any time; what there is no room for is not kept, and no error.
+   */
+  writePart?(key: string, part: StoredPart, facts: Facts): MaybePromise<void>;
 }
 
 /**
@@ -134,6 +144,8 @@ export interface Facts {
   readonly content: 0 | 1 | 2;
   readonly lastAccessed: number;
   readonly accessCount: number;
+  /** The bytes of the body, uncompressed. */
+  readonly size: number;
 }
 
 export interface PortListing {

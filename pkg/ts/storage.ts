@@ -159,8 +159,8 @@ export class TieredStorage<T = unknown> {
   }
 
   /**
-   * A part of the bytes of an entry, or `null` if there is no entry. Tiers that can are asked for these bytes alone; no
-   * tier takes them over.
+   * A part of the bytes of an entry, or `null` if there is no entry. Tiers that can are asked for these bytes alone. With
+   * `rangeCaching` warm keeps what cold was asked for; without, no tier takes it over.
    */
   async getRange(key: string, range: ByteRange, options?: CallOptions): Promise<RangeResult | null> {
     checkKey(key);

@@ -138,8 +138,7 @@ impl Inner {
     }
 
     /// The whole chunks of a part, and where they start; the last chunk of a body may be shorter.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn chunks(
+    pub(crate) fn chunks(
         &self,
         metadata: &Metadata,
         body: Option<Body>,

@@ -48,6 +48,10 @@ impl Inner {
                     let contents = self.contents(tier, metadata, body).await?;
                     place.store(metadata, &contents, condition).await?
                 }
+                Action::WritePart(_, metadata) => match self.chunks(metadata, body) {
+                    Some((start, part)) => place.write_part(metadata, start, &part).await?,
+                    None => JsValue::UNDEFINED,
+                },
                 _ => settle(place.ask(action)).await?,
             };
             Ok(match action {

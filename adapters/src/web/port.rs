@@ -63,6 +63,7 @@ pub(super) const OPEN: u8 = 12;
 const READ_RANGE: u8 = 13;
 const STAGE: u8 = 14;
 const STORE: u8 = 15;
+const WRITE_PART: u8 = 16;
 
 /// A tier that is a JavaScript object.
 #[derive(Debug)]
@@ -214,6 +215,18 @@ impl PortTier {
         settle(self.call(call, [key, body, facts, condition])).await
     }
 
+    /// As [`StorageTier::write_part`](crate::tier::StorageTier::write_part).
+    pub(super) async fn write_part(
+        &self,
+        metadata: &Metadata,
+        start: u64,
+        part: &Payload,
+    ) -> Result<JsValue, Error> {
+        let (key, facts) = (text(metadata.key()), facts(metadata).into());
+        let start = JsValue::from_f64(start as f64);
+        settle(self.call(WRITE_PART, [key, part.as_js().into(), facts, start])).await
+    }
+
     fn call<const N: usize>(&self, action: u8, given: [JsValue; N]) -> Result<JsValue, JsValue> {
         let mut given = given.into_iter();
         let mut next = || given.next().unwrap_or(NONE);
@@ -243,7 +256,7 @@ impl PortTier {
             }
             Action::Announce(_, key) => self.call(ANNOUNCE, [text(key)]),
             Action::Clear(_) => self.call(CLEAR, []),
-            // No port keeps parts.
+            // What moves a body, others do.
             _ => Ok(NONE),
         }
     }
@@ -275,7 +288,7 @@ fn entry(key: &Key, answer: &JsValue) -> Result<Read<Opened>, Error> {
 
 /// What a port may need of a line without reading it: the line, the version (equal for all copies of a write), when it
 /// expires, when it was last known to be current, the content (0 bytes, 1 JSON, 2 the user's own serializer), when it was
-/// last read, and how often. Times are in ms since 1970; one that never comes is infinite.
+/// last read, and how often, and how many bytes the body has. Times are in ms since 1970; one that never comes is infinite.
 pub fn facts(metadata: &Metadata) -> Array {
     let ms = |time: Timestamp| JsValue::from_f64(time.as_millis() as f64);
     Array::of(&[
@@ -286,6 +299,7 @@ pub fn facts(metadata: &Metadata) -> Array {
         content_number(metadata.content()).into(),
         ms(metadata.last_accessed),
         (metadata.access_count as f64).into(),
+        (metadata.size() as f64).into(),
     ])
 }
 

@@ -222,6 +222,7 @@ const config: Maker = (random) => ({
     serialization: serializer,
     placementRules: (random) => [object(random, { pattern: () => '**/{a,b}*', tiers: tierNames }, 0.95)],
     hotPromotionMaxBytes: count,
+    rangeCaching: () => 65_536,
     verify: (random) => random.pick(['always', 'never']),
     expiredCold: (random) => random.pick(['remove', 'keep']),
     revalidateAfter: ms,

@@ -47,6 +47,8 @@ const CONFIGS: Record<string, [unknown, RegExp]> = {
   'a rule of a fourth tier': [{ tiers: { cold }, placementRules: [{ pattern: '*', tiers: ['x'] }] }, /`placementRules`/],
   'a rule with an option too many': [{ tiers: { cold }, placementRules: [{ pattern: '*', tiers: [], a: 1 }] }, /`a`/],
   'a pattern that is none': [{ tiers: { cold }, placementRules: [{ pattern: '{a', tiers: ['cold'] }] }, /pattern/],
+  'chunks of parts that are text': [{ tiers: { cold }, rangeCaching: '65536' }, /`rangeCaching`/],
+  'chunks of parts that are too small': [{ tiers: { cold }, rangeCaching: 1_000 }, /64 KiB to 64 MiB/],
   'a size that is infinite': [{ tiers: { cold }, hotPromotionMaxBytes: Infinity }, /`hotPromotionMaxBytes`/],
   'another mode': [{ tiers: { cold }, verify: 'sometimes' }, /`verify`/],
   'another end': [{ tiers: { cold }, expiredCold: 'burn' }, /`expiredCold`/],

@@ -214,13 +214,46 @@ pub async fn ports_are_given_bodies_and_facts() -> Tested {
     check!(format::decode(&key()?, &line)? == metadata);
     same!(text(&asking.asked("0"), "3.1"), "00000000000000ab");
     let fresh_at = metadata.fresh_at.as_millis() as i32;
-    for (at, number) in [(2, 9_000), (3, fresh_at), (4, 1), (5, 2_000), (6, 3)] {
+    for (at, number) in [(2, 9_000), (3, fresh_at), (4, 1), (5, 2_000), (6, 3), (7, 2)] {
         same!((at, asking.asked(&format!("0.3.{at}"))), (at, JsValue::from(number)));
     }
     metadata.expires_at = None;
     let (outcome, _) = asking.act(Action::Patch(Tier::Cold, metadata), &[]).await?;
     check!(matches!(outcome, Outcome::Missing));
     same!(asking.asked("1.2.2"), f64::INFINITY);
+    Ok(())
+}
+
+#[wasm_bindgen]
+pub async fn ports_are_given_whole_chunks_of_parts() -> Tested {
+    let port = js("({ asked: [], call(...words) { this.asked.push(words) } })")?;
+    let place = Arc::new(PortTier::new(port.clone().unchecked_into()));
+    let builder = TieredStorage::builder(place.clone()).range_caching(1 << 16);
+    let inner = builder.open_at_once()?.inner.clone();
+    let (chunk, size) = (1_u64 << 16, 200_000);
+    let metadata = Metadata::new(key()?, size, Timestamp::from_millis(1_000));
+    // From 5 on, to the end; what is of no chunk that is all there is left out.
+    for (start, end, kept) in
+        [(5, size, Some((chunk, size))), (0, chunk + 5, Some((0, chunk))), (5, chunk, None)]
+    {
+        let part = Uint8Array::new_with_length((end - start) as u32);
+        let body = Some(Body::Part(start, part.into()));
+        let action = Action::WritePart(Tier::Cold, metadata.clone());
+        let outcome = inner.act(&place, &action, body, Want::Whole, &mut None).await?;
+        check!(matches!(outcome, Outcome::Done(None)));
+        let asked = get(&port, "asked").unchecked_into::<Array>().pop();
+        same!((start, end, asked.is_undefined()), (start, end, kept.is_none()));
+        let Some((from, to)) = kept else { continue };
+        same!(
+            (get(&asked, "0"), get(&asked, "4")),
+            (WRITE_PART.into(), JsValue::from(from as f64))
+        );
+        same!(Uint8Array::new(&get(&asked, "2")).length(), (to - from) as u32);
+        same!(
+            (text(&asked, "1"), get(&asked, "3.7")),
+            ("a key".into(), JsValue::from(size as f64))
+        );
+    }
     Ok(())
 }
 
