@@ -3,6 +3,8 @@
 import { ENTRY_CASES } from './entries.js';
 import { DURABLE_CASES, LIMIT_CASES } from './limits.js';
 import { LIST_CASES, PORT_CASES } from './ports.js';
+import { PART_CASES } from './parts.js';
+import { PIECE_CASES, PIECE_DURABLE_CASES, PIECE_LIMIT_CASES } from './pieces.js';
 import { portOf, type Kind } from './subject.js';
 import { WHOLE_CASES } from './wholes.js';
 
@@ -27,14 +29,15 @@ export function casesOf(kind: Kind): Record<string, () => Promise<void>> {
       await kind.release?.(tier);
     });
   }
-  for (const [name, run] of Object.entries(kind.canList ? { ...PORT_CASES, ...LIST_CASES } : PORT_CASES)) {
+  const ports = { ...PORT_CASES, ...PIECE_CASES };
+  for (const [name, run] of Object.entries(kind.canList ? { ...ports, ...LIST_CASES, ...PART_CASES } : ports)) {
     add('port', name, async (place) => {
       const tier = kind.make(place);
       await run(await portOf(tier));
       await kind.release?.(tier);
     });
   }
-  const more = { ...(kind.isLimited ? LIMIT_CASES : {}), ...(kind.isDurable ? DURABLE_CASES : {}) };
+  const more = { ...(kind.isLimited ? { ...LIMIT_CASES, ...PIECE_LIMIT_CASES } : {}), ...(kind.isDurable ? { ...DURABLE_CASES, ...PIECE_DURABLE_CASES } : {}) };
   for (const [name, run] of Object.entries(more)) add('place', name, (place) => run(kind, place));
   return cases;
 }
