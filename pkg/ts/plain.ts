@@ -31,7 +31,7 @@ export abstract class PlainPort implements Port {
 
   async removeVersion(key: string, _line: string, version: string): Promise<boolean> {
     const line = await this.head(key);
-    if (line === null || this.#versionOf(key, line) !== version) return false;
+    if (line === null || this.versionOf(key, line) !== version) return false;
     await this.remove([key]);
     return true;
   }
@@ -48,10 +48,10 @@ export abstract class PlainPort implements Port {
 
   /** Fails as a `conflict` if a line is of another version than `facts`. */
   protected checkVersion(key: string, line: string, { version }: Facts): void {
-    if (this.#versionOf(key, line) !== version) throw otherVersion(key);
+    if (this.versionOf(key, line) !== version) throw otherVersion(key);
   }
 
-  #versionOf(key: string, line: string): string {
+  protected versionOf(key: string, line: string): string {
     return this.#wasm.factsOf(key, line).version;
   }
 }

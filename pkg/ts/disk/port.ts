@@ -1,51 +1,47 @@
 /** Files behind the tier: reads go to the file that the key names; what is there in all is known from an index. */
 
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, opendir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import type { ByteRange } from '../contract.js';
 import type { DiskOptions } from '../disk.js';
-import { StorageError } from '../errors.js';
+import { StorageError, invalid, notSo } from '../errors.js';
 import { PlainPort } from '../plain.js';
-import type { PortListing, PortTraits, PortUsage, StoredEntry } from '../port.js';
-import { SortedKeys } from '../sorted.js';
+import type {
+  Facts,
+  OpenedEntry,
+  PortListing,
+  PortTraits,
+  PortUsage,
+  ReadyEntry,
+  Source,
+  Stage,
+  StoredEntry,
+  StoredPart,
+} from '../port.js';
+import { extentOf } from '../ranges.js';
+import { isBytes } from '../tier.js';
 import type { Wasm } from '../wasm.js';
+import { OpenFile, damaged, orMissing, readHead, wrapped } from './files.js';
+import { Folder } from './folder.js';
 import { hold, type Held } from './lock.js';
-import { HEAD_BYTES_MAX, decode, decodeHead, encodeHead } from './record.js';
-
-/** What the index knows of an entry: the size of its file, and of its body. */
-interface Known {
-  readonly weight: number;
-  readonly bytes: number;
-}
-
-/** How many files are looked at side by side. */
-const CONCURRENCY = 32;
+import { Partial } from './parts.js';
+import { HEADS_BYTES, SMALL_BYTES_MAX, decode, encodeTurn, type Head } from './record.js';
+import { DiskSource, DiskStage, FilePieces, PIECE_BYTES } from './stage.js';
 
 export class DiskPort extends PlainPort {
   readonly traits: PortTraits;
-  readonly #options: DiskOptions;
+  readonly #wasm: Wasm;
+  readonly #folder: Folder;
   readonly #held: Held;
   readonly #onClosed: () => void;
-  readonly #entries: string;
-  readonly #temporary: string;
-  /** What there is, what is given up first in front. Read from the files when it is first needed. */
-  #index: Promise<Map<string, Known>> | undefined;
-  readonly #sorted = new SortedKeys();
-  #weight = 0;
-  #bytes = 0;
-  #evictions = 0;
-  /** Writes that change the index wait for each other while they make room. */
-  #room: Promise<unknown> = Promise.resolve();
-  /** Entries that are counted and not there yet. */
-  readonly #writing = new Map<string, Promise<void>>();
+  /** The last change of each key that is being changed: those of several storages wait for each other, too. */
+  readonly #changes = new Map<string, Promise<unknown>>();
 
   private constructor(loaded: Wasm, options: DiskOptions, held: Held, onClosed: () => void) {
     super(loaded);
-    this.#options = options;
+    this.#wasm = loaded;
+    this.#folder = new Folder(options);
     this.#held = held;
     this.#onClosed = onClosed;
-    this.#entries = join(options.directory, 'entries');
-    this.#temporary = join(options.directory, 'temporary');
     const { maxSizeBytes, maxItems } = options;
     this.traits = {
       announced: true,
@@ -58,9 +54,7 @@ export class DiskPort extends PlainPort {
     const held = await hold(options.directory);
     const port = new DiskPort(loaded, options, held, onClosed);
     try {
-      // What was being written when the process ended.
-      await rm(port.#temporary, { recursive: true, force: true });
-      await mkdir(port.#temporary, { recursive: true });
+      await port.#folder.sweep();
       if (held.wasCutOff && options.durability === 'cache') await port.clear();
       return port;
     } catch (error) {
@@ -70,254 +64,248 @@ export class DiskPort extends PlainPort {
   }
 
   async read(key: string): Promise<StoredEntry | null> {
-    const file = await readFile(this.#path(key)).catch(orMissing);
+    const file = await readFile(this.#folder.path(key)).catch(orMissing);
     if (!file) return null;
     const entry = decode(key, file);
-    if (!entry) throw new StorageError('corrupt', 'the file is not the entry that was written', { key });
-    await this.#use(key);
+    if (!entry) throw damaged(key);
+    await this.#folder.room.use(key);
     return entry;
   }
 
+  readPieces(key: string): Promise<StoredEntry | OpenedEntry | null> {
+    return this.#reading(key, async (file, head) => {
+      if (head.bytes > SMALL_BYTES_MAX) return { pieces: new FilePieces(key, file, head), line: head.line };
+      return { body: await bytesOf(key, file, head, [0, head.bytes]), line: head.line };
+    });
+  }
+
+  async readRange(key: string, range: ByteRange): Promise<StoredPart | null> {
+    const partial = this.#folder.parts.use(key);
+    const kept = partial && (await partial.read(range));
+    if (kept !== undefined) return kept;
+    return this.#reading(key, async (file, head) => {
+      const extent = extentOf(range, head.bytes);
+      return { body: await bytesOf(key, file, head, extent), line: head.line, start: extent[0] };
+    });
+  }
+
   async head(key: string): Promise<string | null> {
-    const head = await readHead(this.#path(key));
+    const line = this.#folder.parts.find(key)?.line;
+    if (line !== undefined) return line;
+    const head = await readHead(this.#folder.path(key));
     if (head && head.key !== key) throw new StorageError('corrupt', 'the file is of another entry', { key });
     return head?.line ?? null;
   }
 
-  async write(key: string, { body, line }: StoredEntry): Promise<undefined> {
-    const head = encodeHead(key, line, body.length);
-    const known = { weight: head.length + body.length, bytes: body.length };
-    const { maxSizeBytes = Infinity } = this.#options;
-    if (known.weight > maxSizeBytes) {
-      throw new StorageError('full', `the entry takes ${known.weight} bytes; the tier holds ${maxSizeBytes} in all`, { key });
-    }
-    const end = await this.#makeRoom(key, known);
-    try {
-      await this.#put(key, [head, body]).catch(async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw wrapped(error);
-        await this.#giveUpAny(known.weight, key);
-        await this.#put(key, [head, body]).catch((cause: unknown) => {
-          throw new StorageError('full', 'the device is full', { key, cause });
-        });
-      });
-      await end(true);
-    } catch (error) {
-      await end(false);
-      throw error;
-    }
+  write(key: string, { body, line }: StoredEntry): Promise<undefined> {
+    return this.#changing([key], () => this.#folder.write(key, body, line));
   }
 
-  async remove(keys: readonly string[]): Promise<void> {
-    const folders = new Set<string>();
-    for (let at = 0; at < keys.length; at += CONCURRENCY) {
-      await Promise.all(
-        keys.slice(at, at + CONCURRENCY).map(async (key) => {
-          const path = this.#path(key);
-          const isGone = await unlink(path).then(() => true, orMissing);
-          if (isGone) folders.add(dirname(path));
-          await this.#note(key, undefined);
-        }),
-      );
-    }
-    await Promise.all(Array.from(folders, (folder) => this.#sync(folder)));
+  async stage(key: string): Promise<Stage> {
+    return new DiskStage(this.#folder.room, key, this.#folder.newPath());
   }
 
-  async list(prefix: string, after: string | undefined, limit: number): Promise<PortListing> {
-    return this.#sorted.list(await this.#known(), prefix, after, limit);
+  store(key: string, { body, line }: ReadyEntry, _facts: Facts, condition: string | null | undefined): Promise<undefined> {
+    return this.#changing([key], async () => {
+      if (condition !== undefined) {
+        const there = await this.head(key);
+        if (condition !== (there === null ? null : this.#wasm.describe(key, there).version)) throw notSo(key);
+      }
+      if (isBytes(body)) return this.#folder.write(key, body, line);
+      if (body.size <= SMALL_BYTES_MAX) return this.#folder.write(key, await body.read(0, body.size), line);
+      if (body instanceof DiskSource && body.room === this.#folder.room) return this.#folder.adopt(key, body, line);
+      const copy = await this.#copy(key, body);
+      try {
+        return await this.#folder.adopt(key, copy, line);
+      } finally {
+        copy.cancel();
+      }
+    });
   }
 
-  async usage(): Promise<PortUsage> {
-    const { size } = await this.#known();
-    return { bytes: this.#bytes, items: size, evictions: this.#evictions };
+  writePart(key: string, part: StoredPart, facts: Facts): Promise<void> {
+    return this.#changing([key], async () => {
+      try {
+        await this.#keep(key, part, facts);
+      } catch (error) {
+        // What there is no room for is not kept.
+        if (!(error instanceof StorageError && error.kind === 'full')) throw error;
+      }
+    });
   }
 
-  /** Puts the files aside, and removes them behind. */
-  async clear(): Promise<void> {
-    const aside = join(this.#temporary, randomUUID());
-    await rename(this.#entries, aside).catch(orMissing);
-    await this.#sync(this.#options.directory);
-    this.#index = Promise.resolve(new Map());
-    this.#weight = this.#bytes = 0;
-    await rm(aside, { recursive: true, force: true });
+  /** Of a large entry, the body stays where it is. */
+  override patch(key: string, line: string, facts: Facts): Promise<undefined | null> {
+    return this.#changing([key], async () => {
+      const partial = this.#folder.parts.find(key);
+      if (partial) {
+        this.checkVersion(key, partial.line, facts);
+        partial.line = line;
+        return undefined;
+      }
+      const isDone = await this.#patchLarge(key, line, facts);
+      if (isDone) return undefined;
+      const found = await this.read(key);
+      if (!found) return null;
+      this.checkVersion(key, found.line, facts);
+      return this.#folder.write(key, found.body, line);
+    });
+  }
+
+  remove(keys: readonly string[]): Promise<void> {
+    return this.#changing(keys, () => this.#folder.drop(keys));
+  }
+
+  list(prefix: string, after: string | undefined, limit: number): Promise<PortListing> {
+    return this.#folder.room.list(prefix, after, limit);
+  }
+
+  usage(): Promise<PortUsage> {
+    return this.#folder.room.usage();
+  }
+
+  clear(): Promise<void> {
+    return this.#folder.clear();
   }
 
   override async close(): Promise<void> {
+    await this.#folder.drop([...this.#folder.parts.keys()]);
     await this.#held.release();
     this.#onClosed();
   }
 
-  #path(key: string): string {
-    const name = createHash('sha256').update(key).digest('hex');
-    return join(this.#entries, name.slice(0, 2), name.slice(2));
+  /** Reads an open file of an entry, which is closed unless its pieces are what is given. */
+  async #reading<T extends object>(key: string, work: (file: OpenFile, head: Head) => Promise<T>): Promise<T | null> {
+    const file = await OpenFile.open(this.#folder.path(key), 'r');
+    if (!file) return null;
+    let given: T | undefined;
+    try {
+      const head = await file.head();
+      if (head?.key !== key) throw damaged(key);
+      given = await work(file, head);
+      await this.#folder.room.use(key);
+      return given;
+    } catch (error) {
+      throw wrapped(error);
+    } finally {
+      if (!given || !('pieces' in given)) file.giveUp();
+    }
   }
 
-  async #put(key: string, parts: Uint8Array[]): Promise<void> {
-    const [path, temporary] = [this.#path(key), join(this.#temporary, randomUUID())];
+  /** Replaces the line of an entry whose file has room for two heads. */
+  async #patchLarge(key: string, line: string, facts: Facts): Promise<boolean> {
+    const file = await OpenFile.open(this.#folder.path(key), 'r+');
     try {
-      const file = await open(temporary, 'wx');
-      try {
-        await file.writev(parts);
-        if (this.#options.durability !== 'cache') await file.datasync();
-      } finally {
-        await file.close();
-      }
-      await rename(temporary, path).catch(async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-        await mkdir(dirname(path), { recursive: true });
-        await rename(temporary, path);
-      });
+      const head = await file?.head();
+      if (!file || head?.turn === undefined || head.key !== key) return false;
+      this.checkVersion(key, head.line, facts);
+      await file.write(...encodeTurn(key, line, head.bytes, head.turn + 1));
+      await this.#folder.syncFile(file);
+      return true;
     } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
+      throw wrapped(error);
+    } finally {
+      file?.giveUp();
+    }
+  }
+
+  /** Keeps what is not there yet of a part. */
+  async #keep(key: string, part: StoredPart, { version, size }: Facts): Promise<void> {
+    const { parts, room } = this.#folder;
+    const { body, line, start } = part;
+    const end = start + body.length;
+    if (end > size) throw invalid('the part reaches beyond the end of its body; give its own bytes alone', key);
+    let partial = parts.use(key);
+    if (partial ? !partial.isOf(version, size) : !(await this.#isWhole(key, version))) {
+      await this.#folder.drop([key]);
+      partial = new Partial(this.#folder.newPath(), version, size, line);
+    }
+    if (!partial) return;
+    if (body.length === size) return this.#folder.write(key, body, line);
+    room.check(key, HEADS_BYTES + size);
+    const lacking = partial.lacking(start, end);
+    const isKept = lacking.length === 0 || (await this.#fill(key, partial, part, lacking));
+    if (isKept && partial.isWhole) await this.#complete(key, partial);
+  }
+
+  /** Writes what is lacking; says whether there was room for it. */
+  async #fill(key: string, partial: Partial, part: StoredPart, lacking: readonly (readonly [number, number])[]): Promise<boolean> {
+    const { parts, room } = this.#folder;
+    const more = lacking.reduce((sum, [from, to]) => sum + to - from, 0);
+    const done = await room.makeForParts(key, { weight: partial.weight + more, bytes: partial.bytes + more });
+    if (!done) return false;
+    // Until it was counted it could be given up.
+    if (partial.bytes && parts.find(key) !== partial) {
+      await done(false);
+      return false;
+    }
+    parts.insert(key, partial);
+    try {
+      await room.within(key, more, () => partial.write(part, lacking));
+      // It may have been given up meanwhile.
+      const isThere = await parts.add(key, partial, lacking);
+      await done(isThere);
+      return isThere;
+    } catch (error) {
+      await done(false);
+      await this.#folder.drop([key]);
       throw error;
     }
-    await this.#sync(dirname(path));
   }
 
-  /** Makes what happened in a folder outlast a power loss, where that is asked for and the system can. */
-  async #sync(folder: string): Promise<void> {
-    if (this.#options.durability === 'cache') return;
-    const file = await open(folder, 'r').catch(() => undefined);
-    await file?.sync().catch(() => undefined);
-    await file?.close();
-  }
-
-  /**
-   * Gives entries up until another one fits, and counts that in. Gives a function to be called when it was written, or
-   * was not: until then it is not given up itself.
-   */
-  async #makeRoom(key: string, known: Known): Promise<(isWritten: boolean) => Promise<void>> {
-    const { maxSizeBytes = Infinity, maxItems = Infinity } = this.#options;
-    if (maxSizeBytes !== Infinity || maxItems !== Infinity) await this.#known();
-    // An index that is read meanwhile may be before the file.
-    if (!this.#index) return (isWritten) => (isWritten ? this.#note(key, known) : Promise.resolve());
-    const index = await this.#index;
-    const turn = this.#room.then(async () => {
-      const isFull = (): boolean => {
-        const old = index.get(key);
-        return this.#weight + known.weight - (old?.weight ?? 0) > maxSizeBytes || index.size + (old ? 0 : 1) > maxItems;
-      };
-      while (isFull()) {
-        if (await this.#giveUpFirst(index, key)) continue;
-        if (!this.#writing.size) break;
-        await Promise.race(this.#writing.values());
-      }
-      const old = index.get(key);
-      let finish = (): void => undefined;
-      this.#writing.set(key, new Promise((done) => (finish = done)));
-      await this.#note(key, known);
-      return async (isWritten: boolean): Promise<void> => {
-        if (!isWritten) await this.#note(key, old);
-        this.#writing.delete(key);
-        finish();
-      };
-    });
-    this.#room = turn.catch(() => undefined);
-    return turn;
-  }
-
-  /** Gives up about as much as another entry takes, though no limit of this tier asks for it. */
-  async #giveUpAny(weight: number, kept: string): Promise<void> {
-    const index = await this.#known();
-    const target = this.#weight - weight;
-    while (this.#weight > target && (await this.#giveUpFirst(index, kept)));
-  }
-
-  async #giveUpFirst(index: Map<string, Known>, kept: string): Promise<boolean> {
-    for (const key of index.keys()) {
-      if (key === kept || this.#writing.has(key)) continue;
-      await this.remove([key]);
-      this.#evictions += 1;
-      return true;
+  /** Makes an entry of parts that are all there. */
+  async #complete(key: string, partial: Partial): Promise<void> {
+    const file = await OpenFile.open(partial.path, 'r+');
+    if (!file) return;
+    const source = new DiskSource(this.#folder.room, file, partial.path, partial.size);
+    try {
+      await this.#folder.adopt(key, source, partial.line);
+    } catch (error) {
+      // They may have been given up meanwhile; else they are of no use now.
+      if (this.#folder.parts.find(key) !== partial) return;
+      await this.#folder.drop([key]);
+      throw error;
+    } finally {
+      source.cancel();
     }
-    return false;
   }
 
-  /** A read entry is given up later. */
-  async #use(key: string): Promise<void> {
-    if (!this.#index || this.#options.evictionPolicy === 'fifo') return;
-    const index = await this.#index;
-    const known = index.get(key);
-    if (!known) return;
-    index.delete(key);
-    index.set(key, known);
+  /** Whether there is a whole entry of this version. */
+  async #isWhole(key: string, version: string): Promise<boolean> {
+    const head = await readHead(this.#folder.path(key));
+    return head?.key === key && this.versionOf(key, head.line) === version;
   }
 
-  /** Has the index know of a change, if there is one yet. */
-  async #note(key: string, known: Known | undefined): Promise<void> {
-    if (!this.#index) return;
-    const index = await this.#index;
-    const old = index.get(key);
-    this.#weight += (known?.weight ?? 0) - (old?.weight ?? 0);
-    this.#bytes += (known?.bytes ?? 0) - (old?.bytes ?? 0);
-    index.delete(key);
-    if (!known) return;
-    if (!old) this.#sorted.add(key);
-    index.set(key, known);
-  }
-
-  #known(): Promise<Map<string, Known>> {
-    this.#index ??= this.#scan().catch((error: unknown) => {
-      this.#index = undefined;
-      throw wrapped(error);
-    });
-    return this.#index;
-  }
-
-  /** Reads the heads of all files, what was written first in front. */
-  async #scan(): Promise<Map<string, Known>> {
-    const found: { key: string; known: Known; at: number }[] = [];
-    let looking: Promise<unknown>[] = [];
-    for await (const path of files(this.#entries)) {
-      const look = async (): Promise<void> => {
-        const [head, status] = [await readHead(path), await stat(path).catch(orMissing)];
-        if (!head || !status) return;
-        found.push({ key: head.key, known: { weight: status.size, bytes: head.bytes }, at: status.mtimeMs });
-      };
-      looking.push(look());
-      if (looking.length >= CONCURRENCY) {
-        await Promise.all(looking);
-        looking = [];
+  /** Takes over a body that lies ready elsewhere. */
+  async #copy(key: string, body: Source): Promise<DiskSource> {
+    const stage = new DiskStage(this.#folder.room, key, this.#folder.newPath());
+    try {
+      for (let at = 0; at < body.size; at += PIECE_BYTES) {
+        await stage.write(await body.read(at, Math.min(at + PIECE_BYTES, body.size)));
       }
+      return (await stage.finish()) as DiskSource;
+    } finally {
+      stage.cancel();
     }
-    await Promise.all(looking);
-    found.sort((one, other) => one.at - other.at);
-    this.#weight = found.reduce((sum, { known }) => sum + known.weight, 0);
-    this.#bytes = found.reduce((sum, { known }) => sum + known.bytes, 0);
-    return new Map(found.map(({ key, known }) => [key, known]));
+  }
+
+  /** Does what changes entries after what changes them already. */
+  #changing<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
+    const done = Promise.all(keys.map((key) => this.#changes.get(key))).then(work);
+    const over = done.then(
+      () => undefined,
+      () => undefined,
+    );
+    const forget = (): void => keys.forEach((key) => this.#changes.get(key) === over && this.#changes.delete(key));
+    void over.then(forget);
+    for (const key of keys) this.#changes.set(key, over);
+    return done;
   }
 }
 
-async function* files(root: string): AsyncGenerator<string> {
-  const folders = await opendir(root).catch(orMissing);
-  if (!folders) return;
-  for await (const folder of folders) {
-    const entries = await opendir(join(root, folder.name)).catch(orMissing);
-    if (!entries) continue;
-    for await (const entry of entries) yield join(root, folder.name, entry.name);
-  }
-}
-
-async function readHead(path: string): ReturnType<typeof headOf> {
-  const file = await open(path, 'r').catch(orMissing);
-  return file ? headOf(file) : undefined;
-}
-
-async function headOf(file: Awaited<ReturnType<typeof open>>): Promise<ReturnType<typeof decodeHead>> {
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES_MAX), 0, HEAD_BYTES_MAX, 0);
-    return decodeHead(buffer.subarray(0, bytesRead));
-  } finally {
-    await file.close();
-  }
-}
-
-/** That something is not there is no error. */
-function orMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw wrapped(error);
-}
-
-function wrapped(error: unknown): StorageError {
-  const code = (error as NodeJS.ErrnoException | undefined)?.code;
-  const kind = code === 'EACCES' || code === 'EPERM' || code === 'EROFS' ? 'denied' : 'unavailable';
-  return StorageError.from(error, 'the folder cannot be used', undefined, kind);
+/** Bytes of the body of an entry. */
+async function bytesOf(key: string, file: OpenFile, head: Head, [start, end]: [start: number, end: number]): Promise<Uint8Array> {
+  const bytes = await file.read(head.start + start, head.start + end);
+  if (!bytes) throw damaged(key);
+  return bytes;
 }

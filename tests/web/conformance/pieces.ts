@@ -223,7 +223,7 @@ export const PIECE_DURABLE_CASES: Record<string, (kind: Kind, name: string) => P
     const port = await portOf(first);
     if (!port.stage) return;
     const [line] = await store(port, 'k', long(3 * MIB), 1);
-    await staged(port, 'half', long(3 * MIB));
+    const half = await staged(port, 'half', long(3 * MIB));
     const stage = await port.stage('less');
     await stage?.write(long(2 * MIB));
     await kind.release?.(first);
@@ -233,5 +233,7 @@ export const PIECE_DURABLE_CASES: Record<string, (kind: Kind, name: string) => P
     same([await again.head('half'), await again.head('less')], [null, null], 'what was staged');
     if (kind.canList) same([(await again.usage()).bytes, await listed(again, '', 5)], [3 * MIB, ['k']], 'what there is');
     await kind.release?.(second);
+    half?.cancel();
+    stage?.cancel();
   },
 };

@@ -71,6 +71,19 @@ test('ranges of entries, in Node, Deno and Bun', async () => {
   assert.equal(await run(BUN, ['run', 'range.mjs'], folder), RANGE);
 });
 
+test('bodies in pieces and in part on disk, in Node, Deno and Bun', async () => {
+  const programs: [string, string[]][] = [
+    [process.execPath, []],
+    [DENO, ['run', '--no-prompt', '--no-remote', '--allow-read=.', '--allow-write=.', '--allow-sys=osUptime']],
+    [BUN, ['run']],
+  ];
+  for (const [program, words] of programs) {
+    const folder = await install();
+    const env = { DENO_DIR: join(folder, '.deno'), DENO_NO_UPDATE_CHECK: '1' };
+    assert.equal(await run(program, [...words, 'disk.mjs'], folder, env), 'bodies in pieces and in part');
+  }
+});
+
 test('ranges of entries, and what another program encoded, over the wire from workerd', async () => {
   const folder = await install();
   await using worker = await deploy(folder, 'media.mjs', 'workerd', 'tiers.wasm');

@@ -1,16 +1,39 @@
 /** Bodies of any size, and conditions, in Node. */
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { suite, test } from 'node:test';
+import { after, before, suite, test } from 'node:test';
+import { DiskStorageTier } from 'tiered-storage';
 import { CASES } from './cases.js';
-import { World, long } from './tier.js';
+import { PARTS } from './parts.js';
+import { PieceTier, World, long } from './tier.js';
 
-for (const [group, cases] of Object.entries(CASES)) {
-  suite(group, () => {
-    for (const [name, run] of Object.entries(cases)) test(name, run);
-  });
+const root = await mkdtemp(join(tmpdir(), 'tiered-storage-'));
+after(() => rm(root, { recursive: true, force: true }));
+
+/** What the tiers are that hold what is written. */
+const PLACES = {
+  memory: PieceTier.make,
+  disk: () => new DiskStorageTier({ directory: join(root, randomUUID()), durability: 'cache' }),
+};
+
+for (const [place, make] of Object.entries(PLACES)) {
+  for (const [group, cases] of Object.entries(CASES)) {
+    suite(`${group}, ${place}`, () => {
+      before(() => void (PieceTier.make = make));
+      for (const [name, run] of Object.entries(cases)) test(name, run);
+    });
+  }
 }
+
+suite('parts that are kept, disk', () => {
+  before(() => void (PieceTier.make = PLACES.disk));
+  for (const [name, run] of Object.entries(PARTS)) test(name, run);
+});
 
 test('streams of Node are streams', async () => {
   const world = await World.open();

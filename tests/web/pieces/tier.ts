@@ -1,7 +1,7 @@
 /** A tier in memory that hands bodies out in pieces, takes them in pieces, and goes wrong on demand. */
 
 import { MemoryStorageTier, StorageError, TieredStorage, type ErrorKind, type StorageEvent, type StorageTier } from 'tiered-storage';
-import type { Pieces, Port, ReadyEntry, Source, Stage, StoredEntry } from '../../../pkg/ts/port.js';
+import type { Pieces, Port, ReadyEntry, Source, Stage } from '../../../pkg/ts/port.js';
 import { PORT } from '../conformance/subject.js';
 
 export const MIB = 2 ** 20;
@@ -12,6 +12,9 @@ type Config = Parameters<typeof TieredStorage.open>[0];
 
 /** What a tier did, and what it is to do. */
 export class PieceTier {
+  /** Makes the tiers that hold what is written. */
+  static make: () => StorageTier = () => new MemoryStorageTier({ durable: true, maxSizeBytes: 512 * MIB });
+
   readonly tier: StorageTier;
   /** How often a body was opened, read whole, read in part, and written that had not been staged here. */
   opens = 0;
@@ -30,11 +33,11 @@ export class PieceTier {
   /** How many bytes a staged body may have. */
   roomBytes = Infinity;
 
-  constructor() {
-    const tier = new MemoryStorageTier({ durable: true, maxSizeBytes: 512 * MIB });
-    const own = Reflect.get(tier, PORT) as () => Promise<Port>;
+  constructor(make: () => StorageTier = PieceTier.make) {
+    const tier = make();
+    const own = Reflect.get(tier, PORT) as (notices: object) => Promise<Port>;
     let port: Promise<Port> | undefined;
-    const opened = (): Promise<Port> => (port ??= (async () => this.#port(await own.call(tier)))());
+    const opened = (): Promise<Port> => (port ??= (async () => this.#port(await own.call(tier, {})))());
     this.tier = Object.defineProperty(tier, PORT, { value: opened });
   }
 
@@ -51,13 +54,16 @@ export class PieceTier {
       },
       readPieces: async (key, unless) => {
         this.opens += 1;
-        const found = await inner.read(key, unless);
-        return found && found !== true && found.body.length > MIB ? { pieces: this.#pieces(found), line: found.line } : found;
+        const found = await (inner.readPieces ?? inner.read).call(inner, key, unless);
+        if (!found || found === true) return found;
+        if ('pieces' in found) return { pieces: this.#pieces(found.pieces), line: found.line };
+        return found.body.length > MIB ? { pieces: this.#pieces(cut(found.body)), line: found.line } : found;
       },
       readRange: (key, range, unless) => {
         this.ranges += 1;
         return inner.readRange?.(key, range, unless);
       },
+      writePart: (key, part, facts) => inner.writePart?.(key, part, facts),
       stage: async (key) => this.#stage((await inner.stage?.(key)) as Stage),
       store: (key, { body, line }: ReadyEntry, facts, condition) => {
         const mine = body instanceof Staged ? body.inner : undefined;
@@ -73,24 +79,28 @@ export class PieceTier {
     return port as Port;
   }
 
-  #pieces({ body }: StoredEntry): Pieces {
-    const bytes = body.slice();
-    const last = bytes.length - 1;
-    if (this.damages) bytes[last] = (bytes[last] as number) ^ 1;
-    const breaks = this.breaks;
+  #pieces(inner: Pieces): Pieces {
+    const { breaks, damages } = this;
     [this.damages, this.breaks] = [false, undefined];
     this.reading += 1;
     let at = 0;
+    let ahead: Uint8Array | undefined;
     return {
       next: async () => {
         if (breaks && at / PIECE_BYTES >= breaks[0]) throw new StorageError(breaks[1], 'the body was told to break off');
-        if (at >= bytes.length) return undefined;
+        let piece = ahead ?? (await inner.next());
+        // Which piece is the last one shows when there is none behind it.
+        ahead = damages ? await inner.next() : undefined;
+        if (!piece) return undefined;
+        if (damages && !ahead) piece = piece.map((byte, at, { length }) => (at === length - 1 ? byte ^ 1 : byte));
         this.pieces += 1;
-        const piece = bytes.slice(at, at + PIECE_BYTES);
-        at += PIECE_BYTES;
+        at += piece.length;
         return piece;
       },
-      cancel: once(() => (this.reading -= 1)),
+      cancel: once(() => {
+        inner.cancel();
+        this.reading -= 1;
+      }),
     };
   }
 
@@ -117,6 +127,16 @@ export class PieceTier {
       cancel,
     };
   }
+}
+
+/** A body in pieces. */
+function cut(body: Uint8Array): Pieces {
+  const bytes = body.slice();
+  let at = 0;
+  return {
+    next: async () => (at < bytes.length ? bytes.slice(at, (at += PIECE_BYTES)) : undefined),
+    cancel: () => void (at = bytes.length),
+  };
 }
 
 /** What lies ready in a tier. */
