@@ -54,7 +54,10 @@ export class DatabasePort implements Port {
         const isAll = this.#writeLookup.flush(stores.entries);
         return room.seal(stores, ...rest) ?? (isAll ? undefined : Promise.resolve());
       },
-      ended: (how) => room.ended(how),
+      ended: (how) => {
+        room.ended(how);
+        if (how === 'done') this.#sets.tidy();
+      },
       makeRoom: (bytes) => room.makeRoom(bytes),
     });
     this.#sets = new ChunkSets(this.#reads.large, this.#writes);
@@ -93,6 +96,7 @@ export class DatabasePort implements Port {
     if (body instanceof ChunkSource && body.sets === this.#sets) return this.#commit(key, body, line, facts, condition);
     if (body.size <= CHUNK_BYTES) return this.store(key, { body: await body.read(0, body.size), line }, facts, condition);
     this.#weigh(key, body.size, line);
+    this.#sets.expect(key, body.size);
     let staged: ChunkStage | Source = await this.stage(key);
     try {
       for (let at = 0; at < body.size; at += TOGETHER * CHUNK_BYTES) {

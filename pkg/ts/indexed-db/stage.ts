@@ -3,44 +3,84 @@
 import { StorageError } from '../errors.js';
 import type { Pieces, Source, Stage } from '../port.js';
 import { MemorySource } from '../staged.js';
+import { joined } from '../streams.js';
 import { CHUNK_BYTES, chunksOf, keysOf, newSet, readChunks, type Chunks } from './chunks.js';
 import type { Lane, Outcome, Stores } from './lane.js';
 import { toRecord } from './records.js';
 
 /** How many chunks are written together. */
 export const TOGETHER = 4;
+const OUTGROWN_MAX = 1_000;
 
 /** The sets of one database. */
 export class ChunkSets {
   readonly #reads: Lane;
   readonly #writes: Lane;
+  /** Of keys whose last body the database did not take in, how many bytes it had when there was no room. */
+  readonly #outgrown = new Map<string, number>();
+  /** Sets that nobody wants any more, until they are gone. */
+  readonly #discarded = new Set<string>();
+  #isTidying = false;
 
   constructor(reads: Lane, writes: Lane) {
     this.#reads = reads;
     this.#writes = writes;
   }
 
-  /** Adds chunks to a set that is staged. */
-  put(set: string, first: number, chunks: readonly Uint8Array[]): Promise<void> {
+  /** Adds chunks to a set that is staged for `key`. */
+  async put(key: string, set: string, first: number, chunks: readonly Uint8Array[]): Promise<void> {
     const run = ({ bodies }: Stores, outcome: Outcome<void>): void => {
       bodies.put(true, [set]);
       chunks.forEach((chunk, at) => bodies.put(chunk, [set, first + at]));
       outcome.done();
     };
-    return this.#writes.add({ keys: [], bytes: chunks.length * CHUNK_BYTES, isBlind: true, run });
+    try {
+      await this.#writes.add({ keys: [], bytes: chunks.length * CHUNK_BYTES, isBlind: true, run });
+    } catch (error) {
+      if (this.#outgrown.size >= OUTGROWN_MAX) this.#outgrown.clear();
+      if (error instanceof StorageError && error.kind === 'full') this.#outgrown.set(key, (first + chunks.length - 1) * CHUNK_BYTES);
+      throw error;
+    }
   }
 
-  /** Removes a set that is staged still. What fails now is swept later. */
+  /** Refuses a body that was staged here in vain and comes from elsewhere now: it is not read again to be refused again. */
+  expect(key: string, size: number): void {
+    const bytes = this.#outgrown.get(key) ?? Infinity;
+    this.#outgrown.delete(key);
+    if (size > bytes) throw new StorageError('full', 'the browser had no more room for the body when it was staged', { key });
+  }
+
+  /** Removes a set that is staged still: at once, or as soon as the database works again. */
   discard(set: string): void {
+    this.#discarded.add(set);
+    this.tidy();
+  }
+
+  /** Removes what was discarded and is there still. */
+  tidy(): void {
+    const sets = [...this.#discarded];
+    if (this.#isTidying || !sets.length) return;
+    this.#isTidying = true;
     const run = ({ bodies }: Stores, outcome: Outcome<void>): void => {
-      const request = bodies.getKey([set]);
-      request.onerror = () => outcome.failed(request.error);
-      request.onsuccess = () => {
-        if (request.result !== undefined) bodies.delete(keysOf(set));
-        outcome.done();
-      };
+      let open = sets.length;
+      for (const set of sets) {
+        const request = bodies.getKey([set]);
+        request.onerror = () => outcome.failed(request.error);
+        request.onsuccess = () => {
+          if (request.result !== undefined) bodies.delete(keysOf(set));
+          if (--open === 0) outcome.done();
+        };
+      }
     };
-    void this.#writes.add({ keys: [], bytes: 0, isBlind: false, run }).catch(() => undefined);
+    // Where there is no room, only what writes nothing at all can remove something.
+    const removal = this.#writes.add({ keys: 'all', bytes: 0, isBlind: false, frees: true, run });
+    const ended = (isDone: boolean): void => {
+      this.#isTidying = false;
+      if (!isDone) return;
+      sets.forEach((set) => this.#discarded.delete(set));
+      this.tidy();
+    };
+    removal.then(() => ended(true), () => ended(false));
   }
 
   read(chunks: Chunks, start: number, end: number): Promise<Uint8Array> {
@@ -91,6 +131,8 @@ export class ChunkStage implements Stage {
   #filled = 0;
   #full: Uint8Array[] = [];
   #written = 0;
+  /** The database did not take the chunks that are full. */
+  #isTorn = false;
   #isOver = false;
 
   constructor(sets: ChunkSets, key: string, bytesMax: number) {
@@ -100,8 +142,8 @@ export class ChunkStage implements Stage {
   }
 
   async write(piece: Uint8Array): Promise<void> {
-    this.#size += piece.length;
-    if (this.#size > this.#bytesMax) {
+    const size = this.#size + piece.length;
+    if (size > this.#bytesMax) {
       throw new StorageError('full', `the body has more than the ${this.#bytesMax} bytes that the tier holds in all`, { key: this.#key });
     }
     for (let at = 0; at < piece.length && !this.#isOver; ) {
@@ -113,21 +155,22 @@ export class ChunkStage implements Stage {
       if (this.#filled === CHUNK_BYTES) this.#end();
       if (this.#full.length === TOGETHER) await this.#flush();
     }
+    this.#size = size;
   }
 
+  /** Also after a failure, and if the database does not take the rest: then what it lacks is given from memory. */
   async finish(): Promise<Source> {
     if (this.#filled) this.#end();
-    if (this.#size > CHUNK_BYTES) {
-      if (this.#full.length) await this.#flush();
-      this.#isOver = true;
-      return new ChunkSource(this.#sets, [this.#set, CHUNK_BYTES, this.#written], this.#size);
-    }
+    const isSmall = this.#size <= CHUNK_BYTES && !this.#isTorn;
+    if (!isSmall && this.#full.length && !this.#isTorn) await this.#flush().catch(() => undefined);
     this.#isOver = true;
-    return new MemorySource(this.#full[0] ?? new Uint8Array());
+    if (isSmall) return new MemorySource(this.#full[0] ?? new Uint8Array());
+    const source = new ChunkSource(this.#sets, [this.#set, CHUNK_BYTES, this.#written], this.#size);
+    return this.#isTorn ? new TornSource(source, joined(this.#full)) : source;
   }
 
   cancel(): void {
-    if (!this.#isOver && this.#written) this.#sets.discard(this.#set);
+    if (!this.#isOver && (this.#written || this.#isTorn)) this.#sets.discard(this.#set);
     this.#isOver = true;
     this.#full = [];
   }
@@ -138,11 +181,13 @@ export class ChunkStage implements Stage {
     this.#filled = 0;
   }
 
-  #flush(): Promise<void> {
-    const [chunks, first] = [this.#full, this.#written];
+  /** Writes the chunks that are full. Until that is done it counts as failed: nobody else asks meanwhile. */
+  async #flush(): Promise<void> {
+    this.#isTorn = true;
+    await this.#sets.put(this.#key, this.#set, this.#written, this.#full);
+    this.#isTorn = false;
+    this.#written += this.#full.length;
     this.#full = [];
-    this.#written += chunks.length;
-    return this.#sets.put(this.#set, first, chunks);
   }
 }
 
@@ -166,6 +211,33 @@ export class ChunkSource implements Source {
 
   cancel(): void {
     if (!this.isStored) this.sets.discard(this.chunks[0]);
+  }
+}
+
+/** A body of which a database has the first chunks only, since it had no room for the others. */
+class TornSource implements Source {
+  readonly #first: ChunkSource;
+  readonly #rest: Uint8Array;
+
+  constructor(first: ChunkSource, rest: Uint8Array) {
+    this.#first = first;
+    this.#rest = rest;
+  }
+
+  get size(): number {
+    return this.#first.size;
+  }
+
+  async read(start: number, end: number): Promise<Uint8Array> {
+    const [, chunkBytes, count] = this.#first.chunks;
+    const border = chunkBytes * count;
+    const rest = this.#rest.subarray(Math.max(start - border, 0), Math.max(end - border, 0));
+    if (start >= border) return rest;
+    return joined([await this.#first.read(start, Math.min(end, border)), rest]);
+  }
+
+  cancel(): void {
+    this.#first.cancel();
   }
 }
 

@@ -1,16 +1,20 @@
 /** Bodies that come to a database in pieces, and leave it in pieces. */
 
-import { MemoryStorageTier, StorageError, TieredStorage, type IndexedDBStorageTier } from 'tiered-storage';
+import { MemoryStorageTier, StorageError, TieredStorage, type IndexedDBStorageTier, type StorageEvent } from 'tiered-storage';
 import type { Facts, OpenedEntry, Port, Source, Stage } from '../../../pkg/ts/port.js';
 import { MIB, concatenated, counted as streamed, long, rest } from '../pieces/tier.js';
 import { check, fails, same, sameBytes, until } from './check.js';
-import { all, edit, put, raw, watched, type Options } from './indexed-db.tools.js';
+import { all, edit, patched, put, raw, watched, type Options } from './indexed-db.tools.js';
 import { gathered, inscribed, metadataOf, pattern, portOf } from './subject.js';
 
 async function staged(port: Port, key: string, body: Uint8Array, pieceBytes = 700_000): Promise<Source> {
   const stage = (await port.stage?.(key)) as Stage;
-  for (let at = 0; at < body.length; at += pieceBytes) await stage.write(body.subarray(at, at + pieceBytes));
-  return stage.finish();
+  try {
+    for (let at = 0; at < body.length; at += pieceBytes) await stage.write(body.subarray(at, at + pieceBytes));
+    return await stage.finish();
+  } finally {
+    stage.cancel();
+  }
 }
 
 async function commit(port: Port, key: string, source: Source, number = 0, condition?: string | null): Promise<[string, Facts]> {
@@ -64,11 +68,13 @@ async function reads(work: () => Promise<unknown>): Promise<number> {
   return times;
 }
 
-/** Has writes of chunks fail as they do where there is no more room, while `work` lasts. */
+/** Has all writes fail from a chunk on, as they do where there is no more room, while `work` lasts. */
 async function crowded(work: () => Promise<unknown>): Promise<void> {
   const { put } = IDBObjectStore.prototype;
+  let isFull = false;
   IDBObjectStore.prototype.put = function (this: IDBObjectStore, value, key) {
-    if (Array.isArray(key) && key[1] === 4) throw new DOMException('no room', 'QuotaExceededError');
+    isFull ||= Array.isArray(key) && key[1] === 4;
+    if (isFull) throw new DOMException('no room', 'QuotaExceededError');
     return put.call(this, value, key);
   };
   await work().finally(() => (IDBObjectStore.prototype.put = put));
@@ -249,10 +255,90 @@ export const chunks: Record<string, () => Promise<void>> = {
     await crowded(async () => {
       const stage = (await port.stage?.('k')) as Stage;
       await stage.write(long(4 * MIB));
+      // Nothing is owed: whatever writes next has to say so, and cannot.
+      await tier.getStats();
       await fails('full', () => stage.write(long(4 * MIB)), 'the fifth chunk');
       stage.cancel();
+      await until(async () => (await bodies()).length === 0, 'the chunks go');
     });
-    await until(async () => (await bodies()).length === 0, 'the chunks go');
+    sameBytes(await tier.get('k'), pattern(20), 'the entry');
+  },
+
+  'what was staged before there was no more room is given back, and a stream goes on to cold': async () => {
+    const { tier: warm, port, bodies } = await fresh({ evictionPolicy: 'none' });
+    const body = long(11 * MIB);
+    for (const [pieceBytes, taken] of [[MIB / 2, 7.5], [3 * MIB, 6], [8 * MIB, 0]] as const) {
+      await crowded(async () => {
+        const stage = (await port.stage?.('k')) as Stage;
+        const write = async (): Promise<void> => {
+          for (let at = 0; at < body.length; at += pieceBytes) await stage.write(body.subarray(at, at + pieceBytes));
+        };
+        await fails('full', write, `pieces of ${pieceBytes} bytes`);
+        const source = await stage.finish();
+        stage.cancel();
+        same(source.size, taken * MIB, `what was taken in pieces of ${pieceBytes} bytes`);
+        sameBytes(await source.read(0, source.size), body.slice(0, source.size), 'all of it');
+        for (const [start, end] of [[MIB, 2 * MIB], [4 * MIB - 5, 4 * MIB + 5], [5 * MIB, 6 * MIB]] as const) {
+          if (end <= source.size) sameBytes(await source.read(start, end), body.slice(start, end), `from ${start} to ${end}`);
+        }
+        source.cancel();
+        await until(async () => (await bodies()).length === 0, 'the chunks go');
+      });
+    }
+    const cold = new MemoryStorageTier({ durable: true });
+    const events: StorageEvent[] = [];
+    const storage = await TieredStorage.open({ tiers: { warm, cold }, onEvent: (event) => void events.push(event) });
+    for (const size of [11 * MIB, 6 * MIB]) {
+      await crowded(async () => {
+        const { tiersWritten } = await storage.setStream('film', streamed(body.slice(0, size)).stream);
+        await until(async () => (await bodies()).length === 0, 'the chunks go');
+        same(tiersWritten, ['cold'], `where ${size} bytes are`);
+      });
+      sameBytes(await cold.get('film'), body.slice(0, size), 'what cold has');
+      const told = events.splice(0).flatMap((event) => (event.type === 'tierFailed' ? [`${event.tier} ${(event.error as StorageError).kind}`] : []));
+      same([...new Set(told)], ['warm full'], 'what is told');
+    }
+    await storage.close();
+    let asked = 0;
+    const read = (start: number, end: number): Uint8Array => {
+      asked += 1;
+      return body.subarray(start, end);
+    };
+    const elsewhere: Source = { size: body.length, read, cancel: () => undefined };
+    await crowded(async () => {
+      const stage = (await port.stage?.('k')) as Stage;
+      await fails('full', () => stage.write(body), 'a body');
+      stage.cancel();
+      await fails('full', () => commit(port, 'k', elsewhere), 'the same from elsewhere');
+    });
+    same(asked, 0, 'what was read of it');
+    await commit(port, 'k', elsewhere);
+    sameBytes(await warm.get('k'), body, 'the same later');
+  },
+
+  'what was dropped goes as soon as the database works again': async () => {
+    const { tier, port, bodies } = await fresh();
+    const [first, second] = [await staged(port, 'a', long(2 * MIB)), await staged(port, 'b', long(3 * MIB))];
+    await tier.getStats();
+    let tries = 0;
+    const broken = (usual: IDBDatabase['transaction']): IDBDatabase['transaction'] =>
+      function (this: IDBDatabase, stores, mode, ...words) {
+        const transaction = usual.call(this, stores, mode, ...words);
+        if (mode === 'readwrite') {
+          tries += 1;
+          queueMicrotask(() => transaction.abort());
+        }
+        return transaction;
+      };
+    await patched(broken, async () => {
+      first.cancel();
+      second.cancel();
+      await fails('unavailable', () => put(tier, 'k', 20), 'a write');
+    });
+    same([tries, (await bodies()).length], [4, 7], 'how often it was tried, and what is there still');
+    same((await bodies()).length, 7, 'what could not be removed');
+    await put(tier, 'k', 20);
+    await until(async () => (await bodies()).length === 0, 'both are removed');
     sameBytes(await tier.get('k'), pattern(20), 'the entry');
   },
 

@@ -134,6 +134,8 @@ suite('quota', () => {
     assert.deepEqual(await page.call('sizes', ['film', 'k0']), [4_000_000, -1]);
     assert.equal(await page.call('writeInPieces', 'huge', 30_000_000), 'full');
     assert.deepEqual(await page.call('sizes', ['huge']), [-1]);
+    assert.equal(await page.call('writeInPieces', 'next', 4_000_000), null, 'what fits comes in, once the other was given up');
+    assert.deepEqual(await page.call('sizes', ['next']), [4_000_000]);
     await page.close();
   });
 
