@@ -3,7 +3,7 @@
 import type { ByteRange, PresignOptions } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
 import { FLAG, check, checkPresign, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
-import type { Costs, Facts, OpenedEntry, Port, PortListing, PortUsage, ReadyEntry, RequestFacts, Stage, StoredEntry, StoredPart } from './port.js';
+import type { Costs, Facts, OpenedEntry, Port, PortListing, PortUsage, ReadyEntry, RequestFacts, Source, Stage, StoredEntry, StoredPart } from './port.js';
 import { toBounds } from './ranges.js';
 import { toSigner, type SignRequest } from './s3/sign.js';
 import { OpenedTier, checkKey, checkPrefix, isBytes, utf8Length } from './tier.js';
@@ -250,13 +250,18 @@ class S3Port implements Port {
 
   store(key: string, { body, line }: ReadyEntry, _facts: Facts, condition: string | null | undefined): Promise<string | undefined> {
     // What was staged by the core must come back as that.
-    if (!('storeIn' in body)) return this.#call('store', [key, line, condition, body]);
+    if (!('storeIn' in body)) return this.#call('store', [key, line, condition, lent(body)]);
     return told((body as RawFlow).storeIn(this.#raw, [key, line, condition])) as Promise<string | undefined>;
   }
 
   #call<K extends keyof S3Calls>(name: K, args: Parameters<S3Calls[K]>): Promise<ReturnType<S3Calls[K]>> {
     return told(this.#raw.call(S3_CALLS.indexOf(name), args)) as Promise<ReturnType<S3Calls[K]>>;
   }
+}
+
+/** The core gives up what it was given; but this is the storage's own, which may bring it to another tier as well. */
+function lent(body: Uint8Array | Source): Uint8Array | Source {
+  return isBytes(body) ? body : { size: body.size, read: (start, end) => body.read(start, end), cancel: () => undefined };
 }
 
 /** What a call gives, with errors of ours. */

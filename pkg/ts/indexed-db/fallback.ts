@@ -1,7 +1,22 @@
 /** A database, or memory where this host keeps none. */
 
+import type { ByteRange } from '../contract.js';
 import type { MemoryStorageTier } from '../memory.js';
-import { PORT, type Facts, type MaybePromise, type Port, type PortListing, type PortNotices, type PortTraits, type PortUsage, type StoredEntry } from '../port.js';
+import {
+  PORT,
+  type Facts,
+  type MaybePromise,
+  type OpenedEntry,
+  type Port,
+  type PortListing,
+  type PortNotices,
+  type PortTraits,
+  type PortUsage,
+  type ReadyEntry,
+  type Stage,
+  type StoredEntry,
+  type StoredPart,
+} from '../port.js';
 import { Refused } from './connection.js';
 import type { DatabasePort } from './port.js';
 
@@ -75,6 +90,22 @@ export class FallbackPort implements Port {
 
   announce(key: string): MaybePromise<void> {
     return this.#do((port) => (port === this.#database ? port.announce(key) : port.remove([key])));
+  }
+
+  readPieces(key: string): MaybePromise<StoredEntry | OpenedEntry | null | true> {
+    return this.#do<StoredEntry | OpenedEntry | null | true>((port) => (port.readPieces ? port.readPieces(key, undefined) : port.read(key, undefined)));
+  }
+
+  readRange(key: string, range: ByteRange): MaybePromise<StoredPart | null | true | undefined> {
+    return this.#do((port) => port.readRange?.(key, range, undefined));
+  }
+
+  stage(key: string): MaybePromise<Stage | undefined> {
+    return this.#do((port) => port.stage?.(key));
+  }
+
+  store(key: string, entry: ReadyEntry, facts: Facts, condition: string | null | undefined): MaybePromise<string | undefined> {
+    return this.#do((port) => port.store?.(key, entry, facts, condition));
   }
 
   accesses(): [] {

@@ -1,34 +1,40 @@
 /** Entries in a database: the line of each in one store, with its body where that is small, else in another. */
 
-import { StorageError, otherVersion } from '../errors.js';
-import type { Facts, Port, PortListing, PortTraits, PortUsage, StoredEntry } from '../port.js';
-import { ordered, unordered, utf8Length } from '../tier.js';
+import type { ByteRange } from '../contract.js';
+import { StorageError, notSo, otherVersion } from '../errors.js';
+import type {
+  Facts,
+  OpenedEntry,
+  Port,
+  PortListing,
+  PortTraits,
+  PortUsage,
+  ReadyEntry,
+  Source,
+  StoredEntry,
+  StoredPart,
+} from '../port.js';
+import { isBytes, ordered, unordered, utf8Length } from '../tier.js';
+import { CHUNK_BYTES, chunksOf, keysOf, sweep, unchunked } from './chunks.js';
 import { Connection } from './connection.js';
 import { Lane, type Outcome, type Stores } from './lane.js';
 import { Lookup, single, type Wanted } from './lookup.js';
+import { Reads } from './reads.js';
 import { SMALL_BYTES_MAX, type StoredRecord } from './records.js';
 import { Room, type RoomOptions } from './room.js';
-
-/** Transactions that read may be under way beside each other; those that write wait for each other in any case. */
-const READS_MAX = 4;
-/** How many large entries are known by name. */
-const LARGE_MAX = 10_000;
+import { ChunkSets, ChunkSource, ChunkStage, TOGETHER, gone } from './stage.js';
 
 export class DatabasePort implements Port {
   readonly traits: PortTraits;
   readonly #options: RoomOptions;
   readonly #connection: Connection;
   readonly #room: Room;
-  readonly #reads: Lane;
-  readonly #readLookup = new Lookup();
-  /** For bodies of the other store: the database reads several at once only for several transactions. */
-  readonly #largeReads: Lane;
+  readonly #reads: Reads;
   readonly #writes: Lane;
   readonly #writeLookup = new Lookup();
+  readonly #sets: ChunkSets;
   /** Where the next large body may be copied to: memory that was never touched takes longer than the copy. */
   #spare: WeakRef<Uint8Array> | undefined;
-  /** Names of entries that had their bodies in the other store, lately. */
-  readonly #large = new Set<string>();
 
   constructor(factory: IDBFactory | undefined, name: string, options: RoomOptions, openMs?: number) {
     const { bytesMax, itemsMax } = options;
@@ -40,12 +46,7 @@ export class DatabasePort implements Port {
     this.#connection = new Connection(factory, name, openMs);
     this.#room = new Room(options, () => void this.#settle().catch(() => undefined));
     const room = this.#room;
-    this.#reads = new Lane(this.#connection, 'readonly', READS_MAX, {
-      operationsMax: 1000,
-      bytesMax: Infinity,
-      seal: ({ entries }) => void this.#readLookup.flush(entries),
-    });
-    this.#largeReads = new Lane(this.#connection, 'readonly', READS_MAX, { operationsMax: 1, bytesMax: Infinity });
+    this.#reads = new Reads(this.#connection, (name) => room.use(name));
     this.#writes = new Lane(this.#connection, 'readwrite', 1, {
       operationsMax: room.operationsMax,
       bytesMax: room.bytesMax,
@@ -53,9 +54,13 @@ export class DatabasePort implements Port {
         const isAll = this.#writeLookup.flush(stores.entries);
         return room.seal(stores, ...rest) ?? (isAll ? undefined : Promise.resolve());
       },
-      ended: (how) => room.ended(how),
+      ended: (how) => {
+        room.ended(how);
+        if (how === 'done') this.#sets.tidy();
+      },
       makeRoom: (bytes) => room.makeRoom(bytes),
     });
+    this.#sets = new ChunkSets(this.#reads.large, this.#writes);
   }
 
   /** Whether it is open now. */
@@ -69,25 +74,57 @@ export class DatabasePort implements Port {
   }
 
   read(key: string): Promise<StoredEntry | null> {
-    const name = ordered(key);
-    return this.#large.has(name) ? this.#readLarge(key, name) : this.#readSmall(key, name);
+    return this.#reads.whole(key);
+  }
+
+  readPieces(key: string): Promise<StoredEntry | OpenedEntry | null> {
+    return this.#reads.pieces(key, this.#sets);
+  }
+
+  readRange(key: string, range: ByteRange): Promise<StoredPart | null> {
+    return this.#reads.part(key, range);
+  }
+
+  /** Opens the database: what is staged in it cannot be put elsewhere later. */
+  async stage(key: string): Promise<ChunkStage> {
+    await this.#connection.open();
+    return new ChunkStage(this.#sets, key, this.#options.bytesMax);
+  }
+
+  async store(key: string, { body, line }: ReadyEntry, facts: Facts, condition: string | null | undefined): Promise<undefined> {
+    if (isBytes(body)) return this.write(key, { body, line }, facts, false, condition);
+    if (body instanceof ChunkSource && body.sets === this.#sets) return this.#commit(key, body, line, facts, condition);
+    if (body.size <= CHUNK_BYTES) return this.store(key, { body: await body.read(0, body.size), line }, facts, condition);
+    this.#weigh(key, body.size, line);
+    this.#sets.expect(key, body.size);
+    let staged: ChunkStage | Source = await this.stage(key);
+    try {
+      for (let at = 0; at < body.size; at += TOGETHER * CHUNK_BYTES) {
+        await staged.write(await body.read(at, Math.min(at + TOGETHER * CHUNK_BYTES, body.size)));
+      }
+      staged = await staged.finish();
+      return await this.#commit(key, staged as ChunkSource, line, facts, condition);
+    } finally {
+      staged.cancel();
+    }
   }
 
   head(key: string): Promise<string | null> {
     const name = ordered(key);
-    return this.#read((_, outcome) => {
+    return this.#reads.add((_, outcome) => {
       const found = (record: StoredRecord | undefined): void => outcome.done(record?.[0] ?? null);
-      this.#readLookup.find({ name, found, failed: (error) => outcome.failed(error) });
+      this.#reads.lookup.find({ name, found, failed: (error) => outcome.failed(error) });
     });
   }
 
-  write(key: string, entry: StoredEntry, facts: Facts, isBorrowed = false): Promise<undefined> {
+  write(key: string, entry: StoredEntry, facts: Facts, isBorrowed = false, condition?: string | null): Promise<undefined> {
     const name = ordered(key);
     const { line } = entry;
     let { body } = entry;
     const size = body.length;
     const weight = this.#weigh(key, size, line);
     const isSmall = size <= SMALL_BYTES_MAX;
+    const isBlind = isSmall && condition === undefined;
     const run = ({ entries, bodies }: Stores, outcome: Outcome<undefined>): void => {
       const record: StoredRecord = [line, facts.version, this.#room.tick(), size, weight];
       const put = (): void => {
@@ -96,15 +133,24 @@ export class DatabasePort implements Port {
         entries.put(record, name);
       };
       const found = (old: StoredRecord | undefined): void => {
-        this.#room.replaced(name, old, record);
-        this.#noteSize(name, isSmall);
+        this.#room.replaced(name, old, record, isBlind ? undefined : bodies);
+        this.#reads.noteSize(name, isSmall);
         outcome.done(undefined);
       };
-      const wanted = { name, found, failed: (error: unknown): void => outcome.failed(error), next: put };
+      const failed = (error: unknown): void => outcome.failed(error);
+      if (condition !== undefined) {
+        const checked = (old: StoredRecord | undefined): void => {
+          if ((old?.[1] ?? null) !== condition) throw notSo(key);
+          put();
+          found(old);
+        };
+        return this.#writeLookup.find({ name, found: checked, failed });
+      }
+      const wanted = { name, found, failed, next: put };
       // Large bytes are handed over at once, before they are copied.
       this.#replace(wanted, isSmall ? undefined : (one) => single(entries, one));
     };
-    const written = this.#writes.add({ keys: [name], bytes: weight, isBlind: isSmall, run });
+    const written = this.#writes.add({ keys: [name], bytes: weight, isBlind, run });
     // From here on the caller may change its bytes. By now the database mostly has them, and works meanwhile.
     if (!isBorrowed) return written;
     if (isSmall) {
@@ -160,7 +206,7 @@ export class DatabasePort implements Port {
       if (old?.[1] !== version) return outcome.done(false);
       entries.delete(name);
       bodies.delete(name);
-      this.#room.replaced(name, old);
+      this.#room.replaced(name, old, undefined, bodies);
       outcome.done(true);
     });
   }
@@ -173,7 +219,7 @@ export class DatabasePort implements Port {
     if (isAfter && typeof end === 'string' && from >= end) return Promise.resolve({ keys: [] });
     const range = IDBKeyRange.bound(isAfter ? from : start, end, isAfter, true);
     const count = Math.max(limit, 1);
-    return this.#read(({ entries }, outcome) => {
+    return this.#reads.add(({ entries }, outcome) => {
       const request = entries.getAllKeys(range, count + 1);
       request.onerror = () => outcome.failed(request.error);
       request.onsuccess = () => {
@@ -192,8 +238,9 @@ export class DatabasePort implements Port {
   clear(): Promise<void> {
     const run = ({ entries, bodies }: Stores, outcome: Outcome<void>): void => {
       entries.clear();
-      bodies.clear();
-      outcome.done();
+      bodies.delete(unchunked());
+      // What is staged is no entry yet.
+      sweep(bodies, new Set()).then(() => outcome.done(), (error: unknown) => outcome.failed(error));
     };
     return this.#writes.add({ keys: 'all', bytes: 0, isBlind: false, empties: true, run });
   }
@@ -202,9 +249,9 @@ export class DatabasePort implements Port {
     const name = ordered(key);
     // Mostly there is nothing, and to find that out costs less than to remove it.
     if (this.#room.hasWritten(name)) return this.remove([key]);
-    const isThere = await this.#read<boolean>((_, outcome) => {
+    const isThere = await this.#reads.add<boolean>((_, outcome) => {
       const found = (record: unknown): void => outcome.done(record !== undefined);
-      this.#readLookup.find({ name, found, failed: (error) => outcome.failed(error), isKeyEnough: true });
+      this.#reads.lookup.find({ name, found, failed: (error) => outcome.failed(error), isKeyEnough: true });
     });
     if (isThere) await this.remove([key]);
   }
@@ -219,49 +266,30 @@ export class DatabasePort implements Port {
     this.#connection.drop();
   }
 
-  #readSmall(key: string, name: string): Promise<StoredEntry | null> {
-    return this.#read((stores, outcome) => {
-      const failed = (error: unknown): void => outcome.failed(error);
-      const found = (record: StoredRecord | undefined): void => {
-        if (!record) return outcome.done(null);
-        if (record.length === 6) return this.#tell(key, name, record, record[5], outcome);
-        if (stores.operations > 1) {
-          this.#noteSize(name, false);
-          return outcome.done(this.#readLarge(key, name) as unknown as StoredEntry);
-        }
-        const request: IDBRequest<unknown> = stores.bodies.get(name);
-        request.onerror = () => failed(request.error);
-        request.onsuccess = () => this.#tell(key, name, record, request.result, outcome);
+  /** Makes an entry of what was staged here. */
+  async #commit(key: string, source: ChunkSource, line: string, facts: Facts, condition: string | null | undefined): Promise<undefined> {
+    const { chunks, size } = source;
+    const [set, , count] = chunks;
+    const name = ordered(key);
+    const weight = this.#weigh(key, size, line);
+    await this.#change<undefined>(name, weight, ({ entries, bodies }, old, outcome) => {
+      // After a failure it may be there already.
+      if (chunksOf(old)?.[0] === set) return outcome.done(undefined);
+      if (condition !== undefined && (old?.[1] ?? null) !== condition) throw notSo(key);
+      const request = bodies.count(keysOf(set));
+      request.onerror = () => outcome.failed(request.error);
+      request.onsuccess = () => {
+        if (request.result !== count + 1) return outcome.failed(gone());
+        const record: StoredRecord = [line, facts.version, this.#room.tick(), size, weight, chunks];
+        bodies.delete([set]);
+        bodies.delete(name);
+        entries.put(record, name);
+        this.#room.replaced(name, old, record, bodies);
+        this.#reads.noteSize(name, false);
+        outcome.done(undefined);
       };
-      this.#readLookup.find({ name, found, failed });
     });
-  }
-
-  #readLarge(key: string, name: string): Promise<StoredEntry | null> {
-    const run = ({ entries, bodies }: Stores, outcome: Outcome<StoredEntry | null>): void => {
-      const request: IDBRequest<unknown> = entries.get(name);
-      const body: IDBRequest<unknown> = bodies.get(name);
-      body.onerror = () => outcome.failed(body.error);
-      body.onsuccess = () => {
-        const found: unknown = request.result;
-        if (found === undefined) return outcome.done(null);
-        this.#tell(key, name, found, Array.isArray(found) ? (found[5] ?? body.result) : undefined, outcome);
-      };
-    };
-    return this.#largeReads.add({ keys: [], bytes: 0, isBlind: false, run });
-  }
-
-  #tell(key: string, name: string, record: unknown, body: unknown, outcome: Outcome<StoredEntry | null>): void {
-    if (!Array.isArray(record) || typeof record[0] !== 'string' || !(body instanceof Uint8Array)) {
-      return outcome.failed(new StorageError('corrupt', 'the body of the entry is not there', { key }));
-    }
-    this.#noteSize(name, record.length === 6);
-    this.#room.use(name);
-    outcome.done({ body, line: record[0] });
-  }
-
-  #read<T>(run: (stores: Stores, outcome: Outcome<T>) => void): Promise<T> {
-    return this.#reads.add({ keys: [], bytes: 0, isBlind: false, run });
+    source.isStored = true;
   }
 
   /** Tells what is replaced: at once where that is known, else when the database was asked. */
@@ -288,12 +316,6 @@ export class DatabasePort implements Port {
   #settle(isExact = false): Promise<void> {
     const run = (_: Stores, outcome: Outcome<void>): void => outcome.done();
     return this.#writes.add({ keys: 'all', bytes: 0, isBlind: false, isExact, run });
-  }
-
-  #noteSize(name: string, isSmall: boolean): void {
-    if (isSmall) this.#large.delete(name);
-    else this.#large.add(name);
-    if (this.#large.size > LARGE_MAX) this.#large.clear();
   }
 
   #weigh(key: string, size: number, line: string): number {

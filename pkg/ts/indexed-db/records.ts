@@ -1,19 +1,21 @@
 /** What is stored of an entry. */
 
 import { StorageError } from '../errors.js';
+import type { Chunks } from './chunks.js';
 
 /** A body up to this size lies in the record, which saves a request; but who wants the line alone reads it too. */
 export const SMALL_BYTES_MAX = 8192;
 
-/** An entry. `used` orders evictions; without a body, it is in the other store. */
-export type StoredRecord = [line: string, version: string, used: number, size: number, weight: number, body?: Uint8Array];
+/** An entry. `used` orders evictions; without a body, it is in the other store, by the same key. */
+export type StoredRecord = [line: string, version: string, used: number, size: number, weight: number, body?: Uint8Array | Chunks];
 
 /** Stands for a body that was not kept. */
 const SOME_BODY = new Uint8Array();
 
 /** What must be known of a record to write over it. */
 export function outline([, , , size, weight, body]: StoredRecord): StoredRecord {
-  return body ? ['', '', 0, size, weight, SOME_BODY] : ['', '', 0, size, weight];
+  if (!body) return ['', '', 0, size, weight];
+  return ['', '', 0, size, weight, Array.isArray(body) ? body : SOME_BODY];
 }
 
 /** Entries, bytes of bodies, and what the entries weigh: bodies, keys and lines. */

@@ -11,6 +11,7 @@
  */
 
 import { StorageError } from '../errors.js';
+import { chunksOf, keysOf, sweep, unchunked } from './chunks.js';
 import type { LaneHooks, Operation, Outcome, Stores } from './lane.js';
 import { addTo, answer, outline, sum, toRecord, type StoredRecord, type Totals } from './records.js';
 
@@ -51,6 +52,8 @@ export class Room implements LaneHooks {
   readonly #added: Totals = [0, 0, 0];
   /** Keys whose records have their bodies now, while older ones may lie in the other store. */
   readonly #leftovers = new Set<string>();
+  /** Sets of chunks that entries had until they were written over or removed, by these names. */
+  readonly #leftSets = new Map<string, string>();
   readonly #options: RoomOptions;
   readonly #isBounded: boolean;
   /** Starts a transaction that only settles. */
@@ -128,10 +131,18 @@ export class Room implements LaneHooks {
     return known;
   }
 
-  /** Notes what an operation of the running transaction writes in place of what there was. */
-  replaced(key: string, old: StoredRecord | undefined, record?: StoredRecord): void {
+  /**
+   * Notes what an operation of the running transaction writes in place of what there was. Chunks that nobody needs any
+   * more go at once where there is the store to remove them from, else soon after.
+   */
+  replaced(key: string, old: StoredRecord | undefined, record?: StoredRecord, bodies?: IDBObjectStore): void {
     addTo(this.#added, old, -1);
     addTo(this.#added, record, 1);
+    const [set] = chunksOf(old) ?? [];
+    if (set !== undefined && set !== chunksOf(record)?.[0]) {
+      if (bodies) bodies.delete(keysOf(set));
+      else this.#leftSets.set(set, key);
+    }
     if (record?.[5] && old && !old[5]) this.#leftovers.add(key);
     if (this.#written.size >= WRITTEN_MAX) this.#written.clear();
     this.#written.set(key, record ? outline(record) : null);
@@ -158,6 +169,8 @@ export class Room implements LaneHooks {
       this.#isLost &&= !this.#isRecounted;
       this.#isMarked = this.#isLost;
       this.#hasRelied &&= !this.#isWary;
+      this.#leftovers.clear();
+      this.#leftSets.clear();
     } else if (how === 'torn') {
       this.#isLost = true;
     } else if (how === 'done') {
@@ -219,7 +232,10 @@ export class Room implements LaneHooks {
     for (const key of this.#leftovers) {
       if (toRecord(await answer(entries.get(key)))?.length !== 5) bodies.delete(key);
     }
-    this.#leftovers.clear();
+    for (const [set, key] of this.#leftSets) {
+      if (chunksOf(toRecord(await answer(entries.get(key))))?.[0] !== set) bodies.delete(keysOf(set));
+    }
+    if (stores.transaction.db !== this.#db) await sweep(bodies);
     if (this.#isOver(next)) {
       if (this.#options.policy === 'none') throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
       const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
@@ -254,6 +270,8 @@ export class Room implements LaneHooks {
         if (kept.has(key)) continue;
         entries.delete(key);
         if (record.length < 6) bodies.delete(key);
+        const chunks = chunksOf(record);
+        if (chunks) bodies.delete(keysOf(chunks[0]));
         addTo(totals, record, -1);
         this.#uses.delete(key);
         this.#written.delete(key);
@@ -275,6 +293,7 @@ export class Room implements LaneHooks {
 async function recount({ entries, bodies }: Stores): Promise<Totals> {
   const totals: Totals = [0, 0, 0];
   const large = new Set<IDBValidKey>();
+  const sets = new Set<string>();
   let range: IDBKeyRange | null = null;
   for (;;) {
     const [keys, values]: [IDBValidKey[], unknown[]] = await Promise.all([
@@ -285,10 +304,13 @@ async function recount({ entries, bodies }: Stores): Promise<Totals> {
       const record = toRecord(value);
       addTo(totals, record, 1);
       if (record?.length === 5) large.add(keys[at] as IDBValidKey);
+      const chunks = chunksOf(record);
+      if (chunks) sets.add(chunks[0]);
     });
     if (keys.length < PAGE) break;
     range = IDBKeyRange.lowerBound(keys.at(-1), true);
   }
-  for (const key of await answer(bodies.getAllKeys())) if (!large.has(key)) bodies.delete(key);
+  for (const key of await answer(bodies.getAllKeys(unchunked()))) if (!large.has(key)) bodies.delete(key);
+  await sweep(bodies, sets);
   return totals;
 }

@@ -9,6 +9,7 @@ import { persistence } from './persistence.js';
 import { quota } from './quota.js';
 import { stopServers } from './s3.js';
 import { start } from './start.js';
+import { streams } from './streams.js';
 import { tabs } from './tabs.js';
 
 const NAMES: EngineName[] = ['Chromium', 'Firefox'];
@@ -30,6 +31,7 @@ suite('browsers', { concurrency: true }, () => {
       quota(engine);
       pages(engine);
       media(engine);
+      streams(engine);
     });
   }
 });

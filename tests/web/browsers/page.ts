@@ -16,6 +16,7 @@ export interface Setup {
   cold?: Place & { bucket: string; prefix: string };
   database?: string;
   hasHot?: boolean;
+  promotionStrategy?: 'eager' | 'lazy';
   /** In place of the global `indexedDB`: one that throws, or one that lets `closeUnder` work. */
   factory?: 'throwing' | 'closable';
 }
@@ -49,7 +50,8 @@ let held: IDBDatabase | undefined;
 export async function open(setup: Setup): Promise<void> {
   await opened?.close();
   events.length = 0;
-  opened = await TieredStorage.open({ tiers: tiersOf(setup), onEvent: note });
+  const { promotionStrategy = 'lazy' } = setup;
+  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, onEvent: note });
 }
 
 export async function close(): Promise<void> {
@@ -112,6 +114,58 @@ function randomBytes(size: number): Uint8Array {
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
   return bytes;
+}
+
+/** What byte `at` of a poured body is. */
+function byteAt(at: number): number {
+  return (Math.imul(at >>> 2, 2_654_435_761) >>> ((at & 3) * 8)) & 255;
+}
+
+/** Fails if these are not the bytes of a poured body from `start` on. */
+function verify(bytes: Uint8Array, start: number): void {
+  for (let at = 0; at < bytes.length; at++) if (bytes[at] !== byteAt(start + at)) throw new Error(`byte ${start + at} is ${bytes[at]}`);
+}
+
+/** Stores a stream of so many bytes, which are made when they are asked for. */
+export async function pour(key: string, size: number): Promise<Said<TierName[]>> {
+  let at = 0;
+  const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
+    if (at >= size) return controller.close();
+    const words = new Uint32Array(65_536);
+    for (let word = 0; word < words.length; word++) words[word] = Math.imul((at >>> 2) + word, 2_654_435_761);
+    controller.enqueue(new Uint8Array(words.buffer).subarray(0, size - at));
+    at += words.byteLength;
+  };
+  return said(async () => (await storage().setStream(key, new ReadableStream({ pull }, { highWaterMark: 0 }))).tiersWritten);
+}
+
+/** Reads a poured body as a stream: its size and source. */
+export async function drain(key: string): Promise<Said<[size: number, source: TierName | undefined]>> {
+  return said(async () => {
+    const found = await storage().getStream(key);
+    let size = 0;
+    const reader = found?.stream.getReader();
+    for (let step = await reader?.read(); step?.value; step = await reader?.read()) {
+      verify(step.value, size);
+      size += step.value.length;
+    }
+    return [size, found?.source];
+  });
+}
+
+/** Reads a part of a poured body: its size and source, and how many chunks of databases were read for it. */
+export async function part(key: string, start: number, end: number): Promise<Said<[size: number, source: TierName | undefined, chunks: number]>> {
+  return said(async () => {
+    const { get } = IDBObjectStore.prototype;
+    let chunks = 0;
+    IDBObjectStore.prototype.get = function (this: IDBObjectStore, key) {
+      if (Array.isArray(key)) chunks += 1;
+      return get.call(this, key);
+    };
+    const found = await storage().getRange(key, { start, end }).finally(() => (IDBObjectStore.prototype.get = get));
+    verify(found?.data ?? new Uint8Array(), start);
+    return [found?.data.length ?? 0, found?.source, chunks];
+  });
 }
 
 /** What warm says that it holds, and what is in it. */

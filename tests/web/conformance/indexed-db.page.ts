@@ -2,12 +2,14 @@
 
 import { IndexedDBStorageTier, StorageError, TieredStorage, MemoryStorageTier, type StorageEvent } from 'tiered-storage';
 import { check, fails, same, sameBytes, until } from './check.js';
+import { chunks, store } from './indexed-db.chunks.js';
 import { overwrites } from './indexed-db.overwrites.js';
 import { all, counted, edit, failing, freshName, hurried, patched, put, raw, removed, soon, watched, type Options } from './indexed-db.tools.js';
 import { gathered, metadataOf, pattern, portOf } from './subject.js';
 
 export const scenarios: Record<string, () => Promise<void>> = {
   ...overwrites,
+  ...chunks,
 
   'a connection that was closed is opened again': async () => {
     const { tier, opened } = watched();
@@ -296,6 +298,16 @@ export async function writeAll(keys: string[], size: number, areTogether = true)
     const write = (key: string): Promise<void> => tier().set(key, noise(size), metadataOf(key, new Uint8Array(size)));
     if (areTogether) await Promise.all(keys.map(write));
     else for (const key of keys) await write(key);
+    return null;
+  } catch (error) {
+    return error instanceof StorageError ? error.kind : String(error);
+  }
+}
+
+/** Writes an entry in pieces, and answers the kind of error if that fails. */
+export async function writeInPieces(key: string, size: number): Promise<string | null> {
+  try {
+    await store(await portOf(tier() as never), key, noise(size));
     return null;
   } catch (error) {
     return error instanceof StorageError ? error.kind : String(error);

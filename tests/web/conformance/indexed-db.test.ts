@@ -125,6 +125,20 @@ suite('quota', () => {
     await page.close();
   });
 
+  test('entries are given up for bodies in pieces; one that can never fit is full', async () => {
+    const page = await site();
+    await page.call('use', { name: 'quota' });
+    await limit(page, 9_000_000);
+    assert.equal(await page.call('writeAll', range(0, 12), 500_000, false), null);
+    assert.equal(await page.call('writeInPieces', 'film', 4_000_000), null);
+    assert.deepEqual(await page.call('sizes', ['film', 'k0']), [4_000_000, -1]);
+    assert.equal(await page.call('writeInPieces', 'huge', 30_000_000), 'full');
+    assert.deepEqual(await page.call('sizes', ['huge']), [-1]);
+    assert.equal(await page.call('writeInPieces', 'next', 4_000_000), null, 'what fits comes in, once the other was given up');
+    assert.deepEqual(await page.call('sizes', ['next']), [4_000_000]);
+    await page.close();
+  });
+
   test('a tier that may give nothing up is full', async () => {
     const page = await site();
     await page.call('use', { name: 'quota', evictionPolicy: 'none' });

@@ -28,6 +28,9 @@ test('a stream is staged in warm, reaches the store, and comes back as one', asy
   const body = long(SIZE);
   const { tiersWritten, metadata } = await storage.setStream('film', counted(body).stream);
   assert.deepEqual([tiersWritten, metadata.size], [['warm', 'cold'], SIZE]);
+  const found = await storage.getStream('film');
+  assert.ok(found && found.source === 'warm');
+  assert.deepEqual(await rest(found.stream.getReader()), body);
   await storage.invalidateUpperCaches('');
   for (const source of ['cold', 'warm']) {
     const found = await storage.getStream('film');

@@ -1,0 +1,74 @@
+/**
+ * Bodies that came in pieces. They lie as chunks of one size in the store of bodies, under `[set, number]`. A set never
+ * changes: what is written over it is another one. While it is staged, `[set]` marks it, and no entry names it.
+ */
+
+import { answer, type StoredRecord } from './records.js';
+
+/** Where the chunks of a body are. The name of a set starts with the time when it was begun, in ms since 1970. */
+export type Chunks = [set: string, chunkBytes: number, count: number];
+
+/** Larger bodies that come in pieces are stored in chunks of this size. */
+export const CHUNK_BYTES = 2 ** 20;
+/** Who stages a body for longer is gone. */
+const STAGING_MS = 86_400_000;
+
+/** The name of a new set. */
+export function newSet(): string {
+  return `${Date.now()}-${Math.random()}`;
+}
+
+/** The mark and the chunks of a set. */
+export function keysOf(set: string): IDBKeyRange {
+  return IDBKeyRange.bound([set], [set, []]);
+}
+
+/** The keys of all bodies that are no chunks: a list comes after every string. */
+export function unchunked(): IDBKeyRange {
+  return IDBKeyRange.upperBound([], true);
+}
+
+/** Where the body of an entry is, if it lies in chunks. */
+export function chunksOf(record: StoredRecord | null | undefined): Chunks | undefined {
+  const body = record?.[5];
+  return Array.isArray(body) ? body : undefined;
+}
+
+/** Gives the bytes from `start` to `end`, or nothing if a chunk is missing. Reads only what it needs. */
+export function readChunks(
+  bodies: IDBObjectStore,
+  [set, chunkBytes]: Chunks,
+  [start, end]: [start: number, end: number],
+  found: (body: Uint8Array | undefined) => void,
+  failed: (error: unknown) => void,
+): void {
+  const body = new Uint8Array(end - start);
+  const first = Math.floor(start / chunkBytes);
+  let open = Math.ceil(end / chunkBytes) - first;
+  let isWhole = true;
+  if (start >= end) return found(body);
+  for (let at = first; at * chunkBytes < end; at++) {
+    const from = at * chunkBytes;
+    const request: IDBRequest<unknown> = bodies.get([set, at]);
+    request.onerror = () => failed(request.error);
+    request.onsuccess = () => {
+      const chunk = request.result;
+      if (chunk instanceof Uint8Array) body.set(chunk.subarray(Math.max(start - from, 0), end - from), Math.max(from - start, 0));
+      else isWhole = false;
+      if (--open === 0) found(isWhole ? body : undefined);
+    };
+  }
+}
+
+/**
+ * Removes sets that somebody began to stage and never stored. With `used`, the names of all sets that entries have, also
+ * those that nobody speaks of.
+ */
+export async function sweep(bodies: IDBObjectStore, used?: ReadonlySet<string>): Promise<void> {
+  const keys = (await answer(bodies.getAllKeys(IDBKeyRange.lowerBound([])))) as [set: string, number?: number][];
+  const marked = new Set(keys.filter(({ length }) => length === 1).map(([set]) => set));
+  for (const set of new Set(keys.map(([set]) => set))) {
+    const isStaged = marked.has(set) && Number.parseInt(set, 10) > Date.now() - STAGING_MS;
+    if (!isStaged && (used ? !used.has(set) : marked.has(set))) bodies.delete(keysOf(set));
+  }
+}
