@@ -84,6 +84,16 @@ test('bodies in pieces and in part on disk, in Node, Deno and Bun', async () => 
   }
 });
 
+test('bodies in pieces in the caches of Deno and workerd', async () => {
+  const folder = await install();
+  const env = { DENO_DIR: join(folder, '.deno'), DENO_NO_UPDATE_CHECK: '1' };
+  const film = 'warm 4800000 36000000';
+  const expected = `${film}, warm 3,4, unavailable, ${film}, `;
+  assert.equal(await run(DENO, ['run', '--no-prompt', '--no-remote', 'cache.mjs'], folder, env), expected.trim());
+  await using worker = await deploy(folder, 'cache-worker.mjs', 'workerd', 'tiers.wasm');
+  assert.equal(await ask(worker), expected);
+});
+
 test('ranges of entries, and what another program encoded, over the wire from workerd', async () => {
   const folder = await install();
   await using worker = await deploy(folder, 'media.mjs', 'workerd', 'tiers.wasm');

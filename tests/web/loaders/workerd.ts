@@ -68,6 +68,7 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
     (name = "internet", network = (allow = ["private", "public"])),
+    (name = "cache", worker = .cache),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
 );
@@ -79,6 +80,12 @@ const worker :Workerd.Worker = (
   ],
   compatibilityDate = "2026-01-01",
   globalOutbound = "internet",
+  cacheApiOutbound = "cache",
+);
+
+const cache :Workerd.Worker = (
+  modules = [(name = "cache.mjs", esModule = embed "cache-service.mjs")],
+  compatibilityDate = "2026-01-01",
 );
 `;
 }

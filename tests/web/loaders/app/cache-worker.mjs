@@ -1,0 +1,8 @@
+import * as library from 'tiered-storage';
+import { cached } from './cached.mjs';
+
+export default {
+  async fetch() {
+    return new Response(await cached(library));
+  },
+};
