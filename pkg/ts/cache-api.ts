@@ -33,9 +33,9 @@ const PIECE_BYTES = 2 ** 20;
 /**
  * A tier in a cache of the Cache API. It has no limits of its own: the runtime gives entries up when it needs the space.
  *
- * **Not every runtime can enumerate a cache** (workerd and older versions of Deno cannot): there `invalidate`, `invalidateUpperCaches`,
- * `clear`, `listKeys` and `getStats` fail as `unavailable`, since entries that another isolate or an earlier run wrote
- * would be passed over silently.
+ * **Not every runtime can enumerate a cache** (workerd and older versions of Deno cannot): there `invalidate`,
+ * `invalidateUpperCaches`, `clear`, `listKeys` and `getStats` fail as `unavailable`, since entries that another isolate or
+ * an earlier run wrote would be passed over silently.
  *
  * Bodies in pieces are written twice, since a cache takes what stands beside a body before the body: first under another
  * name. A range is read from the start of the body, and what is before it passed over. Writes depend on no condition, and
