@@ -33,6 +33,6 @@ mod value;
 
 pub use self::{
     args::{Args, Host},
-    remote::damage_on_demand,
+    remote::damage_object,
     run::{Summary, run},
 };

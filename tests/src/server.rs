@@ -199,6 +199,13 @@ impl Server {
         self.store.lock().bucket(bucket).map_or(0, |bucket| bucket.uploads.len())
     }
 
+    /// The names of the objects that they are to become, one for each of these uploads.
+    pub fn uploads_named(&self, bucket: &str) -> Vec<String> {
+        let mut buckets = self.store.lock();
+        let Ok(bucket) = buckets.bucket(bucket) else { return Vec::new() };
+        bucket.uploads.values().map(|upload| upload.key.clone()).collect()
+    }
+
     /// Puts an object in place as it is, as another writer would.
     ///
     /// # Panics

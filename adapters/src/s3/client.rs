@@ -95,7 +95,7 @@ impl Client {
                     return Ok(opening);
                 }
                 Err(mut failure) => {
-                    failure.retries = mended.retries;
+                    failure.retries = mended.retries.max(self.http.may_repeat().into());
                     failure
                 }
             };

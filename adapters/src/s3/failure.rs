@@ -20,7 +20,7 @@ pub(super) struct Failure {
     pub(super) server_time: Option<Timestamp>,
     /// How long the server wants us to wait.
     pub(super) retry_after_ms: Option<u64>,
-    /// How often it had been tried before, with an end that is not known.
+    /// How often it had been tried before, with an end that is not known; once, where the transport may have done so.
     pub(super) retries: u32,
 }
 

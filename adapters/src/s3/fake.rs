@@ -119,6 +119,7 @@ pub(super) struct World(Arc<Mutex<State>>);
 
 struct State {
     now: Timestamp,
+    repeats: bool,
     script: VecDeque<Reply>,
     sent: Vec<Request>,
     log: String,
@@ -131,6 +132,7 @@ impl World {
     pub(super) fn new(script: impl IntoIterator<Item = Reply>) -> Self {
         Self(Arc::new(Mutex::new(State {
             now: START,
+            repeats: false,
             script: script.into_iter().collect(),
             sent: Vec::new(),
             log: String::new(),
@@ -138,6 +140,12 @@ impl World {
             sleeper: 0,
             spawned: Vec::new(),
         })))
+    }
+
+    /// Has it sometimes send requests again by itself.
+    pub(super) fn repeating(self) -> Self {
+        self.state().repeats = true;
+        self
     }
 
     /// The configuration of a tier in this world: bucket `bkt` at `http://s3.test`.
@@ -322,6 +330,10 @@ impl Http for World {
             Reply::Silence => core::future::pending().await,
             Reply::Fails(kind) => Err(HttpError { kind, message: "the script says so".to_owned() }),
         }
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.state().repeats
     }
 }
 

@@ -40,6 +40,14 @@ pub trait Http: fmt::Debug + Shareable {
     async fn open(&self, request: Request, _whole_bytes_max: u64) -> Result<Opening, HttpError> {
         Ok((self.send(request).await?, None))
     }
+
+    /// Whether a request may reach the server more often than it is sent here: browsers send one again, and tell nobody,
+    /// when a connection is closed that they had kept. What a write meets then may be what it has written.
+    ///
+    /// This default says that it may not.
+    fn may_repeat(&self) -> bool {
+        false
+    }
 }
 
 /// A response, and the body if it comes in pieces.

@@ -85,7 +85,13 @@ impl Inner {
         let random = [environment.random(), environment.random()];
         let name = self.names.scratch(PROBE_MARK, random);
         let put = self.scratch(&name).await;
-        self.client.send(&put).await.map_err(|failure| self.error(&failure))?;
+        if let Err(failure) = self.client.send(&put).await {
+            // It may be there all the same, if only the answer was lost.
+            let (inner, call) = (Arc::clone(self), Call::delete(&name));
+            let task = async move { inner.tidy(&call, "a probe").await };
+            environment.spawn(Box::pin(task));
+            return Err(self.error(&failure));
+        }
         let tried = match means {
             Means::Put => self.probe_put(&put).await,
             Means::Upload => self.probe_upload(&name).await,

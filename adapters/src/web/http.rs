@@ -156,6 +156,10 @@ impl Http for FetchHttp {
         }
         Ok((response, None))
     }
+
+    fn may_repeat(&self) -> bool {
+        true
+    }
 }
 
 /// Ends a request whose answer nobody waits for any more; one that is whole already does not notice.

@@ -1,23 +1,23 @@
 //! Runs the embedded S3 server until it is killed: for the demo and for tests in browsers.
 //!
-//! Prints the endpoint on one line when it is ready. With `--damage-on-demand` it changes stored bodies as the lines on
-//! its standard input say, and ends with them: see `scenario::damage_on_demand`.
+//! Prints the endpoint on one line when it is ready. With `--obey` it does what the lines on its standard input say, such
+//! as failing on purpose, and ends with them: see `orders::obey`.
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, sync::Arc};
 
 use tiered_storage_tests::{
-    scenario::damage_on_demand,
+    orders::obey,
     server::{Options, Server},
 };
 
 const USAGE: &str = "usage: s3-server [--port PORT] [--bucket NAME]... [--access-key ID] \
-[--secret-key KEY] [--session-token TOKEN] [--region REGION] [--cors-origin ORIGIN]... [--damage-on-demand]";
+[--secret-key KEY] [--session-token TOKEN] [--region REGION] [--cors-origin ORIGIN]... [--obey]";
 
 /// What the flags say.
 #[derive(Default)]
 struct Flags {
     options: Options,
-    /// Whether standard input says what to damage.
+    /// Whether standard input says what to do.
     is_obedient: bool,
 }
 
@@ -39,10 +39,10 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: Options, is_obedient: bool) -> io::Result<()> {
-    let server = Server::start(options)?;
+    let server = Arc::new(Server::start(options)?);
     println!("{}", server.endpoint());
     if is_obedient {
-        return damage_on_demand(&server, io::stdin().lock(), io::stdout().lock());
+        return obey(&server, io::stdin().lock(), io::stdout());
     }
     loop {
         std::thread::park();
@@ -65,7 +65,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Flags, String> {
             "--session-token" => options.session_token = Some(value()?),
             "--region" => options.region = value()?,
             "--cors-origin" => options.cors_origins.push(value()?),
-            "--damage-on-demand" => is_obedient = true,
+            "--obey" => is_obedient = true,
             _ => return Err(format!("{flag} is not a flag")),
         }
     }

@@ -1,5 +1,6 @@
 //! What goes wrong on purpose: each fault waits for the requests that its rule names.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -136,6 +137,8 @@ enum Requests {
 #[derive(Debug)]
 pub struct Faults {
     rules: Mutex<Vec<Rule>>,
+    /// How often faults befell a request, by what their rules name.
+    fired_naming: Mutex<BTreeMap<String, u64>>,
     skew_ms: AtomicI64,
     fired: watch::Sender<u64>,
     hanging: watch::Sender<u64>,
@@ -147,6 +150,7 @@ impl Faults {
     pub(super) fn new() -> Self {
         Self {
             rules: Mutex::default(),
+            fired_naming: Mutex::default(),
             skew_ms: AtomicI64::new(0),
             fired: watch::Sender::new(0),
             hanging: watch::Sender::new(0),
@@ -169,6 +173,11 @@ impl Faults {
         self.release();
     }
 
+    /// Drops the rules that name a text that starts like this. What hangs still hangs.
+    pub fn clear_naming(&self, start: &str) {
+        self.rules().retain(|rule| !rule.naming.starts_with(start));
+    }
+
     /// Lets the requests that hang at this moment go on.
     pub fn release(&self) {
         self.releases.send_modify(|releases| *releases += 1);
@@ -182,6 +191,12 @@ impl Faults {
     /// How many faults befell a request so far.
     pub fn fired(&self) -> u64 {
         *self.fired.borrow()
+    }
+
+    /// How many faults of rules that name a text that starts like this befell a request so far.
+    pub fn fired_naming(&self, start: &str) -> u64 {
+        let fired = self.fired_naming.lock().expect("nothing panics while it counts");
+        fired.iter().filter(|(naming, _)| naming.starts_with(start)).map(|(_, count)| count).sum()
     }
 
     /// Waits until that many faults befell a request: for instance, until one hangs.
@@ -254,6 +269,8 @@ impl Faults {
             rules[at].times = rules[at].times.saturating_sub(1);
         }
         let fault = rules[at].fault.clone();
+        let mut fired = self.fired_naming.lock().expect("nothing panics while it counts");
+        *fired.entry(rules[at].naming.clone()).or_default() += 1;
         rules.retain(|rule| rule.times > 0);
         Some(fault)
     }

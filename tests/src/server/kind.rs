@@ -4,9 +4,11 @@ use std::sync::Mutex;
 
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
+use serde::Deserialize;
 
 /// The operation that a request asks for, as far as tests tell operations apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// GetObject.
     Get,

@@ -3,7 +3,7 @@ use std::process::{Child, Command, Stdio};
 
 use bytes::Bytes;
 use tiered_storage::tier::{Read, StorageTier, Stored};
-use tiered_storage::{Key, Metadata, S3Tier, StaticCredentials, Timestamp};
+use tiered_storage::{ErrorKind, Key, Metadata, S3Tier, StaticCredentials, Timestamp};
 use tiered_storage_tests::server::Options;
 use tiered_storage_tests::server::client::{Call, Client};
 
@@ -62,8 +62,8 @@ fn ask(child: &mut Child, answers: &mut impl BufRead, line: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_binary_damages_what_it_is_told_and_ends_with_its_orders() {
-    let child = s3_server(&["--damage-on-demand"]).stdin(Stdio::piped()).spawn();
+async fn the_binary_does_what_it_is_told_and_ends_with_its_orders() {
+    let child = s3_server(&["--obey"]).stdin(Stdio::piped()).spawn();
     let mut server = Killed(child.expect("the binary was built"));
     let mut answers = BufReader::new(server.0.stdout.take().expect("it is piped"));
     let mut endpoint = String::new();
@@ -80,15 +80,37 @@ async fn the_binary_damages_what_it_is_told_and_ends_with_its_orders() {
     };
     tier.write(&key, stored).await.expect("the server takes it");
 
-    let order = r#"{"bucket": "bucket", "key": "a/../b", "how": "truncate"}"#;
-    assert_eq!(ask(&mut server.0, &mut answers, order), "true\n");
+    let mut ask = |order: &str| ask(&mut server.0, &mut answers, order);
+    let damage =
+        r#"{"id": 1, "order": "damage", "bucket": "bucket", "key": "a/../b", "how": "truncate"}"#;
+    assert_eq!(ask(damage), "{\"id\":1,\"value\":true}\n");
     let Read::Found(found) = tier.read(&key, None).await.expect("the server answers") else {
         panic!("it was just written");
     };
     assert_eq!(&found.body[..], b"a");
-    let order = r#"{"bucket": "bucket", "key": "b", "how": "flip"}"#;
-    assert_eq!(ask(&mut server.0, &mut answers, order), "false\n");
-    assert!(ask(&mut server.0, &mut answers, "flip").starts_with(r#"{"error":"no order"#));
+    let absent = r#"{"id": 2, "order": "damage", "bucket": "bucket", "key": "b", "how": "flip"}"#;
+    assert_eq!(ask(absent), "{\"id\":2,\"value\":false}\n");
+    assert!(ask("flip").starts_with(r#"{"error":"no order"#));
+
+    let fault = r#"{"id": 3, "order": "fault", "fault": "accessDenied", "on": "get", "times": 1}"#;
+    assert_eq!(ask(fault), "{\"id\":3,\"value\":null}\n");
+    let error = tier.read(&key, None).await.expect_err("the fault befalls it");
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    assert_eq!(
+        ask(r#"{"id": 4, "order": "untilFired", "fired": 1}"#),
+        "{\"id\":4,\"value\":null}\n"
+    );
+    ask(r#"{"id": 5, "order": "fill", "bucket": "bucket", "prefix": "f/", "count": 2}"#);
+    let shown = ask(r#"{"id": 6, "order": "show", "bucket": "bucket", "prefix": "f/"}"#);
+    let fired = r#""fired":0,"firedInAll":1,"objects":["f/00000","f/00001"]"#;
+    assert!(shown.contains(fired), "{shown}");
+    assert!(shown.contains(r#""uploads":[]"#), "{shown}");
+    ask(r#"{"id": 7, "order": "stop"}"#);
+    let error = tier.read(&key, None).await.expect_err("nobody listens");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    ask(r#"{"id": 8, "order": "restart"}"#);
+    ask(r#"{"id": 9, "order": "skew", "ms": 1200000}"#);
+    assert!(matches!(tier.read(&key, None).await, Ok(Read::Found(_))));
     drop(server.0.stdin.take());
     assert!(server.0.wait().expect("it is a child").success());
 }

@@ -2,7 +2,8 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
+import type { Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { ROOT } from '../lib/bundle.mjs';
 
@@ -14,8 +15,67 @@ export interface Place {
   secretAccessKey: string;
 }
 
+/** A fault by its name, as `tests/src/orders.rs` knows it. */
+export type FaultName =
+  | 'slowDown'
+  | 'internalError'
+  | 'errorIn200'
+  | 'truncate'
+  | 'hang'
+  | 'dropBefore'
+  | 'dropAfter'
+  | 'conflict'
+  | 'requestTimeout'
+  | 'expiredToken'
+  | 'accessDenied'
+  | 'notImplemented'
+  | 'redirect'
+  | 'keyDenied'
+  | 'keyBusy';
+
+/** What a request asks for. */
+export type RequestKind =
+  | 'get'
+  | 'head'
+  | 'put'
+  | 'delete'
+  | 'deleteObjects'
+  | 'list'
+  | 'copy'
+  | 'createMultipart'
+  | 'uploadPart'
+  | 'copyPart'
+  | 'complete'
+  | 'abort';
+
+/** What the server is told to do. */
+export type Order =
+  | { order: 'damage'; bucket: string; key: string; how: string }
+  /** Without `on`, any request; only those that name a text; without `times`, always. */
+  | { order: 'fault'; fault: FaultName; on?: RequestKind; naming?: string; times?: number }
+  | { order: 'calm' | 'stop' | 'restart' }
+  /** Drops the faults of requests that name a text that starts like this. */
+  | { order: 'clear'; naming: string }
+  | { order: 'skew'; ms: number }
+  | { order: 'untilFired'; fired: number }
+  | { order: 'show'; bucket: string; prefix: string }
+  | { order: 'fill'; bucket: string; prefix: string; count: number };
+
+/** What there is with names that start with a prefix. */
+export interface Shown {
+  /** How many faults that name such befell a request, and how many did in all. */
+  fired: number;
+  firedInAll: number;
+  objects: string[];
+  uploads: string[];
+}
+
+/** Resolves to what an order gives: `Shown`, or whether there was something to damage. */
+export type Obey = <R = null>(order: Order) => Promise<R>;
+
 export interface RunningServer {
   readonly place: Place;
+  readonly obey: Obey;
   /** Changes a stored body and leaves its ETag and its headers as they were. `false` if there is no such object. */
   damage(bucket: string, key: string, how: string): Promise<boolean>;
   /** Resolves when nobody listens any more. */
@@ -26,24 +86,19 @@ export interface RunningServer {
 export async function startServer(buckets: string[], origin: string, more: string[] = []): Promise<RunningServer> {
   const keys = { accessKeyId: 'access-key', secretAccessKey: 'secret-key' };
   const flags = ['--access-key', keys.accessKeyId, '--secret-key', keys.secretAccessKey, '--cors-origin', origin];
-  const words = [...flags, ...buckets.flatMap((bucket) => ['--bucket', bucket]), '--damage-on-demand', ...more];
+  const words = [...flags, ...buckets.flatMap((bucket) => ['--bucket', bucket]), '--obey', ...more];
   const child = spawn(await builtProgram('s3-server'), words, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const line = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error('the S3 server went away');
-    return value;
-  };
+  const lines = createInterface({ input: child.stdout });
+  const first = new Promise<string>((done, fail) => {
+    lines.once('line', done).once('close', () => fail(new Error('the S3 server went away')));
+  });
   await started(child);
-  const place = { endpoint: await line(), region: 'us-east-1', ...keys };
+  const endpoint = await first;
+  const obey = obeying(child.stdin, lines);
   return {
-    place,
-    async damage(bucket, key, how) {
-      child.stdin.write(`${JSON.stringify({ bucket, key, how })}\n`);
-      const answer = JSON.parse(await line()) as boolean | { error: string };
-      if (typeof answer === 'boolean') return answer;
-      throw new Error(answer.error);
-    },
+    place: { endpoint, region: 'us-east-1', ...keys },
+    obey,
+    damage: (bucket, key, how) => obey<boolean>({ order: 'damage', bucket, key, how }),
     async close() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = once(child, 'exit');
@@ -51,6 +106,32 @@ export async function startServer(buckets: string[], origin: string, more: strin
       await ended;
     },
   };
+}
+
+/** Sends orders by number, and gives each the answer with that number. */
+function obeying(orders: Writable, lines: Interface): Obey {
+  const waiting = new Map<number, (answer: Answer) => void>();
+  let last = 0;
+  lines.on('line', (line) => {
+    const answer = JSON.parse(line) as Answer;
+    waiting.get(answer.id)?.(answer);
+    waiting.delete(answer.id);
+  });
+  lines.on('close', () => waiting.forEach((end, id) => end({ id, error: 'the S3 server went away' })));
+  return async <R>(order: Order): Promise<R> => {
+    const id = ++last;
+    const answered = new Promise<Answer>((end) => waiting.set(id, end));
+    orders.write(`${JSON.stringify({ id, ...order })}\n`);
+    const { value, error } = await answered;
+    if (error !== undefined) throw new Error(error);
+    return value as R;
+  };
+}
+
+interface Answer {
+  id: number;
+  value?: unknown;
+  error?: string;
 }
 
 async function started(child: ChildProcess): Promise<void> {

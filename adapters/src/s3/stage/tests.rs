@@ -271,6 +271,19 @@ fn a_completion_whose_answer_is_lost_is_found_out() {
     world.log();
 }
 
+/// A browser sent it again, since its connection was closed: the second found the upload ended.
+#[test]
+fn a_completion_that_the_transport_repeated_is_found_out() {
+    let found = answer(200, &[("etag", "\"s\"")], "");
+    let script = [created(), part("\"p1\""), part("\"p2\""), fault(404, "NoSuchUpload"), found];
+    let world = World::new(script.into_iter().chain([done()])).repeating();
+    let tier = tier(&world);
+    let source = world.run(staged(&tier, &key("k"), 7)).expect("staged");
+    drop(source);
+    assert_eq!(world.run_spawned(), 1);
+    world.log();
+}
+
 #[test]
 fn a_staged_body_is_behind_a_key_that_its_name_will_not_tell() {
     let text = "../".repeat(341);

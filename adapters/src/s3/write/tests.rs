@@ -38,7 +38,11 @@ async fn store(tier: &S3Tier, condition: Option<&Condition>) -> String {
 
 /// Writes on a condition, on a server that has shown already that it heeds them.
 fn check(condition: &Condition, script: impl IntoIterator<Item = Reply>, expected: Expect) {
-    let world = World::new(probed().into_iter().chain([part("\"e\"")]).chain(script));
+    let script = probed().into_iter().chain([part("\"e\"")]).chain(script);
+    check_in(World::new(script), condition, expected);
+}
+
+fn check_in(world: World, condition: &Condition, expected: Expect) {
     let tier = world.tier();
     world.run(store(&tier, Some(condition)));
     let known = world.sent().len();
@@ -166,6 +170,33 @@ fn a_lost_answer_is_told_apart_from_a_conflict() {
         [lost(), fault(404, "NoSuchKey"), answer(404, &[], "")],
         expect![[r#"
         PUT "v" -
+        PUT "v" -
+        HEAD - -
+        conflict: the object was changed meanwhile; read it again [key "k"]
+    "#]],
+    );
+}
+
+/// A browser sent it again, since its connection was closed: the second met what the first had written.
+#[test]
+fn what_the_transport_repeated_is_told_apart_from_a_conflict() {
+    let script = |found| {
+        let known = probed().into_iter().chain([part("\"e\"")]);
+        World::new(known.chain([refused(), found])).repeating()
+    };
+    check_in(
+        script(head(7, "\"ours\"")),
+        &Condition::Absent,
+        expect![[r#"
+        PUT - *
+        HEAD - -
+        Some("ours")
+    "#]],
+    );
+    check_in(
+        script(head(8, "\"theirs\"")),
+        &version(),
+        expect![[r#"
         PUT "v" -
         HEAD - -
         conflict: the object was changed meanwhile; read it again [key "k"]
