@@ -3,7 +3,7 @@
 import { h, section, toClock, toCount, write } from './dom.js';
 import type { Happening, Model } from './model.js';
 
-const ROWS = 9;
+const ROWS = 10;
 
 export class Log {
   readonly element: HTMLElement;
@@ -12,8 +12,8 @@ export class Log {
 
   constructor() {
     this.#rows = Array.from({ length: ROWS }, () => {
-      const [time, what, key] = ['time', 'what', 'key'].map((name) => h('span', { class: name })) as [HTMLElement, HTMLElement, HTMLElement];
-      return { item: h('li', { class: 'empty' }, time, what, key), time, what, key };
+      const [time, what, key] = [h('span', { class: 'time' }), h('span', { class: 'what' }), h('bdi')];
+      return { item: h('li', { class: 'empty' }, time, what, h('span', { class: 'key' }, key)), time, what, key };
     });
     const list = h('ol', { class: 'rows', 'aria-label': 'What happened, newest first' }, ...this.#rows.map(({ item }) => item));
     this.element = section('log', 'What happened', [this.#note], list);

@@ -8,8 +8,8 @@ import { Latency } from './latency.js';
 const STORIES_MAX = 200;
 const HAPPENINGS_MAX = 200;
 /** How many answers, and how many things that followed, a story tells. */
-export const STEPS_MAX = 5;
-export const AFTER_MAX = 4;
+const STEPS_MAX = 5;
+const AFTER_MAX = 4;
 const GIB = 2 ** 30;
 
 export const TIERS: readonly TierName[] = ['hot', 'warm', 'cold'];

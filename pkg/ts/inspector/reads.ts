@@ -1,10 +1,13 @@
 /** The reads, newest first, and the story of one of them. */
 
+import type { TierName } from '../contract.js';
 import { NAMES, h, section, toBytes, toClock, toCount, toTime, write } from './dom.js';
-import { AFTER_MAX, STEPS_MAX, TIERS, type Model, type Step, type Story } from './model.js';
+import { TIERS, type Model, type Step, type Story } from './model.js';
 
 /** How many reads are shown at once. */
-const ROWS = 9;
+const ROWS = 10;
+/** How many lines a story has: its answers, the tiers that were not asked, and what followed. */
+const LINES = 7;
 
 const ANSWERS: Record<Step['answer'], string> = {
   found: 'has it',
@@ -55,11 +58,16 @@ export class Reads {
     this.#rows = Array.from({ length: ROWS }, () => this.#row());
     const page = (by: number) => (): void => {
       this.#offset = Math.max(0, this.#offset + by);
-      repaint();
+      // Older ones stand still, too.
+      this.#held ??= this.#shown;
+      this.#let();
     };
     this.#newer = h('button', { type: 'button', click: page(-ROWS) }, 'Newer');
     this.#older = h('button', { type: 'button', click: page(ROWS) }, 'Older');
-    this.#isBrief.addEventListener('change', () => this.#let());
+    this.#isBrief.addEventListener('change', () => {
+      this.#offset = 0;
+      this.#let();
+    });
     const brief = h('label', {}, this.#isBrief, 'Hide hot hits');
     const list = h('ol', { class: 'rows', 'aria-label': 'Reads, newest first', keydown: (event) => this.#key(event) });
     list.append(...this.#rows.map(({ item }) => item));
@@ -93,13 +101,14 @@ export class Reads {
   }
 
   #let(): void {
-    this.#held = undefined;
+    if (this.#offset === 0) this.#held = undefined;
     this.#repaint();
   }
 
   #row(): Row {
-    const cells = ['time', 'key', 'count', 'source', 'took'].map((name) => h('span', { class: name }));
-    const button = h('button', { type: 'button', tabindex: '-1' }, ...cells);
+    const boxes = ['time', 'key', 'count', 'source', 'took'].map((name) => h('span', { class: name }, h('bdi')));
+    const cells = boxes.map((box) => box.firstElementChild as HTMLElement);
+    const button = h('button', { type: 'button', tabindex: '-1' }, ...boxes);
     const row: Row = { item: h('li', {}, button), button, cells, story: undefined };
     button.addEventListener('click', () => {
       this.#chosen = this.#chosen === row.story ? undefined : row.story;
@@ -136,58 +145,76 @@ export class Reads {
 /** The story of a read: who was asked, what they said, how long they took, what it left behind. */
 class Telling {
   readonly element: HTMLElement;
-  readonly #key = h('p', { class: 'key' });
+  readonly #key = h('p', { class: 'key' }, h('bdi'));
   readonly #sentence = h('p', { class: 'sentence' });
   readonly #facts = h('span', { class: 'note' });
-  readonly #steps: readonly { item: HTMLElement; name: HTMLElement; bar: HTMLElement; said: HTMLElement; took: HTMLElement }[];
-  readonly #after: readonly HTMLElement[];
+  readonly #lines: readonly Line[];
 
   constructor() {
-    this.#steps = Array.from({ length: STEPS_MAX }, () => {
+    this.#lines = Array.from({ length: LINES }, () => {
       const [name, said, took] = ['name', 'said', 'took'].map((name) => h('span', { class: name })) as [HTMLElement, HTMLElement, HTMLElement];
       const bar = h('i');
       const item = h('li', {}, name, h('span', { class: 'track', 'aria-hidden': 'true' }, bar), said, took);
       return { item, name, bar, said, took };
     });
-    this.#after = Array.from({ length: AFTER_MAX }, () => h('li'));
-    const steps = h('ol', { class: 'steps', 'aria-label': 'The tiers, in the order in which they were asked' }, ...this.#steps.map(({ item }) => item));
-    const after = h('ul', { class: 'after', 'aria-label': 'What followed' }, ...this.#after);
-    this.element = section('story', 'The story of one read', [this.#facts], this.#key, this.#sentence, steps, after);
+    const list = h('ol', { class: 'steps', 'aria-label': 'The tiers, as they were asked, and what followed' });
+    list.append(...this.#lines.map(({ item }) => item));
+    this.element = section('story', 'The story of one read', [this.#facts], this.#key, this.#sentence, list);
   }
 
   paint(story: Story | undefined, isChosen: boolean): void {
     const all = story ? sum(story) : 0;
-    write(this.#key, story?.key ?? '');
+    write(this.#key.firstElementChild as HTMLElement, story?.key ?? '');
     write(this.#sentence, story ? tell(story) : 'When the storage is read, it shows here which tier was asked, what it said and how long that took.');
-    const what = story?.action === 'head' ? 'metadata' : 'read';
-    write(this.#facts, story ? `${isChosen ? 'chosen' : 'the last'}, ${what}, ${toTime(all)} in all` : '');
-    let from = 0;
-    const steps = story?.steps ?? [];
-    const others = story ? TIERS.filter((tier) => !steps.some((step) => step.tier === tier)) : [];
-    this.#steps.forEach(({ item, name, bar, said, took }, at) => {
-      const step = steps[at];
-      const tier = step?.tier ?? others[at - steps.length];
-      item.classList.toggle('empty', !tier);
-      item.classList.toggle('unasked', !step);
-      if (!tier) return;
-      item.dataset['tier'] = tier;
-      item.classList.toggle('bad', step !== undefined && BAD.has(step.answer));
-      write(name, NAMES[tier]);
-      write(said, step ? (step.error ?? ANSWERS[step.answer]) : 'not asked');
-      said.title = step?.error ?? '';
-      write(took, step ? toTime(step.ms) : '');
-      bar.style.setProperty('--from', String(all ? from / all : 0));
-      bar.style.setProperty('--share', String(step && all ? step.ms / all : 1));
-      from += step?.ms ?? 0;
-    });
-    this.#after.forEach((item, at) => {
-      const after = story?.after[at];
-      item.classList.toggle('empty', !after);
-      if (!after) return;
-      item.dataset['tier'] = after.tier;
-      write(item, after.type === 'promoted' ? `Copied into ${after.tier}` : 'Expired, so removed from cold');
-    });
+    const what = story?.action === 'head' ? 'read of metadata' : 'read';
+    write(this.#facts, story ? `the ${isChosen ? 'chosen' : 'last'} ${what}, ${toTime(all)}` : '');
+    const told = story ? linesOf(story) : [];
+    this.#lines.forEach((line, at) => show(line, told[at]));
   }
+}
+
+interface Line {
+  readonly item: HTMLElement;
+  readonly name: HTMLElement;
+  readonly bar: HTMLElement;
+  readonly said: HTMLElement;
+  readonly took: HTMLElement;
+}
+
+/** A line of a story: who, what, and which part of the time. */
+interface Told {
+  readonly tier: TierName;
+  readonly kind: 'step' | 'bad' | 'unasked' | 'after';
+  readonly said: string;
+  readonly took: string;
+  readonly from: number;
+  readonly share: number;
+}
+
+function linesOf(story: Story): Told[] {
+  const all = sum(story);
+  let from = 0;
+  const steps = story.steps.map(({ tier, answer, ms }): Told => {
+    const start = from;
+    from += ms;
+    const kind = BAD.has(answer) ? 'bad' : 'step';
+    return { tier, kind, said: ANSWERS[answer], took: toTime(ms), from: all ? start / all : 0, share: all ? ms / all : 1 };
+  });
+  const others = TIERS.filter((tier) => !steps.some((step) => step.tier === tier));
+  const line = (tier: TierName, kind: Told['kind'], said: string): Told => ({ tier, kind, said, took: '', from: 0, share: 0 });
+  const after = story.after.map(({ tier, type }) => line(tier, 'after', type === 'promoted' ? 'then got a copy' : 'then removed what had expired'));
+  return [...steps, ...others.map((tier) => line(tier, 'unasked', 'not asked')), ...after];
+}
+
+function show({ item, name, bar, said, took }: Line, told: Told | undefined): void {
+  item.className = told?.kind ?? 'empty';
+  if (!told) return;
+  item.dataset['tier'] = told.tier;
+  write(name, NAMES[told.tier]);
+  write(said, told.said);
+  write(took, told.took);
+  bar.style.setProperty('--from', String(told.from));
+  bar.style.setProperty('--share', String(told.share));
 }
 
 function sum({ steps }: Story): number {
@@ -195,9 +222,9 @@ function sum({ steps }: Story): number {
 }
 
 function tell({ steps, count }: Story): string {
-  const told = steps.map(({ tier, answer, size }) => {
-    const bytes = size === undefined ? '' : `, ${toBytes(size)}`;
-    return `${NAMES[tier]} ${SENTENCES[answer]}${bytes}.`;
+  const told = steps.map(({ tier, answer, size, error }) => {
+    const more = size === undefined ? error && `: ${error}` : `, ${toBytes(size)}`;
+    return `${NAMES[tier]} ${SENTENCES[answer]}${more ?? ''}.`;
   });
   if (count > 1) told.push(`The same ${toCount(count)} times in a row.`);
   return told.join(' ');

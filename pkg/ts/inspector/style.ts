@@ -42,7 +42,7 @@ input[type='text'] { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, mono
 input::placeholder { color: var(--quiet); opacity: 1; }
 input[type='checkbox'] { min-height: 0; margin: 0 6px 0 0; accent-color: var(--ring); }
 :focus-visible { outline: 2px solid var(--ring); outline-offset: 1px; }
-label { display: inline-flex; align-items: center; color: var(--quiet); white-space: nowrap; }
+label { display: inline-flex; align-items: center; min-height: 28px; color: var(--quiet); white-space: nowrap; }
 .cut .head [aria-pressed='true'] { background: var(--bad); border-color: var(--bad); color: var(--card); font-weight: 600; }
 
 .hot { --tier: var(--hot); } .warm { --tier: var(--warm); } .cold { --tier: var(--cold); } .nobody { --tier: var(--nobody); }
@@ -55,7 +55,7 @@ th .dot, dt .dot { margin-inline-end: 8px; }
 
 .cards { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; }
 .card { border-top: 3px solid var(--tier); }
-.card.absent { opacity: .55; }
+.card.absent { opacity: .7; }
 .card .fill { display: flex; align-items: baseline; gap: 6px; height: 34px; white-space: nowrap; overflow: hidden; }
 .card .fill b { font-size: 22px; font-weight: 650; letter-spacing: -.02em; }
 .card .fill b { flex: 1; overflow: hidden; text-overflow: ellipsis; }
@@ -84,36 +84,36 @@ dd { font-weight: 550; white-space: nowrap; overflow: hidden; text-overflow: ell
 .reads .rows button { grid-template-columns: 88px minmax(0, 1fr) 52px 72px 62px; }
 .rows span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .time, .count { color: var(--quiet); font-size: 12px; }
-.key { font-family: ui-monospace, 'SF Mono', Menlo, Consolas, monospace; font-size: 12px; }
+.key { direction: rtl; text-align: left; font-family: ui-monospace, 'SF Mono', Menlo, Consolas, monospace; font-size: 12px; }
 .rows .took, .rows .count { text-align: end; }
-.source::before, .what::before, .steps .name::before, .after li::before { content: ''; display: inline-block; width: 8px; height: 8px; border-radius: 50%; background: var(--tier); margin-inline-end: 7px; }
+.source::before, .what::before, .steps .name::before { content: ''; display: inline-block; width: 8px; height: 8px; border-radius: 50%; background: var(--tier); margin-inline-end: 7px; }
 .rows button[aria-pressed='true'] { background: var(--press); border-color: var(--line); }
-.log li { grid-template-columns: 88px 136px minmax(0, 1fr); padding: 0 8px; }
-.bad .what, .bad .said { color: var(--bad); font-weight: 600; }
+.log li { grid-template-columns: 88px 148px minmax(0, 1fr); padding: 0 8px; }
+.bad .what { color: var(--bad); font-weight: 600; }
 
 .story .key { font-size: 13px; height: 22px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.sentence { height: 58px; margin: 2px 0 10px; overflow: hidden; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical; text-wrap: pretty; }
-.steps li { display: grid; grid-template-columns: 64px minmax(0, 1fr) 108px 62px; gap: 10px; align-items: center; height: 24px; contain: strict; }
+.sentence { height: 39px; margin: 2px 0 10px; overflow: hidden; display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical; text-wrap: pretty; }
+.steps li { display: grid; grid-template-columns: 64px minmax(0, 1fr) 108px 62px; gap: 10px; align-items: center; height: 27px; contain: strict; }
 .track { position: relative; height: 10px; border-radius: 3px; background: var(--track); overflow: hidden; }
 .track i { position: absolute; inset: 0; background: var(--tier); transform-origin: left; transform: translateX(calc(min(var(--from, 0), .985) * 100%)) scaleX(max(var(--share, 0), .015)); }
 .steps .took { text-align: end; }
-.unasked { color: var(--quiet); } .unasked i { visibility: hidden; } .unasked .name::before { opacity: .4; }
+.steps .bad .said { color: var(--bad); font-weight: 600; }
+.unasked, .after .said { color: var(--quiet); } .unasked i { visibility: hidden; } .unasked .name::before { opacity: .4; }
+.steps .after { grid-template-columns: 64px minmax(0, 1fr); } .after .track, .after .took { display: none; }
 .said { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
-.after { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); margin-top: 8px; }
-.after li { height: 20px; color: var(--quiet); white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 
 table { width: 100%; border-collapse: collapse; table-layout: fixed; }
 th { font-weight: 500; text-align: start; } thead th { font-size: 12px; }
 th, td { padding: 0; height: 26px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .chart th:first-child { width: 72px; }
 .chart th:nth-child(n + 3) { width: 62px; } .chart th:nth-child(n + 3), .chart td:nth-child(n + 3) { text-align: end; }
-.plot { position: relative; height: 50px; border-bottom: 1px solid var(--line);
+.plot { position: relative; height: 62px; border-bottom: 1px solid var(--line);
   background: repeating-linear-gradient(90deg, var(--line) 0 1px, transparent 1px calc((100% - 1px) / 6)); }
 .bars { position: absolute; inset: 6px 0 0; display: grid; grid-template-columns: repeat(48, 1fr); gap: 1px; }
 .bars i { background: var(--tier); border-radius: 2px 2px 0 0; transform-origin: bottom; transform: scaleY(var(--share, 0)); }
 .plot b { position: absolute; inset: 0; border-inline-start: 2px solid var(--text); transform: translateX(calc(var(--from, 0) * 100%)); }
 .chart td:nth-child(2) { overflow: visible; }
-.chart tbody td, .chart tbody th { height: 58px; vertical-align: bottom; padding-bottom: 4px; }
+.chart tbody td, .chart tbody th { height: 71px; vertical-align: bottom; padding-bottom: 4px; }
 .chart tbody td:nth-child(2) { padding-bottom: 0; }
 .ticks { display: flex; justify-content: space-between; color: var(--quiet); font-size: 11px; }
 .ticks span { width: 0; display: flex; justify-content: center; }
@@ -135,10 +135,11 @@ form label { width: 72px; flex: none; } form input { flex: 1; }
   .cards { grid-template-columns: minmax(0, 1fr); }
   .head { flex-wrap: wrap; } .head .note { flex: 1 1 150px; } .head button { flex: 1; }
   .legend, .money { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .reads .rows button { grid-template-columns: minmax(0, 1fr) 40px 72px 58px; } .rows .time { display: none; }
-  .log li { grid-template-columns: 132px minmax(0, 1fr); }
+  .reads .rows button { grid-template-columns: minmax(0, 1fr) 36px 68px 54px; column-gap: 6px; } .rows .time { display: none; }
+  .sentence { height: 58px; -webkit-line-clamp: 3; }
+  .log li { grid-template-columns: 154px minmax(0, 1fr); }
   .reads header .note { display: none; }
-  .steps li { grid-template-columns: 58px minmax(0, 1fr) 92px 58px; gap: 8px; }
+  .steps li { grid-template-columns: 58px minmax(0, 1fr) 92px 58px; gap: 8px; } .steps .after { grid-template-columns: 58px minmax(0, 1fr); }
   .chart th:first-child { width: 62px; } .chart th:nth-child(n + 3) { width: 54px; }
   .chart th:nth-child(4), .chart td:nth-child(4) { display: none; }
   .ticks span:nth-child(even) { visibility: hidden; }

@@ -26,7 +26,7 @@ export class Times {
     const ticks = h('div', { class: 'ticks', 'aria-hidden': 'true' }, ...TICKS.map((tick) => h('span', {}, tick)));
     const foot = h('tfoot', { 'aria-hidden': 'true' }, h('tr', {}, h('td'), h('td', {}, ticks)));
     const table = h('table', { class: 'chart' }, h('thead', {}, h('tr', {}, ...head)), h('tbody', {}, ...TIERS.map((tier) => this.#rows[tier].element)), foot);
-    this.element = section('times', 'Time to answer', [h('span', { class: 'note' }, 'the last 1,000 of each tier')], table);
+    this.element = section('times', 'Time to answer', [h('span', { class: 'note' }, 'the last 1,000; line: p50')], table);
   }
 
   paint({ tiers }: Model): void {

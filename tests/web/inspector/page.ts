@@ -38,6 +38,12 @@ export async function mountRemote(channel: string): Promise<void> {
   await painted();
 }
 
+/** Mounts one that is given nothing. */
+export async function mountEmpty(): Promise<void> {
+  show({});
+  await painted();
+}
+
 function show(properties: Partial<TieredStorageInspector>): void {
   defineInspector();
   panel?.remove();
@@ -47,6 +53,11 @@ function show(properties: Partial<TieredStorageInspector>): void {
 
 export function publish(channel: string): void {
   publishTo(opened.storage, channel, { tiers: opened.tiers, limits, prices: {}, network });
+}
+
+/** Starts a worker that publishes a storage. */
+export function work(): void {
+  new Worker('/worker.js', { type: 'module' });
 }
 
 /** Stores an entry in cold alone. */

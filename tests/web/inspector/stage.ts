@@ -35,10 +35,12 @@ export class Stage {
   }
 
   static async open(): Promise<Stage> {
-    const [browser, text] = await Promise.all([launchChromium(), bundleForPage(join(WEB, 'inspector/page.ts'))]);
+    const bundle = (name: string): Promise<string> => bundleForPage(join(WEB, `inspector/${name}.ts`));
+    const [browser, text, worker] = await Promise.all([launchChromium(), bundle('page'), bundle('worker')]);
     let policy = '';
     const site = await serve((path) => {
       if (path === '/module.js') return text;
+      if (path === '/worker.js') return worker;
       return path === '/' ? { body: PAGE, headers: { 'content-security-policy': policy } } : undefined;
     });
     const server = await startServer(['bucket'], site.origin);
@@ -78,4 +80,4 @@ export class Stage {
 }
 
 const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>Inspector</title><link rel="icon" href="data:,"><main></main></html>`;
+<title>Inspector</title><link rel="icon" href="data:,"><main><h1>A page</h1></main></html>`;
