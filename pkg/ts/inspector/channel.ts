@@ -49,6 +49,8 @@ class Publisher {
     this.#subject = subject;
     this.#channel = new BroadcastChannel(channel);
     this.#channel.onmessage = ({ data }: MessageEvent<Said>) => this.#hear(data);
+    // Node would not end before it is closed.
+    (this.#channel as { unref?: () => void }).unref?.();
     this.#tell({ kind: 'ready' });
   }
 
@@ -56,6 +58,7 @@ class Publisher {
     this.#end?.();
     this.#end = undefined;
     clearTimeout(this.#timer);
+    this.#channel.onmessage = null;
     this.#channel.close();
   };
 

@@ -141,7 +141,7 @@ class Panel implements Desk {
   readonly status = h('p', { class: 'status', role: 'status' });
   readonly #cut: HTMLButtonElement;
   readonly #cards = new Cards(() => void this.#fill(true));
-  readonly #reads = new Reads(() => this.#soon());
+  readonly #reads = new Reads(() => this.#soon(), (key) => this.#keys.pick(key));
   readonly #times = new Times();
   readonly #log = new Log();
   readonly #keys = new Keys(this);
@@ -190,19 +190,19 @@ class Panel implements Desk {
     write(this.status, text);
   }
 
-  /** Asks what the storage is, until it says so, and how full its tiers are. */
+  /** Asks what the storage is, and how full its tiers are, if something happened. */
   async #look(): Promise<void> {
     const { subject } = this;
     if (!subject || document.hidden) return;
     try {
-      if (!this.#about) {
-        const about = await subject.about();
-        if (subject === this.subject) this.#about = about;
-      }
-      if (this.#hasNews) await this.#fill(false);
+      if (this.#about && !this.#hasNews) return;
+      const about = await subject.about();
+      if (subject !== this.subject) return;
+      this.#about = about;
+      await this.#fill(false);
       write(this.#place, this.#where);
     } catch (error) {
-      write(this.#place, `${this.#where}: ${error instanceof Error ? error.message : String(error)}`);
+      if (subject === this.subject) write(this.#place, `${this.#where}: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 

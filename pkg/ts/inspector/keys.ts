@@ -70,6 +70,12 @@ export class Keys {
     }
   }
 
+  /** Takes a key that was chosen elsewhere, and shows where it has copies. */
+  pick(key: string): void {
+    this.#input.value = key;
+    this.#run(async () => void (await this.#find(key)));
+  }
+
   /** Shows where the key has copies, and says so. */
   async look(): Promise<void> {
     const key = this.#input.value;
@@ -87,10 +93,15 @@ export class Keys {
     return copies;
   }
 
-  /** Shows where the key has copies now, and once more when what was read may have been copied. */
-  async #findTwice(key: string): Promise<void> {
-    await this.#find(key);
-    setTimeout(() => this.#run(async () => void (await this.#find(key))), SETTLED_MS);
+  /** Reads the key, has that story shown, and where the key has copies: now, and when what was found may have been copied. */
+  async #readOut(key: string): Promise<TierName | undefined> {
+    this.#desk.await(key);
+    try {
+      return await this.#desk.subject?.read(key);
+    } finally {
+      await this.#find(key);
+      setTimeout(() => this.#run(async () => void (await this.#find(key))), SETTLED_MS);
+    }
   }
 
   #show(tier: TierName, copy: Copy | undefined): void {
@@ -137,9 +148,7 @@ export class Keys {
 
   async #read(): Promise<void> {
     const key = this.#input.value;
-    this.#desk.await(key);
-    const source = await this.#desk.subject?.read(key);
-    await this.#findTwice(key);
+    const source = await this.#readOut(key);
     this.#desk.say(source ? `${key} came from ${source}` : `${key} is nowhere`);
   }
 
@@ -151,9 +160,7 @@ export class Keys {
 
   async #damage(key: string): Promise<void> {
     await this.#desk.subject?.damage(key);
-    this.#desk.await(key);
-    const source = await this.#desk.subject?.read(key);
-    await this.#findTwice(key);
+    const source = await this.#readOut(key);
     this.#desk.say(`a byte of ${key} was turned around in warm; the read noticed, and was answered by ${source ?? 'nobody'}`);
   }
 

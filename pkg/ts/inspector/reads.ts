@@ -45,6 +45,7 @@ export class Reads {
   readonly #older: HTMLButtonElement;
   readonly #newer: HTMLButtonElement;
   readonly #repaint: () => void;
+  readonly #pick: (key: string) => void;
   #offset = 0;
   /** What is shown while somebody looks: rows do not run away from a pointer, or from the focus. */
   #held: readonly Story[] | undefined;
@@ -53,8 +54,9 @@ export class Reads {
   /** A read of this key, to come, is to be chosen. */
   #awaited: { key: string; after: number } | undefined;
 
-  constructor(repaint: () => void) {
-    this.#repaint = repaint;
+  /** `pick` is told the key of a read that was chosen. */
+  constructor(repaint: () => void, pick: (key: string) => void) {
+    [this.#repaint, this.#pick] = [repaint, pick];
     this.#rows = Array.from({ length: ROWS }, () => this.#row());
     const page = (by: number) => (): void => {
       this.#offset = Math.max(0, this.#offset + by);
@@ -112,6 +114,7 @@ export class Reads {
     const row: Row = { item: h('li', {}, button), button, cells, story: undefined };
     button.addEventListener('click', () => {
       this.#chosen = this.#chosen === row.story ? undefined : row.story;
+      if (this.#chosen) this.#pick(this.#chosen.key);
       this.#repaint();
     });
     return row;

@@ -194,6 +194,8 @@ test('the rows are one stop of the keyboard, stand still under it, and are chose
   assert.deepEqual(await keys(), ['three', 'two', 'one']);
   await page.keyboard.press('Enter');
   await comes(() => page.locator('.story .key').innerText(), 'two');
+  assert.equal(await page.getByLabel('Key', { exact: true }).inputValue(), 'two');
+  await comes(() => page.locator('.keys tbody tr td:first-of-type').allInnerTexts(), ['100 B', '100 B', '100 B']);
   await page.keyboard.press('Tab');
   await comes(keys, ['four', 'three', 'two', 'one']);
   assert.equal(await page.locator('.story .key').innerText(), 'two');
