@@ -149,6 +149,14 @@ impl Builder {
         self
     }
 
+    /// Has the subscribers told what each tier answers that is asked for an entry, hot hits included: see
+    /// [`Event::Answered`]. Every read takes a little longer then.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn answers(mut self) -> Self {
+        self.subscribers.hear_answers = true;
+        self
+    }
+
     /// With another clock and somewhere else to run background work.
     pub fn host(mut self, host: Arc<dyn Host>) -> Self {
         self.host = Some(host);

@@ -6,6 +6,7 @@
 mod accesses;
 #[cfg(not(target_arch = "wasm32"))]
 mod act;
+mod answers;
 #[cfg(not(target_arch = "wasm32"))]
 mod bodies;
 mod drive;
@@ -136,7 +137,9 @@ struct State {
 /// Who waits for an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Caller {
-    /// A user's call.
+    /// A user's call that reads.
+    Reads,
+    /// Another call.
     Waits,
     /// Nobody: it is work that a read left.
     None,
@@ -192,7 +195,7 @@ impl Inner {
     ) -> Result<impl Future<Output = (Reply, Given)> + use<>, Error> {
         let span = Span::call(&call);
         let op = self.start(call, None)?;
-        let work = span.around(drive(self.clone(), op, want, Caller::Waits));
+        let work = span.around(drive(self.clone(), op, want, Caller::Reads));
         // Whatever holds this machine would bring another copy of it.
         #[cfg(target_arch = "wasm32")]
         let work: Task<(Reply, Given)> = Box::pin(work);

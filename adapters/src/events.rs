@@ -54,6 +54,67 @@ pub enum Event {
         /// The request.
         request: Requested,
     },
+    /// A tier was asked for an entry. Told only where [`answers`](crate::Builder::answers) were asked for.
+    Answered {
+        /// The tier.
+        tier: Tier,
+        /// The key.
+        key: Key,
+        /// What it said.
+        answer: Answered,
+    },
+}
+
+/// What a tier said that was asked for an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answered {
+    /// Names the read: all tiers that were asked for it say the same number. 0 is a hot hit that needed no more than a look:
+    /// each of them is a read of its own.
+    pub read: u64,
+    /// What it was asked for: `read` for the entry, `head` for its metadata.
+    pub action: &'static str,
+    /// What it said.
+    pub verdict: Verdict,
+    /// The bytes of the entry's whole body, where it has a live one.
+    pub size_bytes: Option<u64>,
+    /// How long that took, in microseconds, with the verification. Of a body that comes in pieces, until its beginning.
+    pub elapsed_us: u64,
+}
+
+/// What the answer of a tier means to a read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// It has a live entry.
+    Found,
+    /// The same, but it cannot vouch that it is the last version.
+    Suspect,
+    /// It has the version that it was compared with.
+    Unchanged,
+    /// It does not have the entry.
+    Missing,
+    /// What it has is expired.
+    Expired,
+    /// What it has is not what had been written.
+    Corrupt,
+    /// It did not answer.
+    Failed,
+}
+
+impl Verdict {
+    /// Its name, in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::Suspect => "suspect",
+            Self::Unchanged => "unchanged",
+            Self::Missing => "missing",
+            Self::Expired => "expired",
+            Self::Corrupt => "corrupt",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// A request, with all attempts at it. It is told of when it is at its end or was given up.
@@ -92,6 +153,9 @@ pub(crate) type Subscriber = Arc<dyn Fn(&Event)>;
 #[derive(Default)]
 pub(crate) struct Subscribers {
     all: Vec<Subscriber>,
+    /// Whether they are told what tiers answer, too. In JavaScript that changes while the storage is open.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) hear_answers: bool,
     /// What tiers tell of their requests; they hold it no longer than this does.
     #[cfg(not(target_arch = "wasm32"))]
     watchers: Vec<Arc<Watcher>>,

@@ -25,6 +25,11 @@ pub trait Host: core::fmt::Debug + Shareable {
         self.now()
     }
 
+    /// Microseconds since some moment, to tell how long something took. Asked only while somebody is told of that.
+    fn ticks_us(&self) -> u64 {
+        self.now().as_millis().saturating_mul(1_000)
+    }
+
     /// A random number, for telling writes apart. It need not be secret.
     fn random(&self) -> u64;
 

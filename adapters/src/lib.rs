@@ -69,7 +69,7 @@ pub mod web;
 
 pub use builder::{Builder, VerifyMode};
 pub use entry::{Entry, EntryPart, SetOptions, Written};
-pub use events::{Event, Requested, Watcher};
+pub use events::{Answered, Event, Requested, Verdict, Watcher};
 #[cfg(not(target_arch = "wasm32"))]
 pub use memory::{MemoryOptions, MemoryTier};
 #[cfg(all(feature = "disk", not(target_arch = "wasm32")))]

@@ -59,7 +59,8 @@ impl Builder {
 }
 
 impl TieredStorage {
-    /// One byte that is 1 while JavaScript may answer from its hot tier without asking.
+    /// Two bytes. JavaScript may answer from its hot tier without asking while the first is 1, and is told what tiers
+    /// answer while it has set the second.
     pub fn gate(&self) -> Uint8Array {
         self.inner.gate.bytes()
     }

@@ -28,6 +28,13 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OpId(u64);
 
+impl OpId {
+    /// A number that no other operation of its engine has; from 1 on.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// Names the place where a host keeps a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotId(u64);

@@ -57,7 +57,7 @@ impl Storage {
         builder.open_at_once().map(Self).map_err(|error| to_js(&error))
     }
 
-    /// One byte: 1 while hot hits may be served without asking.
+    /// Two bytes: 1 while hot hits may be served without asking; and, set by TypeScript, 1 while answers are listened for.
     #[wasm_bindgen(getter)]
     pub fn gate(&self) -> Uint8Array {
         self.0.gate()
@@ -74,9 +74,23 @@ impl Storage {
     }
 }
 
-/// The event's name, tier, key, action, error and count.
+/// The event's name, tier, key, action, error and count; of an answer its verdict, read, size and time in place of the
+/// error and what follows.
 fn event_array(event: &Event) -> JsValue {
     let (name, tier, key) = match event {
+        Event::Answered { tier, key, answer } => {
+            return Array::of(&[
+                "answered".into(),
+                tier.as_str().into(),
+                key.as_str().into(),
+                answer.action.into(),
+                answer.verdict.as_str().into(),
+                number(answer.read),
+                answer.size_bytes.map_or(JsValue::UNDEFINED, number),
+                number(answer.elapsed_us),
+            ])
+            .into();
+        }
         Event::TierFailed { tier, key, .. } => ("tierFailed", Some(tier), key.as_ref()),
         Event::CopyCorrupt { tier, key } => ("copyCorrupt", Some(tier), Some(key)),
         Event::Promoted { tier, key } => ("promoted", Some(tier), Some(key)),

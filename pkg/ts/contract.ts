@@ -198,7 +198,37 @@ export type StorageEvent =
       /** From the call to its end, waits included. */
       elapsedMs: number;
     }
+  | {
+      /**
+       * A tier was asked for an entry. Told only to listeners that ask for it, by `on('answered', ...)`: `onEvent` is not
+       * told, and nothing is measured while nobody listens.
+       */
+      type: 'answered';
+      tier: TierName;
+      key: string;
+      /** What it was asked for: `read` for the entry or a part of it, `head` for its metadata. */
+      action: 'read' | 'head';
+      answer: TierAnswer;
+      /**
+       * Names the read: all tiers that were asked for it say the same number, and calls that share a read are one. 0 is a
+       * hot hit that needed no more than a look; each of them is a read of its own.
+       */
+      read: number;
+      /** The bytes of the whole body, where the tier has a live entry. */
+      size?: number | undefined;
+      /** With the verification. Of a body that comes in pieces, until its beginning. */
+      elapsedMs: number;
+    }
+  /** A tier gave an entry up to keep its limits. A lower one still has it. */
+  | { type: 'evicted'; tier: TierName; key: string }
   | { type: 'fallback'; tier: TierName; error: Error };
+
+/**
+ * What a tier said that was asked for an entry: a live one is there (`found`); the same, but the tier cannot vouch that it
+ * is the last version (`suspect`); it is the version it was compared with (`unchanged`); nothing is there (`missing`), or
+ * something `expired`, or something that is not what had been written (`corrupt`); or there was no answer (`failed`).
+ */
+export type TierAnswer = 'found' | 'suspect' | 'unchanged' | 'missing' | 'expired' | 'corrupt' | 'failed';
 
 /**
  * What a storage is made of. `S` names the promotion strategies that may stand here: the contract's two by default,
@@ -250,7 +280,7 @@ export interface TieredStorageConfig<S extends PromotionStrategy = 'eager' | 'la
   tierTimeout?: number | undefined;
   /** In place of the system's clock. */
   clock?: StorageClock | undefined;
-  /** Is told every event from the start, before `on` can be called. */
+  /** Is told every event but `answered` from the start, before `on` can be called. */
   onEvent?: ((event: StorageEvent) => void) | undefined;
 }
 

@@ -179,6 +179,7 @@ export class MemoryStorageTier extends PortTier {
 /** What keeps the limits and the order of eviction over the records. */
 export class MemoryPort implements Port {
   readonly traits: PortTraits;
+  evicted = new Set<(key: string) => void>();
   readonly #wasm: Wasm;
   readonly #options: MemoryOptions;
   readonly #bytesMax: number;
@@ -369,6 +370,7 @@ export class MemoryPort implements Port {
     if (record === kept) return;
     this.#drop(key, record);
     this.#evictions += 1;
+    this.evicted.forEach((told) => told(key));
   }
 
   #drop(key: string, record: MemoryRecord): void {

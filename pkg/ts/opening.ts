@@ -2,9 +2,9 @@
 
 import { Bridge } from './bridge.js';
 import { guarded } from './calls.js';
-import type { PromotionStrategy, StorageEvent, TieredStorageConfig } from './contract.js';
+import type { PromotionStrategy, TieredStorageConfig } from './contract.js';
 import { invalid } from './errors.js';
-import { report, toEvent, type RawEvent } from './events.js';
+import { Listeners, toEvent, type RawEvent } from './events.js';
 import { toSettings } from './options.js';
 import { Ports } from './ports.js';
 import { wasm, type RawStorage, type Wasm } from './wasm.js';
@@ -16,7 +16,7 @@ export interface Opened {
   readonly loaded: Wasm;
   readonly core: RawStorage;
   readonly config: Config;
-  readonly listeners: Set<(event: StorageEvent) => void>;
+  readonly listeners: Listeners;
   readonly ports: Ports;
 }
 
@@ -27,14 +27,12 @@ const waiting = new WeakSet<object>();
 export async function opened(checked: object): Promise<Opened> {
   const config = checked as Config & { flushInterval?: number };
   const loaded = await wasm();
-  const listeners = new Set<(event: StorageEvent) => void>();
-  if (config.onEvent) listeners.add(config.onEvent);
-  const tell = (event: StorageEvent): void => listeners.forEach((listener) => report(listener, event));
-  const ports = await Ports.open(config.tiers, config.tierTimeout ?? 30_000, tell);
+  const listeners = new Listeners(config.onEvent);
+  const ports = await Ports.open(config.tiers, config.tierTimeout ?? 30_000, listeners.tell);
   const bridges = ports.all.map((port) => port && new Bridge(port));
-  const onRaw = (raw: RawEvent): void => tell(toEvent(raw));
+  const onRaw = (raw: RawEvent): void => listeners.tell(toEvent(raw));
   const core = await guarded(() => loaded.Storage.open(toSettings(config), bridges, config.clock, onRaw));
-  if (config.onEvent) ports.watch();
+  listeners.open({ gate: core.gate, watch: () => ports.watch() });
   const made = { loaded, core, config, listeners, ports };
   waiting.add(made);
   return made;

@@ -36,6 +36,8 @@ export interface Port {
   costs?(): MaybePromise<Costs>;
   /** Tells `listener` of every such request at its end, until the function that this returns is called. */
   watch?(listener: (request: RequestFacts) => void): () => void;
+  /** Who is told of each entry that is given up to keep limits. Only where there are such. */
+  readonly evicted?: Set<(key: string) => void> | undefined;
   /** As `read`; of a large entry the body may come in pieces. All are of the version that was begun, or end as an error. */
   readPieces?(key: string, unless: string | undefined): MaybePromise<StoredEntry | OpenedEntry | null | true>;
   /** Reads a part of a stored body; `undefined` if it can only be read whole. */

@@ -11,7 +11,7 @@ export class Ports {
   readonly all: readonly (Port | undefined)[];
   readonly #named: readonly (readonly [TierName, Port])[];
   readonly #tell: Tell;
-  /** What ends the watch over requests. */
+  /** What ends the watch over requests and evictions. */
   #ends: (() => void)[] | undefined;
 
   private constructor(all: readonly (Port | undefined)[], named: readonly (readonly [TierName, Port])[], tell: Tell) {
@@ -33,11 +33,14 @@ export class Ports {
     return cold?.store !== undefined && (cold.stage ?? warm?.stage) !== undefined;
   }
 
-  /** Has requests told from now on; until then nobody looks at them. */
+  /** Has requests and evictions told from now on; until then nobody looks at them. */
   watch(): void {
-    this.#ends ??= this.#named.flatMap(
-      ([tier, port]) => port.watch?.((request) => this.#tell({ type: 'requested', tier, ...request })) ?? [],
-    );
+    this.#ends ??= this.#named.flatMap(([tier, port]) => {
+      const told = (key: string): void => this.#tell({ type: 'evicted', tier, key });
+      port.evicted?.add(told);
+      const end = port.watch?.((request) => this.#tell({ type: 'requested', tier, ...request }));
+      return [() => port.evicted?.delete(told), end ?? []].flat();
+    });
   }
 
   unwatch(): void {

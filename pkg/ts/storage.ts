@@ -20,7 +20,7 @@ import type {
   TierName,
 } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
-import { listen } from './events.js';
+import type { Listeners } from './events.js';
 import { HotReads } from './hot.js';
 import type { MemoryRecord } from './memory.js';
 import { claimed, opened, type Opened } from './opening.js';
@@ -68,7 +68,7 @@ export class TieredStorage<T = unknown> {
   readonly #wasm: Wasm;
   readonly #core: RawStorage;
   readonly #config: Config;
-  readonly #listeners: Set<(event: StorageEvent) => void>;
+  readonly #listeners: Listeners;
   readonly #ports: Ports;
   readonly #hot: HotReads;
   #isClosed = false;
@@ -80,7 +80,7 @@ export class TieredStorage<T = unknown> {
     this.#config = config;
     this.#listeners = listeners;
     this.#ports = ports;
-    this.#hot = new HotReads(config, core.gate);
+    this.#hot = new HotReads(config, core.gate, listeners.tell);
   }
 
   /**
@@ -342,9 +342,7 @@ export class TieredStorage<T = unknown> {
 
   /** Has `listener` told of every event of one type, until the function that this returns is called. */
   on<K extends StorageEvent['type']>(type: K, listener: (event: Extract<StorageEvent, { type: K }>) => void): () => void {
-    const end = listen(this.#listeners, type, listener);
-    if (type === 'requested') this.#ports.watch();
-    return end;
+    return this.#listeners.add(type, listener);
   }
 
   /** What `respond` of `tiered-storage/http` makes a `Response` of. */

@@ -26,7 +26,9 @@ pub(super) async fn drive(
     loop {
         match poll_fn(|cx| guard.inner.poll_turn(op, cx)).await {
             Turn::Do(ticket, action, slot, body) => {
+                let asked_us = guard.inner.asked(caller);
                 let (outcome, found) = guard.inner.perform(&action, body, want).await;
+                guard.inner.answered(op, &action, &outcome, asked_us);
                 if let (Caller::None, Action::Write(tier, metadata), Outcome::Done(_)) =
                     (caller, &action, &outcome)
                 {

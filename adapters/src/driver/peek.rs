@@ -2,7 +2,7 @@
 
 use tiered_storage_core::{Metadata, Tier, Timestamp};
 
-use super::Inner;
+use super::{Caller, Inner};
 use crate::tier::{Payload, Peeked, Place, Stored};
 
 /// How far a rough clock may be behind: a thousand ticks of a slow timer.
@@ -12,16 +12,24 @@ impl Inner {
     /// A live hot entry, without the engine, where that is as good as asking it.
     pub(crate) fn peek(&self, key: &str) -> Option<Stored> {
         let (hot, now) = self.hot()?;
+        let asked_us = self.asked(Caller::Reads);
         let found = hot.peek(key, now)?;
         let Metadata { expires_at, fresh_at, .. } = found.metadata;
-        self.is_current(expires_at, fresh_at, now).then_some(found)
+        self.is_current(expires_at, fresh_at, now).then(|| {
+            self.looked(key, found.body.len(), asked_us);
+            found
+        })
     }
 
     /// The body of what [`Inner::peek`] would find.
     pub(crate) fn peek_body(&self, key: &str) -> Option<Payload> {
         let (hot, now) = self.hot()?;
+        let asked_us = self.asked(Caller::Reads);
         let Peeked { body, expires_at, fresh_at } = hot.peek_body(key, now)?;
-        self.is_current(expires_at, fresh_at, now).then_some(body)
+        self.is_current(expires_at, fresh_at, now).then(|| {
+            self.looked(key, body.len(), asked_us);
+            body
+        })
     }
 
     /// The hot tier, if it may be peeked at, and about what time it is.

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tiered_storage_core::{Error, ErrorKind, Timestamp};
@@ -21,6 +21,7 @@ struct TokioHost {
     runtime: Handle,
     seed: RandomState,
     count: AtomicU64,
+    made_at: Instant,
 }
 
 /// The host of the runtime that this is called in.
@@ -32,7 +33,8 @@ pub(crate) fn default_host() -> Result<Arc<dyn Host>, Error> {
         )
         .with_source(error)
     })?;
-    Ok(Arc::new(TokioHost { runtime, seed: RandomState::new(), count: AtomicU64::new(0) }))
+    let (seed, made_at) = (RandomState::new(), Instant::now());
+    Ok(Arc::new(TokioHost { runtime, seed, count: AtomicU64::new(0), made_at }))
 }
 
 /// What time the system clock says it is.
@@ -61,6 +63,10 @@ impl Host for TokioHost {
     #[cfg(target_os = "linux")]
     fn now_roughly(&self) -> Timestamp {
         tick_time()
+    }
+
+    fn ticks_us(&self) -> u64 {
+        u64::try_from(self.made_at.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// From the keys that the standard library draws from the system for its hash maps, and what changes with each call.

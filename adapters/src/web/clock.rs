@@ -21,6 +21,9 @@ extern "C" {
     #[wasm_bindgen(method, structural, catch)]
     fn sleep(this: &JsClock, ms: f64) -> Result<Promise, JsValue>;
 
+    #[wasm_bindgen(js_namespace = performance, js_name = now)]
+    fn elapsed_ms() -> f64;
+
     #[wasm_bindgen(js_name = setTimeout)]
     fn set_timeout(handler: &Function, ms: f64) -> JsValue;
 }
@@ -53,6 +56,10 @@ impl Host for WebHost {
     fn now(&self) -> Timestamp {
         let ms = self.0.as_ref().and_then(|clock| clock.now().ok());
         timestamp(ms.unwrap_or_else(Date::now))
+    }
+
+    fn ticks_us(&self) -> u64 {
+        (elapsed_ms() * 1_000.0) as u64
     }
 
     fn random(&self) -> u64 {

@@ -50,6 +50,10 @@ export class DiskPort extends PlainPort {
     };
   }
 
+  get evicted(): Set<(key: string) => void> {
+    return this.#folder.room.evicted;
+  }
+
   static async open(loaded: Wasm, options: DiskOptions, onClosed: () => void): Promise<DiskPort> {
     const held = await hold(options.directory);
     const port = new DiskPort(loaded, options, held, onClosed);

@@ -20,6 +20,8 @@ type End = (isWritten: boolean) => Promise<void>;
 const SHARE = 4;
 
 export class Room {
+  /** Who is told of each entry that is given up. */
+  readonly evicted = new Set<(key: string) => void>();
   readonly #options: DiskOptions;
   readonly #parts: Parts;
   readonly #scan: () => Promise<Map<string, Known>>;
@@ -164,6 +166,7 @@ export class Room {
       if (key === kept || this.#writing.has(key)) continue;
       await this.#drop(key);
       this.#evictions += 1;
+      this.evicted.forEach((told) => told(key));
       return true;
     }
     return false;

@@ -22,6 +22,7 @@ import type { DatabasePort } from './port.js';
 
 export class FallbackPort implements Port {
   readonly traits: PortTraits;
+  readonly evicted: Set<(key: string) => void>;
   readonly #database: DatabasePort;
   readonly #memory: MemoryStorageTier;
   readonly #listeners = new Set<PortNotices>();
@@ -29,6 +30,7 @@ export class FallbackPort implements Port {
 
   constructor(database: DatabasePort, memory: MemoryStorageTier) {
     this.traits = database.traits;
+    this.evicted = database.evicted;
     this.#database = database;
     this.#memory = memory;
   }
@@ -127,7 +129,9 @@ export class FallbackPort implements Port {
   }
 
   async #inMemory<T>(work: (port: Port) => MaybePromise<T>): Promise<T> {
-    return work(await this.#memory[PORT]());
+    const port = await this.#memory[PORT]();
+    port.evicted = this.evicted;
+    return work(port);
   }
 
   #fallBack(error: unknown): void {

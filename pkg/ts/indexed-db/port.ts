@@ -63,6 +63,10 @@ export class DatabasePort implements Port {
     this.#sets = new ChunkSets(this.#reads.large, this.#writes);
   }
 
+  get evicted(): Set<(key: string) => void> {
+    return this.#room.evicted;
+  }
+
   /** Whether it is open now. */
   get isOpen(): boolean {
     return this.#connection.current !== undefined;

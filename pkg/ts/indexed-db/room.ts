@@ -11,6 +11,7 @@
  */
 
 import { StorageError } from '../errors.js';
+import { unordered } from '../tier.js';
 import { chunksOf, keysOf, sweep, unchunked } from './chunks.js';
 import type { LaneHooks, Operation, Outcome, Stores } from './lane.js';
 import { addTo, answer, outline, sum, toRecord, type StoredRecord, type Totals } from './records.js';
@@ -48,6 +49,9 @@ export class Room implements LaneHooks {
   readonly bytesMax: number;
   /** Entries given up since this was made. */
   evictions = 0;
+  /** Who is told of each of them, and those of the running transaction. */
+  readonly evicted = new Set<(key: string) => void>();
+  #gone: string[] = [];
   /** What the operations of the running transaction added. */
   readonly #added: Totals = [0, 0, 0];
   /** Keys whose records have their bodies now, while older ones may lie in the other store. */
@@ -181,6 +185,8 @@ export class Room implements LaneHooks {
         if (this.isOwing) this.#settle();
       }, SETTLE_MS);
     }
+    if (how === 'done') for (const key of this.#gone) this.evicted.forEach((told) => told(key));
+    this.#gone = [];
     if (how !== 'done') this.#written.clear();
     this.#next = undefined;
     this.#added.fill(0);
@@ -276,6 +282,7 @@ export class Room implements LaneHooks {
         this.#uses.delete(key);
         this.#written.delete(key);
         this.evictions += 1;
+        if (this.evicted.size) this.#gone.push(unordered(key));
       }
       this.#hand = keys.length < PAGE ? undefined : (keys.at(-1) as string);
       if (this.#hand === undefined) round += 1;

@@ -1,5 +1,6 @@
 /** Cases about limits and about what is found when a tier is made again. */
 
+import { MemoryStorageTier, TieredStorage } from 'tiered-storage';
 import { check, fails, same, sameBytes } from './check.js';
 import { metadataOf, pattern, type Kind } from './subject.js';
 
@@ -17,6 +18,21 @@ export const LIMIT_CASES: Record<string, Case> = {
     same((await tier.getStats()).evictions, 15, 'the entries given up');
     await Promise.all(Array.from({ length: 20 }, (_, at) => tier.set(`m${at}`, pattern(10), metadataOf(`m${at}`, pattern(10), at))));
     same((await tier.getStats()).items, 5, 'the items after many writes at once');
+    await kind.release?.(tier);
+  },
+
+  'who listens is told which entries are given up': async (kind, name) => {
+    const tier = kind.make(name, { maxItems: 5 });
+    const storage = await TieredStorage.open({ tiers: { warm: tier, cold: new MemoryStorageTier() } });
+    const gone: string[] = [];
+    storage.on('evicted', ({ tier, key }) => gone.push(`${tier} ${key}`));
+    const keys = Array.from({ length: 12 }, (_, at) => `k/\u00e9${at}`);
+    for (const key of keys) await storage.set(key, pattern(10));
+    const there = await Promise.all(keys.map((key) => tier.exists(key)));
+    const missing = keys.filter((_, at) => !there[at]).map((key) => `warm ${key}`);
+    check(missing.length >= 7, 'the limit holds');
+    same(gone.sort().join(), missing.sort().join(), 'what was given up');
+    await storage.close();
     await kind.release?.(tier);
   },
 
