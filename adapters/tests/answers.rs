@@ -35,9 +35,8 @@ fn verdicts(heard: &Heard) -> Vec<(Tier, &'static str, Verdict, Option<u64>)> {
     let told = std::mem::take(&mut *heard.lock().expect("no holder panics"));
     let reads: Vec<u64> = told.iter().map(|(_, answer)| answer.read).collect();
     assert!(reads.iter().all(|read| *read == reads[0]), "one read has one number: {reads:?}");
-    let brief = |(tier, answer): (Tier, Answered)| {
-        (tier, answer.action, answer.verdict, answer.size_bytes)
-    };
+    let brief =
+        |(tier, answer): (Tier, Answered)| (tier, answer.action, answer.verdict, answer.size_bytes);
     told.into_iter().map(brief).collect()
 }
 
