@@ -2,7 +2,8 @@
 
 import { roughly } from './clock.js';
 import type { PromotionStrategy, StorageEvent, TieredStorageConfig } from './contract.js';
-import { MemoryStorageTier, type MemoryRecord } from './memory.js';
+import { MemoryStorageTier } from './memory.js';
+import type { MemoryRecord } from './record.js';
 
 /** Looks into the hot tier, where that is one in this realm's memory. */
 export class HotReads {

@@ -1,8 +1,9 @@
 /** Entries on the JavaScript heap. */
 
-import type { ByteRange, StorageMetadata } from './contract.js';
-import { StorageError, notSo, otherVersion } from './errors.js';
+import type { ByteRange } from './contract.js';
+import { StorageError, invalid, notSo, otherVersion } from './errors.js';
 import { FLAG, LIMIT, check, isOneOf, type Rules } from './options.js';
+import { MemoryPartial, Parts, SHARE } from './parts.js';
 import {
   PORT,
   type Facts,
@@ -16,6 +17,7 @@ import {
   type StoredPart,
 } from './port.js';
 import { extentOf } from './ranges.js';
+import { MemoryRecord } from './record.js';
 import { SortedKeys } from './sorted.js';
 import { MemorySource, MemoryStage } from './staged.js';
 import { PortTier, isBytes, utf8Length } from './tier.js';
@@ -39,96 +41,6 @@ export interface MemoryOptions {
   durable?: boolean | undefined;
 }
 
-/** Times are held as distances from this one: small whole numbers take no memory of their own. */
-let epoch: number | undefined;
-
-/** An entry as it is held. */
-export class MemoryRecord {
-  bytes: ArrayBuffer;
-  line: string;
-  /** Reads that were counted here and not told yet. */
-  count = 0;
-  /** Made for the first who borrows: it takes a hundred bytes. */
-  #shared: Uint8Array | undefined;
-  /** The id, and in its lowest two bits the content; less than 2^32, as no `Map` holds 2^30 entries. */
-  #id: number;
-  #expires: number | undefined;
-  #fresh: number;
-  #last = 0;
-
-  constructor(id: number, bytes: ArrayBuffer, line: string, facts: Facts) {
-    epoch ??= Math.floor(facts.freshAt);
-    this.#id = id * 4 + facts.content;
-    this.bytes = bytes;
-    this.line = line;
-    this.#expires = facts.expiresAt === Infinity ? undefined : facts.expiresAt - epoch;
-    this.#fresh = facts.freshAt - epoch;
-  }
-
-  /** By what the policy knows it. */
-  get id(): number {
-    return this.#id >>> 2;
-  }
-
-  /** 0 bytes, 1 JSON, 2 the user's own serializer. */
-  get content(): 0 | 1 | 2 {
-    return (this.#id & 3) as 0 | 1 | 2;
-  }
-
-  /** The stored bytes themselves, which nobody may change. */
-  get body(): Uint8Array {
-    return this.#shared ?? new Uint8Array(this.bytes);
-  }
-
-  /** As `body`, for who borrows: the same array each time. */
-  get shared(): Uint8Array {
-    return (this.#shared ??= new Uint8Array(this.bytes));
-  }
-
-  /** Whether it never expires. */
-  get isLasting(): boolean {
-    return this.#expires === undefined;
-  }
-
-  /** In ms since 1970; `Infinity` where it never expires. */
-  get expiresAt(): number {
-    return this.#expires === undefined ? Infinity : this.#expires + (epoch as number);
-  }
-
-  /** When it was last known to be cold's version, in ms since 1970. */
-  get freshAt(): number {
-    return this.#fresh + (epoch as number);
-  }
-
-  /** The last of the counted reads, in ms since 1970. */
-  get last(): number {
-    return this.#last + (epoch as number);
-  }
-
-  /** Counts a read. */
-  hit(now: number): void {
-    this.count += 1;
-    this.#last = now - (epoch as number);
-  }
-
-  /** Metadata of this entry, with the reads that were not told yet. */
-  counted(metadata: StorageMetadata): StorageMetadata {
-    metadata.accessCount += this.count;
-    if (this.last > metadata.lastAccessed.getTime()) metadata.lastAccessed = new Date(this.last);
-    return metadata;
-  }
-
-  /** Becomes another record of the same version; the reads stay counted. */
-  become(other: MemoryRecord): void {
-    this.bytes = other.bytes;
-    this.#shared = undefined;
-    this.line = other.line;
-    this.#id = other.#id;
-    this.#expires = other.#expires;
-    this.#fresh = other.#fresh;
-  }
-}
-
 const RULES: Rules = {
   maxSizeBytes: LIMIT,
   maxItems: LIMIT,
@@ -140,6 +52,8 @@ const RULES: Rules = {
 const TOUCHES_MAX = 1024;
 /** How many keys may have reads that were not told yet; reads of others are not counted. */
 const PENDING_MAX = 10_000;
+/** What an entry of which there are parts takes beside them, in bytes: key and line are no longer. */
+const FRAME_BYTES = 4096;
 
 /**
  * A tier in the memory of this realm: the usual hot tier.
@@ -186,6 +100,7 @@ export class MemoryPort implements Port {
   readonly #itemsMax: number;
   readonly #records: Map<string, MemoryRecord>;
   readonly #sorted = new SortedKeys();
+  #parts = new Parts<MemoryPartial>();
   #policy: Policy;
   /** Keys by id; ids of those that are gone are used again. */
   #keys: (string | undefined)[] = [];
@@ -216,7 +131,7 @@ export class MemoryPort implements Port {
   }
 
   head(key: string): string | null {
-    return this.#records.get(key)?.line ?? null;
+    return (this.#records.get(key) ?? this.#parts.held.get(key))?.line ?? null;
   }
 
   write(key: string, entry: StoredEntry, facts: Facts): undefined {
@@ -231,6 +146,8 @@ export class MemoryPort implements Port {
   }
 
   readRange(key: string, range: ByteRange): StoredPart | null {
+    const partial = this.#parts.use(key);
+    if (partial) return partial.read(range);
     const found = this.read(key);
     if (!found) return null;
     const [start, end] = extentOf(range, found.body.length);
@@ -252,16 +169,42 @@ export class MemoryPort implements Port {
     return this.write(key, { body: isBytes(body) ? body : body.body, line }, facts);
   }
 
+  writePart(key: string, part: StoredPart, facts: Facts): void {
+    const end = part.start + part.body.length;
+    if (end > facts.size) throw invalid('the part reaches beyond the end of its body; give its own bytes alone', key);
+    const whole = this.#records.get(key);
+    if (whole && this.#isVersion(key, whole, facts.version)) return;
+    if (whole || !this.#parts.held.get(key)?.isOf(facts)) this.remove([key]);
+    if (FRAME_BYTES + facts.size > this.#bytesMax) return;
+    const partial = this.#parts.use(key) ?? new MemoryPartial(facts, part.line, FRAME_BYTES);
+    const lacking = partial.lacking(part.start, end);
+    const more = lacking.reduce((sum, [from, to]) => sum + to - from, partial.bytes ? 0 : FRAME_BYTES);
+    const share = part.body.length === facts.size ? Infinity : this.#bytesMax / SHARE;
+    if ((partial.bytes && partial.weight) + more > share) return;
+    while (this.#parts.weight + more > share) this.#evict(key);
+    this.#makeRoom(key, more, !partial.bytes, undefined);
+    partial.write(part, lacking);
+    if (!partial.bytes) this.#sorted.add(key);
+    this.#parts.add(key, partial, lacking);
+    const { line } = partial;
+    if (partial.isWhole) this.write(key, { body: (partial.read({ start: 0 }) as StoredPart).body, line }, this.#wasm.factsOf(key, line));
+  }
+
   patch(key: string, line: string, facts: Facts): undefined | null {
-    const old = this.#records.get(key);
+    const old = this.#records.get(key) ?? this.#parts.held.get(key);
     if (!old) return null;
     if (!this.#isVersion(key, old, facts.version)) throw otherVersion(key);
+    if (old instanceof MemoryPartial) {
+      old.line = line;
+      return undefined;
+    }
     this.#put(key, old.bytes, line, facts, old, true);
     return undefined;
   }
 
   remove(keys: readonly string[]): void {
     for (const key of keys) {
+      this.#parts.remove(key);
       const record = this.#records.get(key);
       if (!record) continue;
       this.#tellTouches();
@@ -271,22 +214,27 @@ export class MemoryPort implements Port {
   }
 
   removeVersion(key: string, _line: string, version: string): boolean {
-    const record = this.#records.get(key);
+    const record = this.#records.get(key) ?? this.#parts.held.get(key);
     if (!record || !this.#isVersion(key, record, version)) return false;
     this.remove([key]);
     return true;
   }
 
   list(prefix: string, after: string | undefined, limit: number): PortListing {
-    return this.#sorted.list(this.#records, prefix, after, limit);
+    const [records, { held: parts }] = [this.#records, this.#parts];
+    const size = records.size + parts.size;
+    const held = { size, has: (key: string) => records.has(key) || parts.has(key), keys: () => [...records.keys(), ...parts.keys()] };
+    return this.#sorted.list(held, prefix, after, limit);
   }
 
   usage(): PortUsage {
-    return { bytes: this.#bodyBytes, items: this.#records.size, evictions: this.#evictions };
+    const { held, bytes } = this.#parts;
+    return { bytes: this.#bodyBytes + bytes, items: this.#records.size + held.size, evictions: this.#evictions };
   }
 
   clear(): void {
     this.#records.clear();
+    this.#parts = new Parts();
     this.#policy.free();
     this.#policy = this.#newPolicy();
     [this.#keys, this.#vacant, this.#pending] = [[], [], []];
@@ -326,7 +274,7 @@ export class MemoryPort implements Port {
     return new this.#wasm.Policy(this.#options.evictionPolicy ?? 's3fifo');
   }
 
-  #isVersion(key: string, record: MemoryRecord, version: string): boolean {
+  #isVersion(key: string, record: { readonly line: string }, version: string): boolean {
     return this.#wasm.factsOf(key, record.line).version === version;
   }
 
@@ -345,9 +293,9 @@ export class MemoryPort implements Port {
     if (weight > this.#bytesMax) {
       throw new StorageError('full', `the entry takes ${weight} bytes; the tier holds ${this.#bytesMax} in all`, { key });
     }
-    this.#tellTouches();
+    this.#parts.remove(key);
     const more = weight - (old ? weigh(key, old) : 0);
-    while (this.#weight + more > this.#bytesMax || this.#records.size + (old ? 0 : 1) > this.#itemsMax) this.#evict(old);
+    this.#makeRoom(key, more, !old, old);
     this.#weight += more;
     this.#bodyBytes += bytes.byteLength - (old?.bytes.byteLength ?? 0);
     const record = new MemoryRecord(old?.id ?? this.#vacant.pop() ?? this.#keys.length, bytes, line, facts);
@@ -361,14 +309,31 @@ export class MemoryPort implements Port {
     this.#records.set(key, record);
   }
 
-  /** Gives up an entry other than `kept`, which `#put` gives a new place in the order of eviction. */
-  #evict(kept: MemoryRecord | undefined): void {
+  #makeRoom(key: string, more: number, isNew: boolean, kept: MemoryRecord | undefined): void {
+    this.#tellTouches();
+    const isOver = (): boolean =>
+      this.#weight + this.#parts.weight + more > this.#bytesMax || this.#records.size + this.#parts.held.size + Number(isNew) > this.#itemsMax;
+    while (isOver()) this.#evict(key, kept);
+  }
+
+  /** Gives up parts of another key; else an entry other than `kept`, which `#put` gives a new place in the order of eviction. */
+  #evict(spared: string, kept?: MemoryRecord): void {
+    for (const key of this.#parts.held.keys()) {
+      if (key === spared) continue;
+      this.#parts.remove(key);
+      this.#gaveUp(key);
+      return;
+    }
     const id = this.#policy.evict();
     const key = id === undefined ? undefined : this.#keys[id];
     const record = key === undefined ? undefined : this.#records.get(key);
     if (key === undefined || !record) throw new StorageError('internal', 'the memory tier is over its limits and has nothing to give up');
     if (record === kept) return;
     this.#drop(key, record);
+    this.#gaveUp(key);
+  }
+
+  #gaveUp(key: string): void {
     this.#evictions += 1;
     this.evicted.forEach((told) => told(key));
   }

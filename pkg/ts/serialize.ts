@@ -2,8 +2,8 @@
 
 import type { TieredStorageConfig } from './contract.js';
 import { StorageError, invalid } from './errors.js';
-import type { MemoryRecord } from './memory.js';
 import type { MaybePromise } from './port.js';
+import type { MemoryRecord } from './record.js';
 import { copyOf, gathered, isBlob, isStream, toPieces } from './streams.js';
 import { isBytes } from './tier.js';
 

@@ -3,6 +3,13 @@
 import type { PortListing } from './port.js';
 import { ordered, unordered } from './tier.js';
 
+/** Keys that someone holds. */
+interface Keys {
+  readonly size: number;
+  has(key: string): boolean;
+  keys(): Iterable<string>;
+}
+
 /**
  * An order over keys that someone else holds. It is made by the first page of a listing and let go by the last; keys that
  * come in between are sorted in with the next page, which costs little, since almost everything is in order by then.
@@ -19,7 +26,7 @@ export class SortedKeys {
   }
 
   /** A page of those of `held` that start with `prefix`. */
-  list(held: ReadonlyMap<string, unknown>, prefix: string, after: string | undefined, limit: number): PortListing {
+  list(held: Keys, prefix: string, after: string | undefined, limit: number): PortListing {
     const sorted = this.#sorted(held);
     const start = ordered(prefix);
     const from = ordered(after ?? '');
@@ -39,7 +46,7 @@ export class SortedKeys {
     return { keys };
   }
 
-  #sorted(held: ReadonlyMap<string, unknown>): string[] {
+  #sorted(held: Keys): string[] {
     // What is gone is not looked for, so that too much of it may have gathered.
     if (!this.#keys || this.#keys.length > 2 * held.size + 1000) {
       this.#keys = Array.from(held.keys(), ordered);

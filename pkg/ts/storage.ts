@@ -22,7 +22,6 @@ import type {
 import { StorageError, attempt, invalid } from './errors.js';
 import type { Listeners } from './events.js';
 import { HotReads } from './hot.js';
-import type { MemoryRecord } from './memory.js';
 import { claimed, opened, type Opened } from './opening.js';
 import {
   checkBootstrap,
@@ -40,6 +39,7 @@ import {
 import type { MaybePromise, Pieces } from './port.js';
 import type { Ports } from './ports.js';
 import { extentOf, toBounds } from './ranges.js';
+import type { MemoryRecord } from './record.js';
 import { S3StorageTier } from './s3.js';
 import { toBytes, toValue, type Content, type Held } from './serialize.js';
 import { fromSnapshot, toSnapshot, toStats } from './snapshot.js';

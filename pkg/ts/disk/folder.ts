@@ -4,8 +4,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DiskOptions } from '../disk.js';
+import { Parts } from '../parts.js';
 import { OpenFile, files, orMissing, readHead } from './files.js';
-import { Parts } from './parts.js';
+import type { DiskPartial } from './parts.js';
 import { HEADS_BYTES, encodeHead, encodeTurn } from './record.js';
 import { Room, type Known } from './room.js';
 import { gone, type DiskSource } from './stage.js';
@@ -14,7 +15,7 @@ import { gone, type DiskSource } from './stage.js';
 const CONCURRENCY = 32;
 
 export class Folder {
-  readonly parts = new Parts();
+  readonly parts = new Parts<DiskPartial>();
   readonly room: Room;
   readonly #options: DiskOptions;
   readonly #entries: string;
@@ -86,7 +87,7 @@ export class Folder {
           const path = this.path(key);
           const isGone = await unlink(path).then(() => true, orMissing);
           if (isGone) folders.add(dirname(path));
-          await this.parts.drop(key);
+          await this.#dropParts(key);
           await this.room.note(key, undefined);
         }),
       );
@@ -99,7 +100,7 @@ export class Folder {
     const aside = this.newPath();
     await rename(this.#entries, aside).catch(orMissing);
     await this.#sync(this.#options.directory);
-    await Promise.all(Array.from(this.parts.keys(), (key) => this.parts.drop(key)));
+    await Promise.all(Array.from(this.parts.held.keys(), (key) => this.#dropParts(key)));
     this.room.reset();
     await rm(aside, { recursive: true, force: true });
   }
@@ -118,8 +119,14 @@ export class Folder {
       await end(false);
       throw error;
     }
-    await this.parts.drop(key);
+    await this.#dropParts(key);
     await end(true);
+  }
+
+  async #dropParts(key: string): Promise<void> {
+    const partial = this.parts.remove(key);
+    // It may be that of an entry by now.
+    if (partial) await rm(partial.path, { force: true });
   }
 
   async #name(key: string, path: string): Promise<void> {

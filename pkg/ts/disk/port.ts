@@ -1,9 +1,10 @@
 /** Files behind the tier: reads go to the file that the key names; what is there in all is known from an index. */
 
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { ByteRange } from '../contract.js';
 import type { DiskOptions } from '../disk.js';
 import { StorageError, invalid, notSo } from '../errors.js';
+import type { Run } from '../parts.js';
 import { PlainPort } from '../plain.js';
 import type {
   Facts,
@@ -23,7 +24,7 @@ import type { Wasm } from '../wasm.js';
 import { OpenFile, damaged, orMissing, readHead, wrapped } from './files.js';
 import { Folder } from './folder.js';
 import { hold, type Held } from './lock.js';
-import { Partial } from './parts.js';
+import { DiskPartial } from './parts.js';
 import { HEADS_BYTES, SMALL_BYTES_MAX, decode, encodeTurn, type Head } from './record.js';
 import { DiskSource, DiskStage, FilePieces, PIECE_BYTES } from './stage.js';
 
@@ -94,7 +95,7 @@ export class DiskPort extends PlainPort {
   }
 
   async head(key: string): Promise<string | null> {
-    const line = this.#folder.parts.find(key)?.line;
+    const line = this.#folder.parts.held.get(key)?.line;
     if (line !== undefined) return line;
     const head = await readHead(this.#folder.path(key));
     if (head && head.key !== key) throw new StorageError('corrupt', 'the file is of another entry', { key });
@@ -141,7 +142,7 @@ export class DiskPort extends PlainPort {
   /** Of a large entry, the body stays where it is. */
   override patch(key: string, line: string, facts: Facts): Promise<undefined | null> {
     return this.#changing([key], async () => {
-      const partial = this.#folder.parts.find(key);
+      const partial = this.#folder.parts.held.get(key);
       if (partial) {
         this.checkVersion(key, partial.line, facts);
         partial.line = line;
@@ -173,7 +174,7 @@ export class DiskPort extends PlainPort {
   }
 
   override async close(): Promise<void> {
-    await this.#folder.drop([...this.#folder.parts.keys()]);
+    await this.#folder.drop([...this.#folder.parts.held.keys()]);
     await this.#held.release();
     this.#onClosed();
   }
@@ -214,15 +215,16 @@ export class DiskPort extends PlainPort {
   }
 
   /** Keeps what is not there yet of a part. */
-  async #keep(key: string, part: StoredPart, { version, size }: Facts): Promise<void> {
+  async #keep(key: string, part: StoredPart, facts: Facts): Promise<void> {
     const { parts, room } = this.#folder;
     const { body, line, start } = part;
+    const { version, size } = facts;
     const end = start + body.length;
     if (end > size) throw invalid('the part reaches beyond the end of its body; give its own bytes alone', key);
     let partial = parts.use(key);
-    if (partial ? !partial.isOf(version, size) : !(await this.#isWhole(key, version))) {
+    if (partial ? !partial.isOf(facts) : !(await this.#isWhole(key, version))) {
       await this.#folder.drop([key]);
-      partial = new Partial(this.#folder.newPath(), version, size, line);
+      partial = new DiskPartial(facts, line, this.#folder.newPath());
     }
     if (!partial) return;
     if (body.length === size) return this.#folder.write(key, body, line);
@@ -233,21 +235,23 @@ export class DiskPort extends PlainPort {
   }
 
   /** Writes what is lacking; says whether there was room for it. */
-  async #fill(key: string, partial: Partial, part: StoredPart, lacking: readonly (readonly [number, number])[]): Promise<boolean> {
+  async #fill(key: string, partial: DiskPartial, part: StoredPart, lacking: readonly Run[]): Promise<boolean> {
     const { parts, room } = this.#folder;
     const more = lacking.reduce((sum, [from, to]) => sum + to - from, 0);
     const done = await room.makeForParts(key, { weight: partial.weight + more, bytes: partial.bytes + more });
     if (!done) return false;
     // Until it was counted it could be given up.
-    if (partial.bytes && parts.find(key) !== partial) {
+    if (partial.bytes && parts.held.get(key) !== partial) {
       await done(false);
       return false;
     }
-    parts.insert(key, partial);
+    parts.add(key, partial, []);
     try {
       await room.within(key, more, () => partial.write(part, lacking));
       // It may have been given up meanwhile.
-      const isThere = await parts.add(key, partial, lacking);
+      const isThere = parts.held.get(key) === partial;
+      if (isThere) parts.add(key, partial, lacking);
+      else await rm(partial.path, { force: true });
       await done(isThere);
       return isThere;
     } catch (error) {
@@ -258,7 +262,7 @@ export class DiskPort extends PlainPort {
   }
 
   /** Makes an entry of parts that are all there. */
-  async #complete(key: string, partial: Partial): Promise<void> {
+  async #complete(key: string, partial: DiskPartial): Promise<void> {
     const file = await OpenFile.open(partial.path, 'r+');
     if (!file) return;
     const source = new DiskSource(this.#folder.room, file, partial.path, partial.size);
@@ -266,7 +270,7 @@ export class DiskPort extends PlainPort {
       await this.#folder.adopt(key, source, partial.line);
     } catch (error) {
       // They may have been given up meanwhile; else they are of no use now.
-      if (this.#folder.parts.find(key) !== partial) return;
+      if (this.#folder.parts.held.get(key) !== partial) return;
       await this.#folder.drop([key]);
       throw error;
     } finally {

@@ -2,10 +2,11 @@
 
 import type { DiskOptions } from '../disk.js';
 import { StorageError } from '../errors.js';
+import { SHARE, type Parts } from '../parts.js';
 import type { PortListing, PortUsage } from '../port.js';
 import { SortedKeys } from '../sorted.js';
 import { isFull, wrapped } from './files.js';
-import type { Parts } from './parts.js';
+import type { DiskPartial } from './parts.js';
 
 /** What the index knows of an entry: the size of its file, and what there is of its body, in bytes. */
 export interface Known {
@@ -16,14 +17,11 @@ export interface Known {
 /** Is called when an entry that was counted in was written, or was not. Until then it is not given up itself. */
 type End = (isWritten: boolean) => Promise<void>;
 
-/** Parts take no more than one in so many bytes of the limit. */
-const SHARE = 4;
-
 export class Room {
   /** Who is told of each entry that is given up. */
   readonly evicted = new Set<(key: string) => void>();
   readonly #options: DiskOptions;
-  readonly #parts: Parts;
+  readonly #parts: Parts<DiskPartial>;
   readonly #scan: () => Promise<Map<string, Known>>;
   readonly #drop: (key: string) => Promise<void>;
   /** What there is, what is given up first in front. Read from the files when it is first needed. */
@@ -38,7 +36,7 @@ export class Room {
   readonly #writing = new Map<string, Promise<void>>();
 
   /** `scan` looks at all files; `drop` removes an entry, and has it noted here. */
-  constructor(options: DiskOptions, parts: Parts, scan: () => Promise<Map<string, Known>>, drop: (key: string) => Promise<void>) {
+  constructor(options: DiskOptions, parts: Parts<DiskPartial>, scan: () => Promise<Map<string, Known>>, drop: (key: string) => Promise<void>) {
     this.#options = options;
     this.#parts = parts;
     this.#scan = scan;
@@ -83,8 +81,8 @@ export class Room {
     const index = await this.#known();
     const share = (this.#options.maxSizeBytes ?? Infinity) / SHARE;
     return this.#inTurn(async () => {
-      const isOver = (): boolean => this.#parts.weight - this.#parts.weightOf(key) + known.weight > share;
-      while (isOver()) if (!(await this.#giveUp(this.#parts.keys(), key))) return undefined;
+      const isOver = (): boolean => this.#parts.weight - (this.#parts.held.get(key)?.weight ?? 0) + known.weight > share;
+      while (isOver()) if (!(await this.#giveUp(this.#parts.held.keys(), key))) return undefined;
       return this.#fit(index, key, known);
     });
   }
@@ -158,7 +156,7 @@ export class Room {
 
   /** Parts go before whole entries. */
   async #giveUpFirst(index: Map<string, Known>, kept: string): Promise<boolean> {
-    return (await this.#giveUp(this.#parts.keys(), kept)) || this.#giveUp(index.keys(), kept);
+    return (await this.#giveUp(this.#parts.held.keys(), kept)) || this.#giveUp(index.keys(), kept);
   }
 
   async #giveUp(keys: Iterable<string>, kept: string): Promise<boolean> {

@@ -3,7 +3,7 @@
 import { ENTRY_CASES } from './entries.js';
 import { DURABLE_CASES, LIMIT_CASES } from './limits.js';
 import { LIST_CASES, PORT_CASES } from './ports.js';
-import { PART_CASES } from './parts.js';
+import { PART_CASES, PART_LIMIT_CASES } from './parts.js';
 import { PIECE_CASES, PIECE_DURABLE_CASES, PIECE_LIMIT_CASES } from './pieces.js';
 import { portOf, type Kind } from './subject.js';
 import { WHOLE_CASES } from './wholes.js';
@@ -37,7 +37,7 @@ export function casesOf(kind: Kind): Record<string, () => Promise<void>> {
       await kind.release?.(tier);
     });
   }
-  const more = { ...(kind.isLimited ? { ...LIMIT_CASES, ...PIECE_LIMIT_CASES } : {}), ...(kind.isDurable ? { ...DURABLE_CASES, ...PIECE_DURABLE_CASES } : {}) };
+  const more = { ...(kind.isLimited ? { ...LIMIT_CASES, ...PIECE_LIMIT_CASES, ...PART_LIMIT_CASES } : {}), ...(kind.isDurable ? { ...DURABLE_CASES, ...PIECE_DURABLE_CASES } : {}) };
   for (const [name, run] of Object.entries(more)) add('place', name, (place) => run(kind, place));
   return cases;
 }

@@ -279,22 +279,6 @@ suite('parts, in files', () => {
     await port.close();
   });
 
-  test('they take at most a quarter of the limit, and go before whole entries', async () => {
-    const port = await opened('limit', { maxSizeBytes: 40 * CHUNK });
-    const body = long(20 * CHUNK);
-    for (const key of ['a', 'b', 'c']) assert.ok(await keep(port, key, body, [0, 4]), `${key} is kept`);
-    assert.deepEqual(await listed(port, '', 9), ['b', 'c'], 'what was not used for longest went');
-    assert.equal(await keep(port, 'd', long(8 * CHUNK), [0, 7]), true, 'what just fits');
-    assert.deepEqual(await listed(port, '', 9), ['d'], 'the others went for it');
-    assert.equal(await keep(port, 'e', body, [0, 11]), false, 'more than a quarter');
-    assert.equal(await keep(port, 'f', long(41 * CHUNK), [0, 1]), false, 'what could never be whole');
-    await store(port, 'whole', long(30 * CHUNK), 1);
-    await store(port, 'other', long(6 * CHUNK), 1);
-    assert.deepEqual(await listed(port, '', 9), ['other', 'whole']);
-    await isClean('limit');
-    await port.close();
-  });
-
   test('what there is no room for is not kept, and no error', async () => {
     const port = await opened('no-room');
     const body = long(9 * CHUNK);

@@ -5,7 +5,7 @@ import type { Facts, Port } from '../../../pkg/ts/port.js';
 import { extentOf } from '../../../pkg/ts/ranges.js';
 import { long } from '../pieces/tier.js';
 import { check, fails, same, sameBytes } from './check.js';
-import { CREATED, inscribed, listed, metadataOf, write } from './subject.js';
+import { CREATED, inscribed, listed, metadataOf, portOf, write, type Kind } from './subject.js';
 
 type Case = (port: Port) => Promise<void>;
 
@@ -163,5 +163,36 @@ export const PART_CASES: Record<string, Case> = {
       sameBytes(found.body, film.body, film.key);
     };
     await Promise.all(films.map(fill));
+  },
+};
+
+/** For ports that keep limits. */
+export const PART_LIMIT_CASES: Record<string, (kind: Kind, name: string) => Promise<void>> = {
+  'parts take at most a quarter of the limit, and go before whole entries': async (kind, name) => {
+    const tier = kind.make(name, { maxSizeBytes: 40 * CHUNK });
+    const port = await portOf(tier);
+    const keep = async (key: string, chunks: number, after: number): Promise<boolean> => (await Parted.of(port, key, 1, chunks * CHUNK)).keep(0, after);
+    if (!(await keep('a', 20, 4))) return;
+    for (const key of ['b', 'c']) check(await keep(key, 20, 4), `${key} is kept`);
+    same(await listed(port, '', 9), ['b', 'c'], 'what was not used for longest went');
+    check(await keep('d', 8, 7), 'what just fits');
+    same(await listed(port, '', 9), ['d'], 'the others went for it');
+    check(!(await keep('e', 20, 11)), 'more than a quarter');
+    check(!(await keep('f', 41, 1)), 'what could never be whole');
+    for (const [key, chunks] of [['whole', 30], ['other', 6]] as const) await write(port, key, long(chunks * CHUNK), 1);
+    same(await listed(port, '', 9), ['other', 'whole'], 'the parts went for entries');
+    await kind.release?.(tier);
+  },
+
+  'parts are entries for the limit of those': async (kind, name) => {
+    const tier = kind.make(name, { maxItems: 2 });
+    const port = await portOf(tier);
+    await write(port, 'whole', long(10), 1);
+    const films = await Promise.all(['a', 'b', 'c'].map((key) => Parted.of(port, key, 1)));
+    for (const film of films) if (!(await film.keep(0, 1))) return;
+    same([(await port.usage()).items, await listed(port, '', 9)], [2, ['c', 'whole']], 'what there is');
+    await films[2]?.keep(1, 5);
+    same([(await port.usage()).items, await listed(port, '', 9)], [2, ['c', 'whole']], 'what they made is one of them');
+    await kind.release?.(tier);
   },
 };

@@ -1,6 +1,7 @@
 /** All cases about bodies of any size, and about conditions. */
 
 import { CONDITIONS, RANGES } from './conditions.js';
+import { PARTS } from './parts.js';
 import { READS } from './reads.js';
 import { WRITES } from './writes.js';
 
@@ -9,4 +10,5 @@ export const CASES: Record<string, Record<string, () => Promise<void>>> = {
   writes: WRITES,
   ranges: RANGES,
   conditions: CONDITIONS,
+  parts: PARTS,
 };

@@ -10,7 +10,6 @@ import { after, before, suite, test } from 'node:test';
 import { CacheApiStorageTier, DiskStorageTier } from 'tiered-storage';
 import { ListedCache } from '../conformance/caches.js';
 import { CASES } from './cases.js';
-import { PARTS } from './parts.js';
 import { PieceTier, World, long } from './tier.js';
 
 const root = await mkdtemp(join(tmpdir(), 'tiered-storage-'));
@@ -25,19 +24,14 @@ const PLACES = {
 
 for (const [place, make] of Object.entries(PLACES)) {
   for (const [group, cases] of Object.entries(CASES)) {
-    // A cache knows none.
-    if (group === 'conditions' && place === 'cache') continue;
+    // A cache knows no conditions, and keeps no parts.
+    if (place === 'cache' && (group === 'conditions' || group === 'parts')) continue;
     suite(`${group}, ${place}`, () => {
       before(() => void (PieceTier.make = make));
       for (const [name, run] of Object.entries(cases)) test(name, run);
     });
   }
 }
-
-suite('parts that are kept, disk', () => {
-  before(() => void (PieceTier.make = PLACES.disk));
-  for (const [name, run] of Object.entries(PARTS)) test(name, run);
-});
 
 test('streams of Node are streams', async () => {
   const world = await World.open();
