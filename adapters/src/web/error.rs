@@ -116,6 +116,9 @@ pub fn from_js(thrown: JsValue) -> Error {
         }
         kind => Error::new(kind.unwrap_or(ErrorKind::Unavailable), message),
     };
+    // Which of several keys it is about, only the tier knows.
+    let key = kind.and_then(|_| Key::new(get("key", 3).as_string()?).ok());
+    let error = key.iter().fold(error, Error::with_key);
     let cause = if kind.is_some() { get("cause", 5) } else { thrown };
     if cause.is_undefined() {
         return error;

@@ -7,6 +7,7 @@ import { media } from './media.js';
 import { pages } from './pages.js';
 import { persistence } from './persistence.js';
 import { quota } from './quota.js';
+import { revalidation } from './revalidation.js';
 import { stopServers } from './s3.js';
 import { start } from './start.js';
 import { streams } from './streams.js';
@@ -27,6 +28,7 @@ suite('browsers', { concurrency: true }, () => {
     suite(engine.name, { concurrency: false }, () => {
       persistence(engine);
       tabs(engine);
+      revalidation(engine);
       cors(engine);
       quota(engine);
       pages(engine);

@@ -19,6 +19,8 @@ export interface Setup {
   promotionStrategy?: 'eager' | 'lazy';
   /** In place of the global `indexedDB`: one that throws, or one that lets `closeUnder` work. */
   factory?: 'throwing' | 'closable';
+  /** How long copies are believed, in ms, by a clock that only `advance` moves, from `now` on. */
+  times?: { now: number; revalidateAfter: number; staleIfUnavailable?: number };
 }
 
 export interface Failure {
@@ -42,6 +44,8 @@ export type Said<T> = { value: T; ms: number } | { error: Failure; ms: number };
 const DATABASE = 'tiered-storage';
 const events: Told[] = [];
 const connections: IDBDatabase[] = [];
+const requests: string[] = [];
+let now = 0;
 let warm: IndexedDBStorageTier | undefined;
 let opened: TieredStorage | undefined;
 let held: IDBDatabase | undefined;
@@ -51,7 +55,32 @@ export async function open(setup: Setup): Promise<void> {
   await opened?.close();
   events.length = 0;
   const { promotionStrategy = 'lazy' } = setup;
-  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, onEvent: note });
+  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, onEvent: note, ...timesOf(setup) });
+}
+
+function timesOf({ times }: Setup) {
+  if (!times) return {};
+  const { now: start, ...durations } = times;
+  now = start;
+  // Nothing here waits for a time to come.
+  const clock = { now: () => now, sleep: () => new Promise<void>(() => {}) };
+  return { ...durations, clock };
+}
+
+/** Moves the clock of a storage that has one of its own. */
+export async function advance(ms: number): Promise<void> {
+  now += ms;
+}
+
+/** The requests to S3 since last asked, by their names. */
+export async function asked(): Promise<string[]> {
+  await storage().settled();
+  return requests.splice(0);
+}
+
+/** The values of these keys, each asked for so many times at once; and of each the sources that there were. */
+export async function getMany(keys: string[], times: number): Promise<Said<[value: unknown, source: TierName] | null>[]> {
+  return Promise.all(keys.flatMap((key) => Array.from({ length: times }, () => get(key))));
 }
 
 export async function close(): Promise<void> {
@@ -258,8 +287,9 @@ function storage(): TieredStorage {
 function note(event: StorageEvent): void {
   const { type, tier, error } = event as { type: string; tier?: string; error?: Error };
   const { kind, isTimeout } = error instanceof StorageError ? error : { kind: undefined, isTimeout: undefined };
-  // Requests are told of too, and are no matter here.
-  if (type !== 'requested') events.push({ type, tier, kind, isTimeout, message: error?.message });
+  // Requests are told of too, and are kept apart.
+  if (event.type === 'requested') requests.push(event.operation);
+  else events.push({ type, tier, kind, isTimeout, message: error?.message });
 }
 
 async function said<T>(work: () => Promise<T>): Promise<Said<T>> {

@@ -3,7 +3,8 @@
 import type { TestContext } from 'node:test';
 import type { CorsRule } from 'tiered-storage';
 import { type RunningServer, startServer } from '../scenarios/server.js';
-import { Proxy, type Passing, type Reply } from '../s3/proxy.js';
+import { Proxy } from '../s3/proxy.js';
+import { applyRules } from '../s3/rules.js';
 import type { Setup } from './page.js';
 
 export type Cold = NonNullable<Setup['cold']>;
@@ -51,34 +52,6 @@ export async function coldWith(test: TestContext, rules: CorsRule[]): Promise<Co
   const cold = await closedCold();
   const proxy = await Proxy.start(cold.endpoint);
   test.after(() => proxy[Symbol.asyncDispose]());
-  proxy.preflight = (passing) => preflight(rules, passing);
-  proxy.headers = (headers, { headers: asked, method }) => {
-    const rule = findRule(rules, asked.origin, method);
-    return rule ? { ...headers, ...shown(rule, asked.origin) } : headers;
-  };
+  applyRules(proxy, rules);
   return { ...cold, endpoint: proxy.endpoint };
-}
-
-function preflight(rules: CorsRule[], { headers }: Passing): Reply {
-  const { origin, 'access-control-request-method': method, 'access-control-request-headers': names } = headers;
-  const rule = findRule(rules, origin, method);
-  const wanted = names?.split(',').map((name) => name.trim()) ?? [];
-  const isAllowed = (name: string): boolean => rule?.AllowedHeaders.some((one) => one === '*' || one.toLowerCase() === name) ?? false;
-  if (!rule || !wanted.every(isAllowed)) return { status: 403, body: 'CORSResponse: This CORS request is not allowed.' };
-  const allowed = { 'access-control-allow-methods': rule.AllowedMethods.join(', '), 'access-control-allow-headers': wanted.join(', ') };
-  return { status: 200, headers: { ...shown(rule, origin), ...allowed, 'access-control-max-age': `${rule.MaxAgeSeconds}` } };
-}
-
-function findRule(rules: CorsRule[], origin: string | undefined, method: string | undefined): CorsRule | undefined {
-  const isOf = ({ AllowedOrigins, AllowedMethods }: CorsRule): boolean =>
-    AllowedOrigins.some((one) => one === '*' || one === origin) && AllowedMethods.some((one) => one === method);
-  return rules.find(isOf);
-}
-
-function shown({ ExposeHeaders }: CorsRule, origin = ''): Record<string, string> {
-  return {
-    'access-control-allow-origin': origin,
-    vary: 'Origin',
-    ...(ExposeHeaders.length && { 'access-control-expose-headers': ExposeHeaders.join(', ') }),
-  };
 }

@@ -21,6 +21,7 @@ pub fn errors_of_every_kind_go_out_and_come_back() -> Tested {
         check!(get(&told, "4") == false && get(&told, "5").is_undefined());
         let back = from_js(told);
         same!((back.kind(), back.message()), (kind, "it went wrong"));
+        same!(back.key().map(Key::as_str), Some("a key"));
         check!(!back.is_timeout() && core::error::Error::source(&back).is_none());
     }
     Ok(())
@@ -94,6 +95,7 @@ pub fn errors_can_be_made_of_anything() -> Tested {
         ("({ kind: 'strange', message: 'm' })", "the tier failed: m"),
         ("({ kind: 'full' })", "the tier failed: "),
         ("({ kind: 'full', message: 5 })", "the tier failed: "),
+        ("({ kind: 'full', message: 'm', key: '' })", "m"),
         ("({ get kind() { throw 1 }, get message() { throw 2 } })", "the tier failed: "),
         ("new Proxy({}, { get() { throw new Error('no') } })", "the tier failed: "),
         ("[5, 6, 7]", "the tier failed: "),

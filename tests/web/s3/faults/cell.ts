@@ -1,0 +1,154 @@
+/** One fault at one request of one operation: how it ends, what it costs, and what it leaves. */
+
+import { StorageError } from 'tiered-storage';
+import { check } from '../../conformance/check.js';
+import type { FaultName } from '../../scenarios/server.js';
+import { type At, OPERATIONS, type Operation } from './steps.js';
+import { endLimits, takeTimers } from './timers.js';
+import { type Host, KEY, KEYS, LAST, type Layout, NEW, OLD, World, body, optionsOf, versionOf } from './world.js';
+
+/** How many cells run at once. */
+const AT_ONCE = 4;
+
+export type Often = 'once' | 'always';
+
+/** What is run: the names of all that is in the tables. */
+export interface Cell {
+  operation: string;
+  at: At;
+  fault: FaultName;
+  often: Often;
+  layout: Layout;
+}
+
+/** How it ended: `ok`, or the kind of the error; and how many requests were sent. What must not be is a problem. */
+export interface Ending {
+  ending: string;
+  sent: number;
+  problem?: string;
+}
+
+/** Runs cells, several at once where they do not need the time limits of all. */
+export async function runCells(host: Host, cells: readonly Cell[]): Promise<Ending[]> {
+  const restore = takeTimers();
+  const endings: Ending[] = [];
+  const left = cells.entries();
+  const work = async (): Promise<void> => {
+    for (const [at, cell] of left) endings[at] = await runCell(host, cell);
+  };
+  const atOnce = cells.some(({ fault }) => fault === 'hang') ? 1 : AT_ONCE;
+  try {
+    await Promise.all(Array.from({ length: atOnce }, work));
+    return endings;
+  } finally {
+    restore();
+  }
+}
+
+async function runCell(host: Host, cell: Cell): Promise<Ending> {
+  const ending: Ending = { ending: 'unknown', sent: 0 };
+  try {
+    await play(host, cell, ending);
+  } catch (error) {
+    ending.problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  }
+  return ending;
+}
+
+async function play(host: Host, { operation: name, at, fault, often, layout }: Cell, ending: Ending): Promise<void> {
+  const [kind, which] = at;
+  const operation = OPERATIONS.find((operation) => operation.name === name);
+  check(operation !== undefined, `there is no operation ${name}`);
+  const { key = KEY, also } = operation;
+  const world = await prepared(host, operation, layout, often);
+  world.takeSent();
+
+  const naming = `${world.prefix}/`;
+  const rule = { order: 'fault', naming, ...(often === 'once' && { times: 1 }) } as const;
+  if (also) await world.obey({ order: 'fault', fault: also[0], on: also[1], naming, ...(also[0] === 'truncate' && { times: 1 }) });
+  await world.obey({ ...rule, fault, on: kind, ...(which === 'object' && { naming: naming + key }) });
+  const before = await world.show();
+  const error = await during(world, fault === 'hang' ? before.firedInAll : undefined, async () => {
+    await operation.run(world);
+    await world.settled();
+  });
+  if (error && !(error instanceof StorageError)) throw error;
+  await world.settled();
+  Object.assign(ending, { ending: error?.kind ?? 'ok', sent: world.takeSent() });
+  if (fault === 'hang') await world.obey({ order: 'calm' });
+  const left = await world.show();
+  await world.obey({ order: 'clear', naming });
+  check(left.fired > before.fired + (also ? 1 : 0), `the fault has not met a request (${error?.message})`);
+  check(error?.isTimeout !== true || fault === 'hang', `it is no timeout: ${error?.message}`);
+  const staged = left.objects.filter((name) => name.includes('/~tiered-storage/'));
+  const leaves = mayLeave(at, fault);
+  check(leaves || staged.length + left.uploads.length === 0, `it leaves ${[...staged, ...left.uploads].join(', ')}`);
+  await look(world, operation, error === undefined);
+  await world.storage.close();
+}
+
+const large = new Map<string, Promise<void>>();
+
+/** A storage with what the operation finds there. */
+async function prepared(host: Host, operation: Operation, layout: Layout, often: Often): Promise<World> {
+  const { name, options, reads, change, prepare, isLarge, key = KEY } = operation;
+  // Cells that run at once have prefixes of their own.
+  const world = await World.open(host, layout, options, reads ? `${host.name}-${name}-${often}` : undefined);
+  if (reads) {
+    const made = large.get(world.prefix) ?? world.storage.set(KEY, body(OLD, reads), optionsOf(OLD)).then(() => undefined);
+    large.set(world.prefix, made);
+    await made;
+  } else if (prepare) {
+    await prepare(world);
+  } else if (key === KEY) {
+    await Promise.all((isLarge ? [KEY] : KEYS).map((key) => world.set(key, OLD)));
+  }
+  if (change === 'none' && !prepare) await world.storage.invalidateUpperCaches('');
+  return world;
+}
+
+/** What is read afterwards, by a client that has no part in it and by the storage; and that it can be written again. */
+async function look(world: World, { name, change, key = KEY, isLarge, reads }: Operation, hasSucceeded: boolean): Promise<void> {
+  const others = isLarge || key !== KEY ? [] : KEYS.filter((other) => other !== key);
+  const [found = null, ...rest] = await world.versions([key, ...others]);
+  const was = key === KEY ? OLD : null;
+  const becomes = change === 'none' ? was : change === 'written' ? NEW : null;
+  // What has expired is not read, whether it was removed or not.
+  const allowed = hasSucceeded || name === 'expiry' ? [becomes] : [was, becomes];
+  check(allowed.includes(found), `${key} is ${found} in the bucket, and may be ${allowed.join(' or ')}`);
+  const ofOthers = change !== 'allRemoved' ? [OLD] : hasSucceeded ? [null] : [OLD, null];
+  check(rest.every((version) => ofOthers.includes(version)), `others are ${rest.join()} in the bucket`);
+  const read = isLarge ? await world.storage.getMetadata(key) : await world.storage.getWithMetadata(key);
+  const version = read && versionOf('data' in read ? read.metadata : read);
+  check(version === found, `${key} is ${found} in the bucket, and is read as ${version}`);
+  if (reads) return;
+  await world.set(key, LAST);
+  const [written] = await world.versions([key]);
+  check(written === LAST, `${key} is ${written} after it was written again`);
+}
+
+/** What a call fails with. Time limits end whenever the server does not answer, from so many faults on. */
+async function during(world: World, fired: number | undefined, call: () => Promise<unknown>): Promise<StorageError | undefined> {
+  let isOver = false;
+  const watch = async (): Promise<void> => {
+    for (let next = (fired ?? 0) + 1; !isOver; next += 1) {
+      await world.obey({ order: 'untilFired', fired: next });
+      if (!isOver) endLimits();
+    }
+  };
+  if (fired !== undefined) void watch();
+  try {
+    await call();
+    return undefined;
+  } catch (error) {
+    return error as StorageError;
+  } finally {
+    isOver = true;
+  }
+}
+
+/** Whether what is staged may outlive the call: its removal failed, or the answer that names it was lost. */
+function mayLeave([kind, which]: At, fault: FaultName): boolean {
+  const isUnnamed = fault === 'dropAfter' || fault === 'truncate' || fault === 'hang';
+  return which === 'untold' || (kind === 'createMultipart' && isUnnamed);
+}

@@ -1,0 +1,50 @@
+/**
+ * Every fault of the embedded server at every request of every operation, over the `fetch` of Chromium: as far as a page is
+ * told of it, and with what the browser does by itself, such as to send a request again when a connection was closed.
+ */
+
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import type { Browser } from 'playwright-core';
+import { type Opened, launchChromium, openModule } from '../../lib/browser.js';
+import { type FaultName, type RunningServer, startServer } from '../../scenarios/server.js';
+import type { Ending } from './cell.js';
+import { cellsBy, complaint } from './matrix.js';
+import { STORIES } from './stories.js';
+
+/** Large bodies take a while: they meet what Chromium does differently, once. */
+const OF_CONNECTIONS: readonly FaultName[] = ['truncate', 'dropAfter'];
+
+let browser: Browser;
+let page: Opened;
+let server: RunningServer;
+let elsewhere: RunningServer;
+
+before(async () => {
+  browser = await launchChromium();
+  page = await openModule(await browser.newContext(), 's3/faults/page.ts');
+  const { origin } = page.site;
+  [server, elsewhere] = await Promise.all([startServer(['bucket'], origin), startServer(['bucket'], origin, ['--region', 'eu-west-3'])]);
+  await page.page.exposeFunction('obey', server.obey);
+  await page.page.exposeFunction('obeyElsewhere', elsewhere.obey);
+});
+
+after(async () => {
+  await page.close();
+  await browser.close();
+  await Promise.all([server.close(), elsewhere.close()]);
+});
+
+suite('faults over the fetch of Chromium', () => {
+  const all = cellsBy(({ fault, often }, { isLarge }) => !isLarge || (often === 'once' && OF_CONNECTIONS.includes(fault)));
+  for (const [fault, cells] of all) {
+    test(`${fault}: ${cells.length} cells`, async () => {
+      const endings = await page.call<Ending[]>('run', server.place, cells);
+      const complaints = cells.map((cell, at) => complaint(cell, endings[at] ?? assert.fail('each has an ending'), true));
+      assert.deepEqual(complaints.filter((line) => line), []);
+    });
+  }
+  for (const name of Object.keys(STORIES)) {
+    test(name, () => page.call('tell', name, server.place, elsewhere.place));
+  }
+});

@@ -1,0 +1,89 @@
+/** The faults, how an operation may end by each of them, and all cells of the matrix. */
+
+import type { FaultName, RequestKind } from '../../scenarios/server.js';
+import type { Cell, Ending, Often } from './cell.js';
+import { type At, OPERATIONS, type Operation, UNTRIED } from './steps.js';
+import type { Layout } from './world.js';
+
+/** How an operation ends by a fault that comes once, and by one that stays. Answers to `HEAD` have no body to say more. */
+interface Ends {
+  readonly once: string;
+  readonly always: string;
+  readonly head?: { readonly once: string; readonly always: string };
+}
+
+const PASSING: Ends = { once: 'ok', always: 'unavailable' };
+
+export const FAULTS: Partial<Record<FaultName, Ends>> = {
+  slowDown: PASSING,
+  internalError: PASSING,
+  errorIn200: PASSING,
+  truncate: PASSING,
+  hang: PASSING,
+  dropBefore: PASSING,
+  dropAfter: PASSING,
+  conflict: { once: 'ok', always: 'conflict', head: { once: 'invalid', always: 'invalid' } },
+  requestTimeout: { once: 'ok', always: 'unavailable', head: { once: 'ok', always: 'invalid' } },
+  expiredToken: { once: 'ok', always: 'denied', head: { once: 'ok', always: 'invalid' } },
+  accessDenied: { once: 'denied', always: 'denied', head: { once: 'ok', always: 'denied' } },
+  notImplemented: { once: 'invalid', always: 'invalid', head: { once: 'unavailable', always: 'unavailable' } },
+  redirect: { once: 'invalid', always: 'invalid', head: { once: 'ok', always: 'invalid' } },
+  keyDenied: { once: 'denied', always: 'denied' },
+  keyBusy: PASSING,
+};
+
+/** Answers to these have no body that could be cut. */
+const BODILESS: readonly RequestKind[] = ['head', 'put', 'delete', 'uploadPart', 'abort'];
+
+/** How the cell must end; in a page, which is not told all that Node is. */
+export function expected({ operation, at: [kind, which], fault, often }: Cell, isPage: boolean): string {
+  // It looks like an object whose ETag the rules of CORS hide.
+  if (isPage && fault === 'errorIn200' && (kind === 'get' || kind === 'head')) return 'invalid';
+  if (operation === 'setStream, given up') return 'denied';
+  // Trying out a condition is refused, and that is told in a body.
+  if (operation === UNTRIED && fault === 'truncate' && often === 'always' && kind === 'put') return 'unavailable';
+  if (which === 'untold' || (fault === 'truncate' && BODILESS.includes(kind))) return 'ok';
+  // What was touched is another version meanwhile, which keeps its own expiry.
+  if (kind === 'copy' && operation === 'touch' && fault === 'conflict') return 'ok';
+  // Where keys cannot be removed together, they are removed one by one.
+  if (kind === 'deleteObjects' && fault === 'notImplemented') return 'ok';
+  const ends = FAULTS[fault];
+  return (kind === 'head' && ends?.head ? ends.head : ends)?.[often] ?? 'none';
+}
+
+/** The rounds of `update`, and what each of them takes. */
+const UPDATE_REQUESTS = 32 * 4;
+
+/** How many requests it may send: each of them twice, one more to see what became of it, and a removal of what is left. */
+export function requestsMax({ requests, name }: Operation, { fault }: Cell): number {
+  return name === 'update' && fault === 'conflict' ? UPDATE_REQUESTS : 2 * requests + 3;
+}
+
+/** The cells that `takes` accepts, fault by fault. Faults that come once meet all tiers, and those that stay cold alone. */
+export function cellsBy(takes: (cell: Cell, operation: Operation) => boolean): Map<FaultName, Cell[]> {
+  const layouts: [Often, Layout][] = [
+    ['once', 'three'],
+    ['always', 'cold'],
+  ];
+  const ofFault = (fault: FaultName): Cell[] =>
+    OPERATIONS.flatMap((operation) => {
+      const { name, layout } = operation;
+      const at = (at: At): Cell[] => layouts.map(([often, usual]) => ({ operation: name, at, fault, often, layout: layout ?? usual }));
+      return operation.at.flatMap(at).filter((cell) => befalls(cell) && takes(cell, operation));
+    });
+  return new Map((Object.keys(FAULTS) as FaultName[]).map((fault) => [fault, ofFault(fault)]));
+}
+
+function befalls({ fault, at: [kind] }: Cell): boolean {
+  return kind === 'deleteObjects' || (fault !== 'keyDenied' && fault !== 'keyBusy');
+}
+
+/** What is wrong with how a cell ended, in a line. */
+export function complaint(cell: Cell, { ending, sent, problem }: Ending, isPage = false): string | undefined {
+  const operation = OPERATIONS.find(({ name }) => name === cell.operation);
+  const max = operation ? requestsMax(operation, cell) : 0;
+  const wanted = expected(cell, isPage);
+  const wrong = problem ?? (ending !== wanted ? `it must end as ${wanted}` : sent > max ? `it may take ${max}` : undefined);
+  const { at, fault, often, layout } = cell;
+  return wrong && `${cell.operation}, ${fault} ${often} at ${at.join(' of ')}, ${layout}: ${ending} after ${sent} requests: ${wrong}`;
+}
