@@ -87,6 +87,34 @@ export function neighbours(engine: Engine): void {
     });
   }
 
+  test('an invalidation waits for the copies of older reads under its prefix, and for nothing else', async (t) => {
+    const { tabs, proxy } = await open(engine, t, 3);
+    const [writer, reader, bystander] = tabs as [Tab, Tab, Tab];
+    for (const key of ['a/key', 'b/key']) good(await writer.call('set', key, 'value'));
+    await writer.call('dropUpper');
+    const release = hold(proxy, 'GET');
+    const releaseOther = holdBeside(proxy, '/b/key');
+    proxy.take();
+    const [reading, other] = [reader.call('get', 'a/key'), bystander.call('get', 'b/key')];
+    await until(async () => gets(proxy) === 2);
+    const invalidating = writer.call('invalidate', 'a/');
+    await pause(300);
+    assert.deepEqual(proxy.take().filter((request) => /^(POST|DELETE)/.test(request)), [], 'a reader that may copy has the key');
+    // What begins under the prefix meanwhile waits for nobody, and copies nothing.
+    const late = bystander.call('get', 'a/key');
+    release();
+    assert.deepEqual(good(await reading), ['value', 'cold']);
+    assert.equal(good(await invalidating), 1);
+    await late;
+    await Promise.all([writer, reader].map((tab) => tab.call('told')));
+    for (const tab of [writer, reader]) assert.equal(good(await tab.call('get', 'a/key')), null);
+    releaseOther();
+    assert.deepEqual(good(await other), ['value', 'cold']);
+    await bystander.call('told');
+    assert.equal(good(await bystander.call('get', 'a/key')), null);
+    assert.deepEqual(good(await bystander.call('get', 'b/key')), ['value', 'hot']);
+  });
+
   test('a tab that is closed while it reads or writes keeps nobody waiting', async (t) => {
     const { origin, tabs, proxy, setup } = await open(engine, t, 1);
     const [tab] = tabs as [Tab];
@@ -215,6 +243,15 @@ function hold(proxy: Proxy, method: string, times = Infinity): () => void {
   const released = new Promise<void>((resolve) => (release = resolve));
   let left = times;
   proxy.hold = (passing: Passing) => (passing.method === method && left-- > 0 ? released : undefined);
+  return release;
+}
+
+/** The same for what is under this path, whatever else is held. */
+function holdBeside(proxy: Proxy, path: string): () => void {
+  const others = proxy.hold;
+  const release = hold(proxy, 'GET');
+  const these = proxy.hold;
+  proxy.hold = (passing) => (passing.path.includes(path) ? these(passing) : others(passing));
   return release;
 }
 
