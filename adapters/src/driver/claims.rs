@@ -11,32 +11,20 @@ use super::{Inner, Table};
 use crate::neighbours::{Granted, Hold};
 
 /// What is claimed, by the slot of the operation that needs it: it goes when the last who shares the slot has ended, a
-/// promotion of what a read found, for one.
+/// promotion of what a read found, for one. With the key, where it is held by a read.
 #[derive(Debug, Default)]
-pub(super) struct Holds(Table<SlotId, (Claim, Hold)>);
+pub(super) struct Holds(Table<SlotId, (Option<Key>, Hold)>);
 
 impl Holds {
     pub(super) fn remove(&mut self, slot: SlotId) -> Option<Hold> {
         self.0.remove(&slot).map(|(_, hold)| hold)
     }
 
-    /// What reads hold of these keys: nothing that they find may be copied any more.
-    fn outdated(&mut self, scope: &Scope) -> Vec<Hold> {
-        let is_outdated =
-            |claim: &Claim| matches!(claim, Claim::Copy(key) if scope.covers(key.as_str()));
-        let slots: Vec<SlotId> = self
-            .0
-            .iter()
-            .filter(|(_, (claim, _))| is_outdated(claim))
-            .map(|(slot, _)| *slot)
-            .collect();
-        slots.into_iter().filter_map(|slot| self.remove(slot)).collect()
-    }
-
-    /// What a read of this instance holds of `key`.
-    fn copied(&self, key: &Key) -> Option<Hold> {
-        let held = self.0.iter().find(|(_, (claim, _))| *claim == Claim::Copy(key.clone()));
-        held.map(|(_, (_, hold))| hold.clone())
+    /// What a read of this instance holds of these keys.
+    fn read(&self, scope: &Scope) -> Option<(SlotId, Hold)> {
+        let is_read = |key: &Option<Key>| key.as_ref().is_some_and(|key| scope.covers(key));
+        let held = self.0.iter().find(|(_, (key, _))| is_read(key));
+        held.map(|(slot, (_, hold))| (*slot, hold.clone()))
     }
 }
 
@@ -61,12 +49,15 @@ impl Inner {
             Granted::No if matches!(claim, Claim::Change(_)) => return Some(ticket),
             Granted::No => return self.refuse(ticket),
         };
-        let is_tended = matches!(claim, Claim::Tend(_));
+        let (key, is_tended) = match claim {
+            Claim::Copy(key) => (Some(key), false),
+            claim => (None, matches!(claim, Claim::Tend(_))),
+        };
         let is_wanted = self.with(|state| {
             // A change that began here meanwhile may wait for what this read was given.
-            let is_wanted = state.engine.claim(op, action).as_ref() == Some(&claim);
+            let is_wanted = state.engine.claim(op, action).is_some();
             if is_wanted {
-                state.holds.0.insert(slot, (claim, hold.clone()));
+                state.holds.0.insert(slot, (key, hold));
             }
             is_wanted
         });
@@ -81,24 +72,33 @@ impl Inner {
 
     /// What has to be claimed for `action`.
     fn unclaimed(self: &Arc<Self>, op: OpId, slot: SlotId, action: &Action) -> Option<Claim> {
-        let (claim, _outdated) = self.with(|state| {
-            if state.holds.0.contains_key(&slot) {
-                return (None, Vec::new());
-            }
-            let claim = state.engine.claim(op, action);
-            match &claim {
-                Some(Claim::Tend(key)) if let Some(hold) = state.holds.copied(key) => {
-                    state.holds.0.insert(slot, (Claim::Tend(key.clone()), hold));
-                    (None, Vec::new())
+        let mut outdated = Vec::new();
+        let mut state = self.lock();
+        if state.holds.0.contains_key(&slot) {
+            return None;
+        }
+        let claim = state.engine.claim(op, action)?;
+        match &claim {
+            // Reads of one instance do not wait for each other.
+            Claim::Copy(key) | Claim::Tend(key) => {
+                if let Some((_, hold)) = state.holds.read(&Scope::Key(key.clone())) {
+                    let key = Some(key.clone()).filter(|_| matches!(claim, Claim::Copy(_)));
+                    state.holds.0.insert(slot, (key, hold));
+                    return None;
                 }
-                Some(Claim::Change(scope)) => {
-                    let outdated = state.holds.outdated(scope);
-                    (claim, outdated)
-                }
-                _ => (claim, Vec::new()),
             }
-        });
-        claim
+            // Nothing that these reads find may be copied any more.
+            Claim::Change(scope) => {
+                while let Some((read, hold)) = state.holds.read(scope) {
+                    state.holds.remove(read);
+                    outdated.push(hold);
+                }
+            }
+            _ => {}
+        }
+        drop(state);
+        drop(outdated);
+        Some(claim)
     }
 
     fn refuse(self: &Arc<Self>, ticket: Ticket) -> Option<Ticket> {
