@@ -65,7 +65,7 @@ export function neighbours(engine: Engine): void {
   for (const name of ['app', undefined]) {
     const title = name ? 'no copy of an older version lands after the write of another tab' : 'without `tabs`, such a copy may land';
     test(title, async (t) => {
-      const { origin, tabs, proxy, setup } = await open(engine, t, 2, { tabs: name, isEager: true, hasHot: false });
+      const { origin, tabs, proxy, setup } = await open(engine, t, 2, { tabs: name, hasHot: false });
       const [writer, reader] = tabs as [Tab, Tab];
       good(await writer.call('set', 'key', 'old'));
       await writer.call('dropUpper');
@@ -191,7 +191,7 @@ export function neighbours(engine: Engine): void {
     const cold = await sharedCold();
     const origin = await engine.origin(t, files({ '/sw.js': 'sw.ts' }));
     const tab = await origin.tab();
-    await tab.call('open', { cold, hasHot: true, tabs: 'app' });
+    await tab.call('open', { cold, hasHot: true, promotionStrategy: 'eager', tabs: 'app' });
     good(await tab.call('set', 'key', 'old'));
     await tab.page.evaluate(register, `/sw.js${query(cold)}&tabs=app`);
     const ask = (): Promise<[string | null, string]> =>
@@ -217,7 +217,7 @@ async function open(engine: Engine, t: TestContext, count: number, more: Setup =
   const cold = await sharedCold();
   const proxy = await Proxy.start(cold.endpoint);
   t.after(() => proxy[Symbol.asyncDispose]());
-  const setup = { cold: { ...cold, endpoint: proxy.endpoint }, hasHot: true, tabs: 'app', ...more };
+  const setup: Setup = { cold: { ...cold, endpoint: proxy.endpoint }, hasHot: true, promotionStrategy: 'eager', tabs: 'app', ...more };
   const origin = await engine.origin(t);
   const tabs: Tab[] = [];
   for (let at = 0; at < count; at++) {
