@@ -17,6 +17,7 @@ use crate::{
     driver::Inner,
     events::{Event, Subscribers},
     host::Host,
+    neighbours::Neighbours,
     store::{Settings, TieredStorage},
     tier::{Place, Shareable},
     upkeep,
@@ -44,6 +45,7 @@ pub struct Builder {
     subscribers: Subscribers,
     access_flush_interval: Duration,
     host: Option<Arc<dyn Host>>,
+    neighbours: Option<Arc<dyn Neighbours>>,
 }
 
 impl Builder {
@@ -56,6 +58,7 @@ impl Builder {
             subscribers: Subscribers::default(),
             access_flush_interval: Duration::from_secs(30),
             host: None,
+            neighbours: None,
         }
     }
 
@@ -157,6 +160,13 @@ impl Builder {
         self
     }
 
+    /// Beside other instances over the same tiers, which are told of changes, and do not read from cold at once what one of
+    /// them brings. Default: none that anything is known of.
+    pub fn neighbours(mut self, neighbours: Arc<dyn Neighbours>) -> Self {
+        self.neighbours = Some(neighbours);
+        self
+    }
+
     /// With another clock and somewhere else to run background work.
     pub fn host(mut self, host: Arc<dyn Host>) -> Self {
         self.host = Some(host);
@@ -183,6 +193,7 @@ impl Builder {
             mut subscribers,
             access_flush_interval,
             host,
+            neighbours,
         } = self;
         let properties = |tier: Tier| tiers[tier as usize].as_ref().map(|tier| tier.properties());
         let which = |is: fn(&crate::tier::Properties) -> bool| -> TierSet {
@@ -213,7 +224,8 @@ impl Builder {
                 subscribers.watch(tier, &**place);
             }
         }
-        let inner = Arc::new(Inner::new(config, tiers, host.clone(), subscribers, verify));
+        let inner = Inner::new(config, tiers, host.clone(), subscribers, verify, neighbours);
+        let inner = Arc::new(inner);
         host.spawn(Box::pin(upkeep::run(Arc::downgrade(&inner), interval_ms)));
         Ok(TieredStorage { inner, settings: Arc::new(settings) })
     }

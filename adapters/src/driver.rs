@@ -9,6 +9,7 @@ mod act;
 mod answers;
 #[cfg(not(target_arch = "wasm32"))]
 mod bodies;
+mod claims;
 mod drive;
 mod flow;
 #[cfg(not(target_arch = "wasm32"))]
@@ -35,6 +36,7 @@ use tiered_storage_core::{
 pub(crate) use self::accesses::Accesses;
 pub(crate) use self::flow::Reader;
 use self::{
+    claims::Holds,
     drive::{Lasting, Stranded, TaskGuard, drive},
     flow::Flow,
 };
@@ -47,6 +49,7 @@ use crate::{
     gate::Gate,
     host::{Host, Task},
     lock::Lock,
+    neighbours::{Hold, Neighbours},
     tier::{Payload, Place, Properties, Source},
     trace::Span,
 };
@@ -113,6 +116,8 @@ pub(crate) struct Inner {
     pub(crate) subscribers: Subscribers,
     /// Whether durable copies are verified when they are read.
     pub(crate) verify: Verify,
+    /// Other instances over the same tiers.
+    pub(crate) neighbours: Option<Arc<dyn Neighbours>>,
     tiers: [Option<Arc<Place>>; 3],
     properties: [Properties; 3],
     /// Whether a hot hit may be served without asking the engine.
@@ -124,6 +129,7 @@ pub(crate) struct Inner {
 struct State {
     engine: Engine,
     bodies: Table<SlotId, Body>,
+    holds: Holds,
     wakers: Table<OpId, Waker>,
     /// Tasks in the background, and who waits for their end.
     tasks: usize,
@@ -158,6 +164,7 @@ impl Inner {
         host: Arc<dyn Host>,
         subscribers: Subscribers,
         verify: Verify,
+        neighbours: Option<Arc<dyn Neighbours>>,
     ) -> Self {
         let properties = std::array::from_fn(|at| {
             tiers[at].as_ref().map(|tier| tier.properties()).unwrap_or_default()
@@ -165,6 +172,7 @@ impl Inner {
         let state = State {
             engine: Engine::new(config.clone()),
             bodies: Table::new(),
+            holds: Holds::default(),
             wakers: Table::new(),
             tasks: 0,
             settlers: Vec::new(),
@@ -175,7 +183,18 @@ impl Inner {
         let gate = Gate::new(properties[Tier::Hot as usize].is_volatile);
         let counters = Counters::default();
         let state = Lock::new(state);
-        Self { config, host, counters, subscribers, verify, tiers, properties, gate, state }
+        Self {
+            config,
+            host,
+            counters,
+            subscribers,
+            verify,
+            neighbours,
+            tiers,
+            properties,
+            gate,
+            state,
+        }
     }
 
     /// The tier in a place where there is one.
@@ -286,12 +305,15 @@ impl Inner {
             woken.extend(state.wakers.remove(&op));
         }
         let orphans: Vec<OpId> = std::iter::from_fn(|| state.engine.orphan()).collect();
+        let mut holds: Vec<Hold> = Vec::new();
         while let Some(slot) = state.engine.freed() {
             state.bodies.remove(&slot);
+            holds.extend(state.holds.remove(slot));
         }
         let is_open = self.properties(Tier::Hot).is_volatile && !state.is_closed;
         self.gate.set(is_open && state.engine.is_hot_trusted());
         drop(state);
+        drop(holds);
         woken.into_iter().for_each(Waker::wake);
         for op in orphans {
             self.run_orphan(op);
@@ -344,14 +366,18 @@ impl Inner {
         found: Option<Body>,
     ) {
         let now = self.host.now();
-        self.with(|state| {
+        let _hold = self.with(|state| {
+            let mut hold = None;
             if let Some(found) = found {
                 if matches!(found, Body::Open(_)) {
                     state.engine.open(&ticket);
+                    // Nobody waits for as long as it takes to be read.
+                    hold = state.holds.remove(slot);
                 }
                 state.bodies.insert(slot, found);
             }
             state.engine.finish(ticket, outcome, now);
+            hold
         });
     }
 }

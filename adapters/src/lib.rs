@@ -55,6 +55,7 @@ mod lock;
 pub mod memory;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+pub mod neighbours;
 mod payload;
 mod pieces;
 pub mod respond;
@@ -83,7 +84,8 @@ pub use tiered_storage_core::map;
 #[cfg(not(target_arch = "wasm32"))]
 pub use tiered_storage_core::snapshot;
 pub use tiered_storage_core::{
-    Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
+    Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Scope, Tier, TierSet, Timestamp,
+    WriteId,
     condition::Condition,
     config::{ExpiredCold, Promotion},
     cost, evict, format, placement,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tiered_storage_core::{
-    Error, Key, Metadata, Tier, Timestamp,
+    Error, Key, Metadata, Tier, TierSet, Timestamp,
     engine::{Action, Call, Change, Outcome, Reply},
     format::{Audience, encode},
     map::Map,
@@ -18,7 +18,7 @@ use crate::{
     events::Event,
     gather::{Finding, Gather},
     host::Task,
-    tier::Shareable,
+    tier::{Access, Shareable},
 };
 
 /// From how many keys with pending accesses on they are written out before their time.
@@ -32,14 +32,24 @@ impl Inner {
         if dropped > 0 {
             self.subscribers.tell(&Event::AccessesDropped { count: dropped });
         }
-        self.write_accesses(pending).await;
+        let mut tiers = TierSet::UPPER;
+        if let Some(neighbours) = self.neighbours.as_ref().filter(|others| !others.keeps_up()) {
+            tiers = tiers.intersection(self.config.volatile);
+            let accesses: Vec<Access> = pending
+                .iter()
+                .map(|(key, (count, last))| Access { key: key.clone(), count: *count, last: *last })
+                .collect();
+            neighbours.pass_on(&accesses);
+        }
+        self.write_accesses(pending, tiers).await;
     }
 
-    async fn write_accesses(self: &Arc<Self>, pending: Map<Key, (u64, Timestamp)>) {
-        let written = self.each(pending, |inner, (key, (count, last))| {
+    async fn write_accesses(self: &Arc<Self>, pending: Map<Key, (u64, Timestamp)>, tiers: TierSet) {
+        let written = self.each(pending, move |inner, (key, (count, last))| {
+            let change = Change::Accessed(count, last, tiers);
             Box::pin(async move {
                 // What a tier refuses here is a statistic; the driver has reported it.
-                drop(inner.change(Call::Amend(key, Change::Accessed(count, last)), None).await);
+                drop(inner.change(Call::Amend(key, change), None).await);
                 Ok(None)
             })
         });

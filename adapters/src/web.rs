@@ -10,6 +10,7 @@ pub(crate) mod gate;
 #[cfg(feature = "s3")]
 pub mod http;
 mod js;
+pub mod neighbours;
 pub(crate) mod payload;
 pub mod port;
 pub(crate) mod streams;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use js_sys::Uint8Array;
 use tiered_storage_core::{
-    Error, Key, Metadata, Tier, TierSet, Timestamp,
+    Error, Key, Metadata, Scope, Tier, TierSet, Timestamp,
     engine::{Action, Call, Outcome},
     stats::Stats,
 };
@@ -45,6 +46,8 @@ pub enum Change {
     Invalidate(String, TierSet),
     /// [`TieredStorage::clear`], these tiers.
     Clear(TierSet),
+    /// [`TieredStorage::changed_elsewhere`]; these tiers, too, are of this instance alone.
+    Elsewhere(Scope, TierSet),
 }
 
 impl Builder {
@@ -112,6 +115,9 @@ impl TieredStorage {
                 None => return Ok(0),
             },
             Change::Invalidate(prefix, tiers) => self.invalidating(&prefix, tiers),
+            Change::Elsewhere(scope, tiers) => {
+                Call::Echo(scope, tiers.union(self.inner.config.volatile))
+            }
             Change::Clear(tiers) => Call::Clear(tiers.intersection(self.inner.config.tiers)),
         };
         self.count(call).await

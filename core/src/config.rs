@@ -104,6 +104,12 @@ impl Config {
         chosen.with(Tier::Cold).intersection(self.tiers)
     }
 
+    /// The tiers above cold that may hold `key` and outlive this instance, so that others may read what is there.
+    pub(crate) fn shared(&self, key: &Key) -> TierSet {
+        let targets = self.targets(key, None).intersection(TierSet::UPPER);
+        targets.difference(self.volatile)
+    }
+
     /// Of `tiers`, those that an entry is not too large for.
     pub fn fitting(&self, tiers: TierSet, metadata: &Metadata) -> TierSet {
         let weight = || {

@@ -7,10 +7,12 @@
 //! The body of an entry waits in a slot of the host's, which the engine only names: a read fills it, a write takes it
 //! from there, and all who share a read or promote what it found share its slot.
 
+mod claims;
 mod lifecycle;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 
+pub use self::claims::Claim;
 pub use crate::op::{Action, Call, Change, Outcome, Reply};
 use crate::{
     config::Config,
@@ -148,6 +150,10 @@ impl Engine {
             }
             Call::Invalidate(prefix, tiers) => self.start_fence(id, Invalidate::new(prefix, tiers)),
             Call::Clear(tiers) => self.start_fence(id, Invalidate::everything(tiers)),
+            Call::Echo(scope, tiers) => {
+                let tiers = tiers.intersection(self.config.tiers).intersection(TierSet::UPPER);
+                self.start_fence(id, Invalidate::echo(scope, tiers));
+            }
         }
         self.advance(id);
         id
@@ -227,8 +233,7 @@ impl Engine {
         let Some(op) = self.ops.get_mut(&id) else { return };
         let Some(action) = op.issued.take() else { return };
         self.now = now;
-        let mut distrusted =
-            op.key.as_ref().map_or(TierSet::EMPTY, |key| self.lanes.distrusted(key));
+        let mut distrusted = op.key.as_ref().map_or(TierSet::EMPTY, |key| self.lanes.doubts(key));
         let before = distrusted;
         let mut effects = Effects {
             config: &self.config,
@@ -250,7 +255,7 @@ impl Engine {
             );
         }
         for (tier, key) in doubts.into_iter().filter(|(tier, _)| *tier != Tier::Cold) {
-            let tiers = self.lanes.distrusted(&key).with(tier).difference(self.lanes.quarantined);
+            let tiers = self.lanes.doubts(&key).with(tier).difference(self.lanes.quarantined);
             self.lanes.set_distrusted(&key, tiers, &self.config);
         }
         self.lanes.quarantined =

@@ -4,7 +4,7 @@
 //! so that a copy made from a read can tell whether a change came between. The tiers whose last write or removal of
 //! this key has an unknown end are distrusted: they are not read until one has succeeded there.
 
-use alloc::{collections::VecDeque, string::String, vec::Vec};
+use alloc::{collections::VecDeque, vec::Vec};
 use core::ops::Bound;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     engine::OpId,
     key::Key,
     map::Map,
+    scope::Scope,
     tier::{Tier, TierSet},
 };
 
@@ -31,11 +32,13 @@ pub(crate) struct Lane {
     distrusted: TierSet,
 }
 
-/// A fence over all keys with a prefix: while it stands, no writer under it is let in.
+/// A fence over some keys: while it stands, no writer under it is let in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Barrier {
     owner: OpId,
-    prefix: String,
+    scope: Scope,
+    /// The tiers that are not read under it, for they may hold what was changed elsewhere.
+    doubted: TierSet,
     /// Whether all writers under it have left, so that its owner may begin.
     is_clear: bool,
 }
@@ -86,12 +89,20 @@ impl Lanes {
 
     /// The tiers not to be read for `key`.
     pub(crate) fn distrusted(&self, key: &str) -> TierSet {
-        self.lanes.get(key).map_or(TierSet::EMPTY, |lane| lane.distrusted).union(self.quarantined)
+        let fenced = self.barriers.iter().filter(|barrier| barrier.scope.covers(key));
+        fenced.fold(self.doubts(key).union(self.quarantined), |tiers, barrier| {
+            tiers.union(barrier.doubted)
+        })
+    }
+
+    /// The tiers whose last write or removal of `key` has an unknown end.
+    pub(crate) fn doubts(&self, key: &str) -> TierSet {
+        self.lanes.get(key).map_or(TierSet::EMPTY, |lane| lane.distrusted)
     }
 
     /// Replaces what is known of the tiers of `key`. Beyond the bound, whole tiers are given up instead.
     pub(crate) fn set_distrusted(&mut self, key: &Key, tiers: TierSet, config: &Config) {
-        let old = self.lanes.get(key).map_or(TierSet::EMPTY, |lane| lane.distrusted);
+        let old = self.doubts(key);
         if old.is_empty() && !tiers.is_empty() && self.doubts.0 >= config.distrusted_max {
             self.quarantined = self.quarantined.union(tiers);
             return;
@@ -124,7 +135,8 @@ impl Lanes {
 
     /// Whether the hot tier may be read for every key.
     pub(crate) fn is_hot_trusted(&self) -> bool {
-        self.doubts.1 == 0 && !self.quarantined.contains(Tier::Hot)
+        let fenced = self.barriers.iter().map(|barrier| barrier.doubted);
+        self.doubts.1 == 0 && !fenced.fold(self.quarantined, TierSet::union).contains(Tier::Hot)
     }
 
     /// Keys with a distrusted tier that no operation is at, at most `limit`, and their epochs.
@@ -139,13 +151,14 @@ impl Lanes {
 
     /// Whether a barrier keeps writers from `key`.
     pub(crate) fn is_fenced(&self, key: &str) -> bool {
-        self.barriers.iter().any(|barrier| key.starts_with(&barrier.prefix))
+        self.barriers.iter().any(|barrier| barrier.scope.covers(key))
     }
 
-    /// Raises a barrier, at once: every copy that was read before is out of date now.
-    pub(crate) fn raise(&mut self, owner: OpId, prefix: &str) {
-        self.under(prefix, |lane| lane.epoch += 1);
-        self.barriers.push(Barrier { owner, prefix: prefix.into(), is_clear: false });
+    /// Raises a barrier, at once: every copy that was read before is out of date now, and what is in the tiers `doubted` is
+    /// not read.
+    pub(crate) fn raise(&mut self, owner: OpId, scope: Scope, doubted: TierSet) {
+        self.under(&scope, |lane| lane.epoch += 1);
+        self.barriers.push(Barrier { owner, scope, doubted, is_clear: false });
     }
 
     /// Takes a barrier away and says which keys have writers that it kept waiting.
@@ -154,10 +167,10 @@ impl Lanes {
             return Vec::new();
         };
         let barrier = self.barriers.remove(at);
-        self.under(&barrier.prefix, |lane| lane.epoch += 1);
-        let under = self.lanes.range::<str, _>(from(&barrier.prefix));
+        self.under(&barrier.scope, |lane| lane.epoch += 1);
+        let under = self.lanes.range::<str, _>(from(&barrier.scope));
         under
-            .take_while(|(key, _)| key.starts_with(&barrier.prefix))
+            .take_while(|(key, _)| barrier.scope.covers(key))
             .filter(|(_, lane)| !lane.queue.is_empty())
             .map(|(key, _)| key.clone())
             .collect()
@@ -174,17 +187,14 @@ impl Lanes {
         for at in 0..self.barriers.len() {
             let (earlier, rest) = self.barriers.split_at_mut(at);
             let barrier = &mut rest[0];
-            let overlaps = |other: &Barrier| {
-                barrier.prefix.starts_with(&other.prefix)
-                    || other.prefix.starts_with(&barrier.prefix)
-            };
+            let overlaps = |other: &Barrier| barrier.scope.overlaps(&other.scope);
             if barrier.is_clear || earlier.iter().any(overlaps) {
                 continue;
             }
             let mut under = self
                 .lanes
-                .range::<str, _>(from(&barrier.prefix))
-                .take_while(|(key, _)| key.starts_with(&barrier.prefix));
+                .range::<str, _>(from(&barrier.scope))
+                .take_while(|(key, _)| barrier.scope.covers(key));
             if under.all(|(_, lane)| lane.writer.is_none()) {
                 barrier.is_clear = true;
                 owners.push(barrier.owner);
@@ -193,12 +203,12 @@ impl Lanes {
         owners
     }
 
-    fn under(&mut self, prefix: &str, mut change: impl FnMut(&mut Lane)) {
-        let lanes = self.lanes.range_mut::<str, _>(from(prefix));
-        lanes.take_while(|(key, _)| key.starts_with(prefix)).for_each(|(_, lane)| change(lane));
+    fn under(&mut self, scope: &Scope, mut change: impl FnMut(&mut Lane)) {
+        let lanes = self.lanes.range_mut::<str, _>(from(scope));
+        lanes.take_while(|(key, _)| scope.covers(key)).for_each(|(_, lane)| change(lane));
     }
 }
 
-fn from(prefix: &str) -> (Bound<&str>, Bound<&str>) {
-    (Bound::Included(prefix), Bound::Unbounded)
+fn from(scope: &Scope) -> (Bound<&str>, Bound<&str>) {
+    (Bound::Included(scope.as_str()), Bound::Unbounded)
 }

@@ -25,6 +25,7 @@ mod op;
 pub mod placement;
 pub mod range;
 pub mod respond;
+mod scope;
 pub mod seal;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod snapshot;
@@ -36,5 +37,6 @@ pub use condition::Condition;
 pub use error::{Error, ErrorKind};
 pub use key::Key;
 pub use metadata::{Checksum, Content, ETag, Metadata, WriteId};
+pub use scope::Scope;
 pub use tier::{Tier, TierSet};
 pub use time::Timestamp;

@@ -18,6 +18,8 @@ pub enum Mutant {
     ColdFailureIgnored,
     /// An invalidation raises no fence.
     NoBarrier,
+    /// What was changed elsewhere is read in hot until it is gone there.
+    ReadEchoed,
     /// A read joins a flight that began before the last write ended.
     JoinOldFlight,
 }

@@ -27,6 +27,7 @@ use crate::{
     error::Error,
     key::Key,
     metadata::{ETag, Metadata},
+    scope::Scope,
     tier::{Tier, TierSet},
     time::Timestamp,
 };
@@ -55,6 +56,8 @@ pub enum Call {
     Invalidate(String, TierSet),
     /// Remove everything from these tiers.
     Clear(TierSet),
+    /// Another instance over the same tiers changed this: what these tiers have of it is not read any more, and goes.
+    Echo(Scope, TierSet),
 }
 
 /// One thing for a host to do in a tier.

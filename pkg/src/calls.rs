@@ -2,7 +2,7 @@
 
 use js_sys::{Array, Function, JsString, Promise, Reflect};
 use tiered_storage::{
-    Content, Entry, Error, SetOptions, Tier, TieredStorage, Written,
+    Content, Entry, Error, Scope, SetOptions, Tier, TieredStorage, Written,
     respond::Request,
     stats::{Stats, TierStats},
     tier::{Body, Payload},
@@ -10,7 +10,7 @@ use tiered_storage::{
         Change,
         error::from_js,
         flow,
-        port::{content_number, line},
+        port::{accesses, content_number, line},
     },
 };
 use wasm_bindgen::{JsCast, JsValue};
@@ -58,9 +58,22 @@ pub(crate) async fn run(storage: TieredStorage, call: u8, args: Args) -> Result<
         15 => return part(&storage, &args).await,
         16 => return update(&storage, &args).await,
         17 => return respond(&storage, &args).await,
+        18 => Change::Elsewhere(scope(&args)?, args.tiers(2).unwrap_or_default()),
+        19 => {
+            storage.count_accesses(accesses(&args.0));
+            return Ok(JsValue::UNDEFINED);
+        }
         _ => return storage.close().await.map(|()| JsValue::UNDEFINED),
     };
     storage.change(change).await.map(number)
+}
+
+/// What a change was about: its name, and whether that is a prefix.
+fn scope(args: &Args) -> Result<Scope, Error> {
+    if args.is(1) {
+        return Ok(Scope::Prefix(args.text(0).unwrap_or_default()));
+    }
+    args.key(0).map(Scope::Key)
 }
 
 async fn get(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {

@@ -8,6 +8,7 @@ use tiered_storage::{
     web::{
         clock::{JsClock, WebHost},
         error::to_js,
+        neighbours::JsNeighbours,
         port::{JsPort, PortTier},
     },
 };
@@ -32,6 +33,7 @@ impl Storage {
         ports: &Array,
         clock: Option<JsClock>,
         on_event: Function,
+        neighbours: Option<JsNeighbours>,
     ) -> Result<Self, JsValue> {
         let place = |at: u32| {
             let port = ports.get(at);
@@ -48,6 +50,9 @@ impl Storage {
         }
         if let Some(clock) = clock {
             builder = builder.host(Arc::new(WebHost::new(clock)));
+        }
+        if let Some(neighbours) = neighbours {
+            builder = builder.neighbours(Arc::new(neighbours));
         }
         let builder = configure(builder, &Args(config)).map_err(|error| to_js(&error))?;
         let builder = builder.on_event(move |event| {

@@ -221,7 +221,19 @@ export type StorageEvent =
     }
   /** A tier gave an entry up to keep its limits. A lower one still has it. */
   | { type: 'evicted'; tier: TierName; key: string }
-  | { type: 'fallback'; tier: TierName; error: Error };
+  | { type: 'fallback'; tier: TierName; error: Error }
+  | {
+      /** Another instance with the same `tabs` changed this key, or all keys with this prefix; reads see it from now on. */
+      type: 'changedElsewhere';
+      key?: string | undefined;
+      prefix?: string | undefined;
+    }
+  | {
+      /** Another instance held this for `tierTimeout`. A read went on and copied nothing; a change went on without it. */
+      type: 'claimTimedOut';
+      key?: string | undefined;
+      prefix?: string | undefined;
+    };
 
 /**
  * What a tier said that was asked for an entry: a live one is there (`found`); the same, but the tier cannot vouch that it
@@ -276,7 +288,16 @@ export interface TieredStorageConfig<S extends PromotionStrategy = 'eager' | 'la
   staleIfUnavailable?: number | undefined;
   /** How often counted reads are written to hot and warm, in ms. Default 30,000. */
   statistics?: { flushInterval?: number | undefined } | undefined;
-  /** How long one call of a tier that is not of this package may take, in ms. Default 30,000. */
+  /**
+   * A name that all instances of one origin share that use the same tiers: pages, workers and service workers. Each is told
+   * at once of what another changed, misses at the same time cost one read of cold where they are copied to a tier that
+   * all see, and one instance writes statistics there. Default: no other instance is known of.
+   */
+  tabs?: string | undefined;
+  /**
+   * How long one call of a tier that is not of this package may take, and how long is waited for another instance, in ms.
+   * Default 30,000.
+   */
   tierTimeout?: number | undefined;
   /** In place of the system's clock. */
   clock?: StorageClock | undefined;

@@ -41,6 +41,8 @@ const EVENTS: readonly StorageEvent['type'][] = [
   'answered',
   'evicted',
   'fallback',
+  'changedElsewhere',
+  'claimTimedOut',
 ];
 
 export function toEvent(raw: RawEvent): StorageEvent {

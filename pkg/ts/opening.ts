@@ -5,6 +5,7 @@ import { guarded } from './calls.js';
 import type { PromotionStrategy, TieredStorageConfig } from './contract.js';
 import { invalid } from './errors.js';
 import { Listeners, toEvent, type RawEvent } from './events.js';
+import { Neighbours } from './neighbours.js';
 import { toSettings } from './options.js';
 import { Ports } from './ports.js';
 import { wasm, type RawStorage, type Wasm } from './wasm.js';
@@ -28,10 +29,18 @@ export async function opened(checked: object): Promise<Opened> {
   const config = checked as Config & { flushInterval?: number };
   const loaded = await wasm();
   const listeners = new Listeners(config.onEvent);
-  const ports = await Ports.open(config.tiers, config.tierTimeout ?? 30_000, listeners.tell);
+  const limitMs = config.tierTimeout ?? 30_000;
+  const ports = await Ports.open(config.tiers, limitMs, listeners.tell);
   const bridges = ports.all.map((port) => port && new Bridge(port));
   const onRaw = (raw: RawEvent): void => listeners.tell(toEvent(raw));
-  const core = await guarded(() => loaded.Storage.open(toSettings(config), bridges, config.clock, onRaw));
+  const neighbours = config.tabs === undefined ? undefined : new Neighbours(config.tabs, limitMs, listeners.tell);
+  ports.leave = () => neighbours?.leave();
+  const opening = (): RawStorage => loaded.Storage.open(toSettings(config), bridges, config.clock, onRaw, neighbours);
+  const core = await guarded(opening).catch((error: unknown) => {
+    ports.end();
+    throw error;
+  });
+  neighbours?.join(core, ports.all);
   listeners.open({ gate: core.gate, watch: () => ports.watch() });
   const made = { loaded, core, config, listeners, ports };
   waiting.add(made);

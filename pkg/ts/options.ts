@@ -67,6 +67,7 @@ const CONFIG: Rules = {
   revalidateAfter: MS,
   staleIfUnavailable: MS,
   statistics: [isObject, 'an object with `flushInterval`'],
+  tabs: NAME,
   tierTimeout: MS_POSITIVE,
   clock: [
     (value) => isObject(value) && isFunction(value['now']) && isFunction(value['sleep']),

@@ -12,6 +12,8 @@ import type { ByteRange, StorageEvent, TierStats } from './contract.js';
  */
 export interface Port {
   readonly traits: PortTraits;
+  /** Whether entries that others would see are kept in memory instead. */
+  readonly isInMemory?: boolean;
   /** `null`: not there. `true`: the version is the one that `unless` (an ETag) names. */
   read(key: string, unless: string | undefined): MaybePromise<StoredEntry | null | true>;
   /** The line, or `null`. */

@@ -11,6 +11,8 @@ export class Ports {
   readonly all: readonly (Port | undefined)[];
   readonly #named: readonly (readonly [TierName, Port])[];
   readonly #tell: Tell;
+  /** Leaves the other instances, where there may be some. */
+  leave: (() => void) | undefined;
   /** What ends the watch over requests and evictions. */
   #ends: (() => void)[] | undefined;
 
@@ -43,7 +45,9 @@ export class Ports {
     });
   }
 
-  unwatch(): void {
+  /** Ends the watch, and leaves. */
+  end(): void {
+    this.leave?.();
     this.#ends?.forEach((end) => end());
     this.#ends = [];
   }

@@ -332,8 +332,7 @@ export class TieredStorage<T = unknown> {
   /** Settles, writes out what is pending and releases the tiers. Every later call fails as `closed`. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#call(undefined, 'close', []);
-    this.#ports.unwatch();
+    await this.#call(undefined, 'close', []).finally(() => this.#ports.end());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

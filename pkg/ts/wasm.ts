@@ -34,6 +34,7 @@ export interface Wasm {
       ports: readonly (object | undefined)[],
       clock: object | undefined,
       onEvent: (event: RawEvent) => void,
+      neighbours: RawNeighbours | undefined,
     ): RawStorage;
   };
 }
@@ -83,7 +84,29 @@ export interface StorageCalls {
     headers: Readonly<Record<string, string>>,
     cacheControl: string | undefined,
   ): [status: number, headers: string[], body: Uint8Array | RawFlow | null];
+  /** Another instance changed this; `own`: bits of tiers that nobody else sees, beside those in memory. */
+  elsewhere(name: string, isPrefix: boolean, own: number): unknown;
+  /** Of another instance: key, count and time of the last in ms, by turns. */
+  countAccesses(...accesses: (string | number)[]): unknown;
   close(): unknown;
+}
+
+/** What the storage asks of other instances over the same tiers. */
+export interface RawNeighbours {
+  /** Whether this instance keeps up what is shared. */
+  readonly keepsUp: boolean;
+  /** Asks others to leave something alone: a key that is copied (0), tended (1) or changed (2), or a prefix (3). */
+  claim(kind: number, name: string): RawClaim;
+  /** Gives counted reads to the instance that keeps up what is shared. */
+  passOn(accesses: readonly (string | number)[]): void;
+}
+
+/** Something that others are to leave alone. */
+export interface RawClaim {
+  /** 0 if nobody had it, 1 if somebody did, 2 if it is not to be had. */
+  readonly granted: Promise<number>;
+  /** Comes last and once, granted or not. */
+  release(): void;
 }
 
 /** An entry as it was read. */
@@ -132,6 +155,8 @@ export const STORAGE_CALLS: readonly (keyof StorageCalls)[] = [
   'range',
   'update',
   'respond',
+  'elsewhere',
+  'countAccesses',
   'close',
 ];
 

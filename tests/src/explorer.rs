@@ -13,7 +13,7 @@ use std::{
 };
 
 use tiered_storage_core::{
-    Condition, Key, Metadata, Tier, TierSet, Timestamp, WriteId,
+    Condition, Key, Metadata, Scope, Tier, TierSet, Timestamp, WriteId,
     config::Config,
     engine::{Call, Change},
 };
@@ -28,6 +28,8 @@ pub enum Event {
     Call(Call),
     /// Another process writes to cold.
     Elsewhere(Metadata),
+    /// Another instance writes to cold, and is going to say so.
+    Neighbour(Metadata),
     /// Time passes.
     Later(u64),
 }
@@ -47,6 +49,8 @@ pub struct Script {
     pub faults: u8,
     /// How many calls may be given up.
     pub abandons: u8,
+    /// How many actions may be kept back because others are at the entry.
+    pub refusals: u8,
     /// Whether bodies come piece by piece.
     pub opens: bool,
 }
@@ -128,6 +132,11 @@ pub fn delete(name: &str) -> Event {
 /// Invalidate a prefix in all tiers.
 pub fn invalidate(prefix: &str) -> Event {
     Event::Call(Call::Invalidate(prefix.into(), TierSet::ALL))
+}
+
+/// Hear that `scope` was changed by another instance.
+pub fn told(scope: Scope) -> Event {
+    Event::Call(Call::Echo(scope, TierSet::from(Tier::Hot)))
 }
 
 /// Move the expiry of `name`.

@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use expect_test::expect;
 use tiered_storage_core::{
-    Condition, ETag, Tier, WriteId,
+    Condition, ETag, Scope, Tier, WriteId,
     config::{Config, Mutant, Promotion},
     engine::Call,
     tier::TierSet,
 };
 use tiered_storage_tests::explorer::{
-    Event, Script, delete, expiring, explore, get, invalidate, key, set, set_if, touch, version,
+    Event, Script, delete, expiring, explore, get, invalidate, key, set, set_if, told, touch,
+    version,
 };
 
 fn eager() -> Config {
@@ -21,7 +22,16 @@ fn eager() -> Config {
 
 fn script(name: &'static str, events: Vec<Event>) -> Script {
     let held = vec![(Tier::Cold, version("a", 1))];
-    Script { name, config: eager(), held, events, faults: 1, abandons: 0, opens: false }
+    Script {
+        name,
+        config: eager(),
+        held,
+        events,
+        faults: 1,
+        abandons: 0,
+        refusals: 0,
+        opens: false,
+    }
 }
 
 fn everywhere(script: Script) -> Script {
@@ -70,6 +80,22 @@ fn scripts() -> Vec<Script> {
             vec![get("a"), Event::Elsewhere(renewed), Event::Later(1_000), get("a")],
         )
     };
+    // Of the tiers above, only hot is this instance's own; warm is in line before it is told.
+    let beside = |script: Script| {
+        let mut script = Script { held: vec![(Tier::Hot, version("a", 1))], ..script };
+        script.held.push((Tier::Cold, version("a", 1)));
+        script.config.tiers = TierSet::from(Tier::Hot).with(Tier::Cold);
+        for event in &mut script.events {
+            if let Event::Call(Call::Set(_, targets)) = event {
+                *targets = script.config.tiers;
+            }
+        }
+        script
+    };
+    let refused = |script: Script| Script { faults: 0, refusals: 2, ..script };
+    let neighbour = |id| Event::Neighbour(version("a", id));
+    let one = || told(Scope::Key(key("a")));
+    let all = || told(Scope::Prefix("".into()));
     vec![
         script("get | set", vec![get("a"), set("a", 2)]),
         script("get | set | get", vec![get("a"), set("a", 2), get("a")]),
@@ -142,6 +168,32 @@ fn scripts() -> Vec<Script> {
             "invalidate given up | set | get",
             vec![invalidate(""), set("a", 2), get("a")],
         ))),
+        beside(script("neighbour | told | get", vec![neighbour(2), one(), get("a")])),
+        beside(script(
+            "get | neighbour | told | get",
+            vec![get("a"), neighbour(2), one(), get("a")],
+        )),
+        beside(script(
+            "set | neighbour | told | get",
+            vec![set("a", 2), neighbour(3), one(), get("a")],
+        )),
+        beside(script(
+            "delete | neighbour | told of all | get",
+            vec![delete("a"), neighbour(2), all(), get("a")],
+        )),
+        beside(script(
+            "neighbour | told | told | set | get",
+            vec![neighbour(2), one(), all(), set("a", 3), get("a")],
+        )),
+        opened(beside(script(
+            "open get | neighbour | told | get",
+            vec![get("a"), neighbour(2), one(), get("a")],
+        ))),
+        refused(script("get | set | get, some kept back", vec![get("a"), set("a", 2), get("a")])),
+        refused(script(
+            "get | get | delete, some kept back",
+            vec![get("a"), get("a"), delete("a")],
+        )),
         abandoned(everywhere(script(
             "touch given up | set | get",
             vec![touch("a", 9_000), set("a", 2), get("a")],
@@ -199,6 +251,14 @@ fn every_interleaving_keeps_every_promise() {
         set given up | get | set                    1099 states   10 ends
         delete given up | get | set                 2108 states    8 ends
         invalidate given up | set | get             2357 states    9 ends
+        neighbour | told | get                        61 states    7 ends
+        get | neighbour | told | get                 488 states    9 ends
+        set | neighbour | told | get                 514 states   20 ends
+        delete | neighbour | told of all | get       477 states   11 ends
+        neighbour | told | told | set | get         1026 states    6 ends
+        open get | neighbour | told | get            960 states   22 ends
+        get | set | get, some kept back             3281 states    6 ends
+        get | get | delete, some kept back          1596 states    8 ends
         touch given up | set | get                  1312 states   11 ends
     "#]]
     .assert_eq(&table);
@@ -214,6 +274,7 @@ fn every_mutant_is_caught() {
         Mutant::PromoteOverlapped,
         Mutant::ColdFailureIgnored,
         Mutant::NoBarrier,
+        Mutant::ReadEchoed,
         Mutant::JoinOldFlight,
     ] {
         let caught = scripts().into_iter().find_map(|mut script| {
@@ -229,6 +290,7 @@ fn every_mutant_is_caught() {
         PromoteOverlapped in "get | set": VIOLATION all is quiet, and warm holds a=Some(w1) where cold has Some(w2)
         ColdFailureIgnored in "get | set": VIOLATION all is quiet, and hot holds a=Some(w1) where cold has Some(w2)
         NoBarrier in "get | invalidate | get": VIOLATION all is quiet, and hot holds a=Some(w1) where cold has None
+        ReadEchoed in "neighbour | told | get": VIOLATION a was read as Some(w1), older than what a call that had returned left
         JoinOldFlight in "get | set | get": VIOLATION a was read as Some(w1), older than what a call that had returned left
     "#]].assert_eq(&table);
 }

@@ -41,6 +41,14 @@ impl Inner {
         self.lock().accesses.pending.get(key).copied()
     }
 
+    /// Counts what another instance passed on.
+    pub(crate) fn add_accesses(&self, counted: Vec<Access>) {
+        let accesses = &mut self.lock().accesses;
+        for Access { key, count, last } in counted {
+            accesses.add(key, count, last);
+        }
+    }
+
     pub(crate) fn take_accesses(&self) -> Accesses {
         self.collect_accesses();
         std::mem::take(&mut self.lock().accesses)
@@ -50,9 +58,6 @@ impl Inner {
     fn collect_accesses(&self) {
         let hot = self.tier(Tier::Hot);
         let counted = hot.map(|hot| hot.accesses(ACCESSES_MAX)).unwrap_or_default();
-        let accesses = &mut self.lock().accesses;
-        for Access { key, count, last } in counted {
-            accesses.add(key, count, last);
-        }
+        self.add_accesses(counted);
     }
 }

@@ -26,6 +26,9 @@ pub(super) async fn drive(
     loop {
         match poll_fn(|cx| guard.inner.poll_turn(op, cx)).await {
             Turn::Do(ticket, action, slot, body) => {
+                let Some(ticket) = guard.inner.enter(op, ticket, slot, &action).await else {
+                    continue;
+                };
                 let asked_us = guard.inner.asked(caller);
                 let (outcome, found) = guard.inner.perform(&action, body, want).await;
                 guard.inner.answered(op, &action, &outcome, asked_us);

@@ -1,7 +1,7 @@
 //! Calls that are about the whole storage.
 
 use tiered_storage_core::{
-    Error, Metadata, Tier, TierSet, Timestamp,
+    Error, Metadata, Scope, Tier, TierSet, Timestamp,
     engine::{Call, Change},
     stats::{Stats, TierStats},
 };
@@ -9,7 +9,7 @@ use tiered_storage_core::{
 #[cfg(not(target_arch = "wasm32"))]
 use tiered_storage_core::snapshot::Snapshot;
 
-use crate::store::TieredStorage;
+use crate::{store::TieredStorage, tier::Access};
 
 impl TieredStorage {
     /// How full the tiers are, and how reads were answered since the storage was opened.
@@ -124,6 +124,19 @@ impl TieredStorage {
     ) -> Result<u64, Error> {
         self.open_or_closed()?;
         self.inner.warm_warm(limit.unwrap_or(usize::MAX), since).await
+    }
+
+    /// Takes notice that another instance over the same tiers changed this, or is about to: no read that begins from now
+    /// on is answered by an older copy of this instance's own, one in memory, and none is made. The copies go in the
+    /// background, which [`TieredStorage::settled`] waits for; tiers that others see too are not touched.
+    pub fn changed_elsewhere(&self, scope: Scope) {
+        let change = self.inner.change(Call::Echo(scope, self.inner.config.volatile), None);
+        self.inner.spawn(Box::pin(async move { drop(change.await) }));
+    }
+
+    /// Counts reads that another instance [passed on](crate::neighbours::Neighbours::pass_on).
+    pub fn count_accesses(&self, accesses: Vec<Access>) {
+        self.inner.add_accesses(accesses);
     }
 
     /// Waits until the background work that has begun is done: promotions, repairs, and the writing of access

@@ -106,18 +106,8 @@ impl PortTier {
     }
 
     pub(crate) fn accesses(&self, limit: usize) -> Vec<Access> {
-        let mut accesses = Vec::new();
-        let Ok(flat) = self.call(ACCESSES, [limit.into()]) else { return accesses };
-        let flat = Array::from(&flat);
-        for at in (0..flat.length()).step_by(3) {
-            let key = Key::new(flat.get(at).as_string().unwrap_or_default());
-            let number = |at: u32| flat.get(at).as_f64().unwrap_or_default() as u64;
-            if let Ok(key) = key {
-                let last = Timestamp::from_millis(number(at + 2));
-                accesses.push(Access { key, count: number(at + 1), last });
-            }
-        }
-        accesses
+        let flat = self.call(ACCESSES, [limit.into()]);
+        flat.map(|flat| accesses(&Array::from(&flat))).unwrap_or_default()
     }
 
     pub(crate) async fn close(&self) -> Result<(), Error> {
@@ -327,6 +317,20 @@ fn version(metadata: &Metadata) -> String {
             format!("{}-{}-{checksum}", metadata.size(), metadata.created_at().as_millis())
         }
     }
+}
+
+/// Counted reads: key, count and time of the last, by turns.
+pub fn accesses(flat: &Array) -> Vec<Access> {
+    let mut accesses = Vec::new();
+    for at in (0..flat.length()).step_by(3) {
+        let key = Key::new(flat.get(at).as_string().unwrap_or_default());
+        let number = |at: u32| flat.get(at).as_f64().unwrap_or_default() as u64;
+        if let Ok(key) = key {
+            let last = Timestamp::from_millis(number(at + 2));
+            accesses.push(Access { key, count: number(at + 1), last });
+        }
+    }
+    accesses
 }
 
 /// Waits for a promise; what is not one is there already.

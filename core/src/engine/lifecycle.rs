@@ -1,6 +1,6 @@
 //! How operations begin, take their turns, end, and hand on what they held.
 
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{Engine, Op, OpId, Reply, SlotId};
 use crate::{
@@ -112,10 +112,12 @@ impl Engine {
     }
 
     pub(super) fn start_fence(&mut self, id: OpId, fence: Invalidate) {
-        let prefix = String::from(fence.prefix());
+        let (scope, doubted) = (fence.scope().clone(), fence.doubted());
+        let is_read = self.config.is_mutant(Mutant::ReadEchoed);
+        let doubted = if is_read { TierSet::EMPTY } else { doubted };
         self.insert(id, Machine::Invalidate(fence), None, None);
         if !self.config.is_mutant(Mutant::NoBarrier) {
-            self.lanes.raise(id, &prefix);
+            self.lanes.raise(id, scope, doubted);
             self.wake_cleared();
         }
     }
@@ -210,7 +212,7 @@ impl Engine {
     }
 
     /// Whether nothing came between a read that began in `epoch` and now.
-    fn is_current(&self, key: &Key, epoch: u64) -> bool {
+    pub(super) fn is_current(&self, key: &Key, epoch: u64) -> bool {
         let (now, _) = self.lanes.outlook(key);
         let is_same = now == epoch || self.config.is_mutant(Mutant::NoEpochCheck);
         is_same && !self.lanes.is_fenced(key)

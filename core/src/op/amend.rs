@@ -26,8 +26,8 @@ pub enum Change {
     Expiry(Timestamp),
     /// Take over what a snapshot says, in every tier where the checksum is the same.
     Adopt(Metadata),
-    /// Count accesses, in hot and warm: how many, and when the last one was.
-    Accessed(u64, Timestamp),
+    /// Count accesses, in those of hot and warm: how many, and when the last one was.
+    Accessed(u64, Timestamp, TierSet),
     /// Record that the copy in a tier was found to be current.
     Renewed(Tier, Metadata),
 }
@@ -48,7 +48,7 @@ impl Amend {
     pub(crate) fn new(key: Key, change: Change) -> Self {
         let (left, patch) = match &change {
             Change::Expiry(_) | Change::Adopt(_) => (TierSet::ALL, None),
-            Change::Accessed(..) => (TierSet::UPPER, None),
+            Change::Accessed(.., tiers) => (tiers.intersection(TierSet::UPPER), None),
             Change::Renewed(tier, metadata) => (TierSet::from(*tier), Some(metadata.clone())),
         };
         let (current, drops) = (None, TierSet::EMPTY);
@@ -82,7 +82,7 @@ impl Amend {
                 found.checksum().filter(|sum| snapshot.checksum() == Some(*sum))?;
                 found = found.adopting(snapshot);
             }
-            Change::Accessed(count, last) => {
+            Change::Accessed(count, last, _) => {
                 found.access_count = found.access_count.saturating_add(*count);
                 found.last_accessed = found.last_accessed.max(*last);
             }

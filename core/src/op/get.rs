@@ -84,6 +84,18 @@ impl Get {
         Self { is_part: true, ..Self::new(key, epoch, is_clean) }
     }
 
+    /// The same read from the start on.
+    pub(crate) fn anew(&self) -> Self {
+        Self { is_part: self.is_part, ..Self::new(self.key.clone(), self.epoch, self.is_clean) }
+    }
+
+    /// Whether what cold has may be copied to a tier above, one that others see too.
+    pub(crate) fn may_copy(&self, config: &Config) -> bool {
+        let wanted = config.promotion != Promotion::Lazy || self.due.is_some();
+        let wanted = if self.is_part { config.part_bytes.is_some() } else { wanted };
+        self.is_clean && wanted && !config.shared(&self.key).is_empty()
+    }
+
     pub(crate) fn key(&self) -> &Key {
         &self.key
     }

@@ -1,25 +1,30 @@
-//! Remove everything under a prefix, or everything, alone behind a barrier.
+//! Remove everything under a prefix, or everything, alone behind a barrier; or what was changed elsewhere, from the
+//! tiers that did not hear of it.
 //!
 //! ```text
 //! for cold, warm, hot:  list a page -> remove it from hot, warm and cold as far as they are asked for -> next page
 //! everything:           clear hot -> clear warm -> clear cold
+//! one key, elsewhere:   remove it from the tiers that are asked for
 //! ```
 //!
 //! What cold has is found there and goes from all tiers; then warm and hot are listed for what only they have. So
 //! each key is counted once, and no more than a page is held.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 
 use super::{Action, Effects, Next, Operation, Outcome, Reply, View};
 use crate::{
     error::Error,
     key::Key,
+    scope::Scope,
     tier::{Tier, TierSet},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Invalidate {
-    prefix: String,
+    scope: Scope,
+    /// Whether another instance made the change, and the tiers below are in line already.
+    is_echo: bool,
     tiers: TierSet,
     /// The tiers that were not listed to their end.
     unlisted: TierSet,
@@ -38,15 +43,38 @@ enum State {
 impl Invalidate {
     pub(crate) fn new(prefix: String, tiers: TierSet) -> Self {
         let state = State::Listing(None);
-        Self { prefix, tiers, unlisted: tiers, state, count: 0, failure: None }
+        let scope = Scope::Prefix(prefix);
+        Self { scope, is_echo: false, tiers, unlisted: tiers, state, count: 0, failure: None }
     }
 
     pub(crate) fn everything(tiers: TierSet) -> Self {
         Self { state: State::Clearing(tiers), ..Self::new(String::new(), tiers) }
     }
 
-    pub(crate) fn prefix(&self) -> &str {
-        &self.prefix
+    /// Removes from `tiers` what another instance changed.
+    pub(crate) fn echo(scope: Scope, tiers: TierSet) -> Self {
+        let state = match &scope {
+            Scope::Key(key) => {
+                State::Removing { keys: vec![key.clone()], left: tiers, cursor: None }
+            }
+            Scope::Prefix(_) => State::Listing(None),
+        };
+        let unlisted = if matches!(scope, Scope::Key(_)) { TierSet::EMPTY } else { tiers };
+        Self { scope, is_echo: true, tiers, unlisted, state, count: 0, failure: None }
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// What it removes from was changed by this instance, so that others are to know.
+    pub(crate) fn is_own(&self) -> bool {
+        !self.is_echo
+    }
+
+    /// The tiers that are not to be read until it is done.
+    pub(crate) fn doubted(&self) -> TierSet {
+        if self.is_echo { self.tiers } else { TierSet::EMPTY }
     }
 
     fn listed(&self) -> Option<Tier> {
@@ -126,9 +154,9 @@ impl Invalidate {
 impl Operation for Invalidate {
     fn next(&self, _view: &View<'_>) -> Next {
         let action = match &self.state {
-            State::Listing(cursor) => {
-                self.listed().map(|tier| Action::List(tier, self.prefix.clone(), cursor.clone()))
-            }
+            State::Listing(cursor) => self
+                .listed()
+                .map(|tier| Action::List(tier, String::from(self.scope.as_str()), cursor.clone())),
             State::Removing { keys, left, .. } => {
                 left.iter().next().map(|tier| Action::Remove(tier, keys.clone()))
             }

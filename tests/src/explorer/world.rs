@@ -35,8 +35,11 @@ pub(super) struct World {
     opens: bool,
     faults: u8,
     abandons: u8,
+    refusals: u8,
     /// What another process wrote: upper copies may be older, but cold keeps it.
     elsewhere: Option<Metadata>,
+    /// Whether a neighbour has not said yet what it wrote.
+    is_untold: bool,
     has_failed: bool,
     broken: Option<String>,
     trace: Option<Rc<Line>>,
@@ -96,7 +99,9 @@ impl World {
             opens: script.opens,
             faults: script.faults,
             abandons: script.abandons,
+            refusals: script.refusals,
             elsewhere: None,
+            is_untold: false,
             has_failed: false,
             broken: None,
             trace: None,
@@ -142,6 +147,12 @@ impl World {
                 next.push(world);
             }
         }
+        if self.refusals > 0 {
+            for (id, _) in self.flights.iter().filter(|(_, flight)| flight.outcome.is_none()) {
+                let kept = [Engine::restart, Engine::refuse];
+                next.extend(kept.iter().filter_map(|keep| self.keep_back(*id, *keep)));
+            }
+        }
         for at in 0..self.readers.len() {
             for is_read in [true, false] {
                 let mut world = self.branch();
@@ -176,7 +187,7 @@ impl World {
 
     /// What is wrong when nothing more can happen.
     fn unsettled(&self) -> Option<String> {
-        if !self.flights.is_empty() || !self.readers.is_empty() {
+        if !self.flights.is_empty() || !self.readers.is_empty() || self.is_untold {
             return None;
         }
         if let Some((id, _)) = self.calls.first_key_value() {
@@ -219,6 +230,7 @@ impl World {
     fn begin(&mut self, event: &Event) {
         match event {
             Event::Call(call) => {
+                self.hear(call);
                 let id = self.engine.start(call.clone(), self.now);
                 if let (Call::Set(metadata, ..) | Call::SetIf(metadata, ..), Some(slot)) =
                     (call, self.engine.slot(id))
@@ -232,6 +244,11 @@ impl World {
                 self.say(format!("elsewhere {metadata:?} is written to cold"));
                 self.store(Tier::Cold, metadata.clone());
                 self.elsewhere = Some(metadata.clone());
+            }
+            Event::Neighbour(metadata) => {
+                self.say(format!("a neighbour writes {metadata:?} to cold"));
+                self.store(Tier::Cold, metadata.clone());
+                self.is_untold = true;
             }
             Event::Later(ms) => {
                 self.now = self.now.plus_millis(*ms);
@@ -374,6 +391,6 @@ impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.engine, self.now, &self.tiers, &self.slots, self.at).hash(state);
         (&self.calls, &self.flights, &self.history, &self.floor).hash(state);
-        (&self.readers, self.faults, self.abandons, &self.broken).hash(state);
+        (&self.readers, self.faults, self.abandons, self.refusals, &self.broken).hash(state);
     }
 }

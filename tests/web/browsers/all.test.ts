@@ -4,6 +4,7 @@ import { after, suite } from 'node:test';
 import { cors } from './cors.js';
 import { Engine, type EngineName } from './engine.js';
 import { media } from './media.js';
+import { neighbours } from './neighbours.js';
 import { pages } from './pages.js';
 import { persistence } from './persistence.js';
 import { quota } from './quota.js';
@@ -29,6 +30,7 @@ suite('browsers', { concurrency: true }, () => {
       persistence(engine);
       tabs(engine);
       revalidation(engine);
+      neighbours(engine);
       cors(engine);
       quota(engine);
       pages(engine);

@@ -21,6 +21,8 @@ export interface Setup {
   factory?: 'throwing' | 'closable';
   /** How long copies are believed, in ms, by a clock that only `advance` moves, from `now` on. */
   times?: { now: number; revalidateAfter: number; staleIfUnavailable?: number };
+  tabs?: string | undefined;
+  tierTimeout?: number;
 }
 
 export interface Failure {
@@ -37,6 +39,8 @@ export interface Told {
   kind: string | undefined;
   isTimeout: boolean | undefined;
   message: string | undefined;
+  /** The key or the prefix of what another instance did. */
+  scope: string | undefined;
 }
 
 export type Said<T> = { value: T; ms: number } | { error: Failure; ms: number };
@@ -54,8 +58,8 @@ let held: IDBDatabase | undefined;
 export async function open(setup: Setup): Promise<void> {
   await opened?.close();
   events.length = 0;
-  const { promotionStrategy = 'lazy' } = setup;
-  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, onEvent: note, ...timesOf(setup) });
+  const { promotionStrategy = 'lazy', tabs, tierTimeout } = setup;
+  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, tabs, tierTimeout, onEvent: note, ...timesOf(setup) });
 }
 
 function timesOf({ times }: Setup) {
@@ -251,6 +255,49 @@ export async function told(): Promise<Told[]> {
   return events.splice(0);
 }
 
+export async function peek(key: string): Promise<unknown> {
+  return storage().peek(key);
+}
+
+/** Waits until memory does not hold `value` any more; what it holds then, and when that was. */
+export async function unseen(key: string, value: unknown, ms: number): Promise<[value: unknown, at: number]> {
+  for (const end = now() + ms; storage().peek(key) === value; ) {
+    if (now() > end) throw new Error(`${key} is still ${String(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return [storage().peek(key), now()];
+}
+
+/** Changes, and says when that was acknowledged. */
+export const setAt = (key: string, value: unknown): Promise<number> => storage().set(key, value).then(now);
+export const touchAt = (key: string, ttl: number): Promise<number> => storage().touch(key, ttl).then(now);
+export const invalidateAt = (prefix: string): Promise<number> => storage().invalidate(prefix).then(now);
+export const removeAt = (key: string): Promise<number> => storage().delete(key).then(now);
+
+/** In ms since 1970, the same in all tabs. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** What other instances have changed. */
+export async function heard(): Promise<string[]> {
+  return events.flatMap(({ type, scope }) => (type === 'changedElsewhere' && scope !== undefined ? [scope] : []));
+}
+
+/** Whether a storage of this page keeps up what those of these `tabs` share. */
+export async function keepsUp(tabs: string): Promise<boolean> {
+  return navigator.locks.request(`probe-${Math.random()}`, async (probe) => {
+    const { held = [] } = await navigator.locks.query();
+    const mine = held.find(({ name }) => name === probe?.name)?.clientId;
+    return held.some(({ name, clientId }) => name === `tiered-storage/${tabs}/upkeep` && clientId === mine);
+  });
+}
+
+/** How many reads warm has on record. */
+export async function warmAccesses(key: string): Promise<number | undefined> {
+  return (await warm?.getMetadata(key))?.accessCount;
+}
+
 /** Opens the database as another program would that never lets go of it. */
 export async function hold(database = DATABASE): Promise<void> {
   held = await answered(indexedDB.open(database));
@@ -285,11 +332,12 @@ function storage(): TieredStorage {
 }
 
 function note(event: StorageEvent): void {
-  const { type, tier, error } = event as { type: string; tier?: string; error?: Error };
+  const { type, tier, error, key, prefix } = event as { type: string; tier?: string; error?: Error; key?: string; prefix?: string };
+  const scope = type === 'changedElsewhere' || type === 'claimTimedOut' ? (key ?? `${prefix}*`) : undefined;
   const { kind, isTimeout } = error instanceof StorageError ? error : { kind: undefined, isTimeout: undefined };
   // Requests are told of too, and are kept apart.
   if (event.type === 'requested') requests.push(event.operation);
-  else events.push({ type, tier, kind, isTimeout, message: error?.message });
+  else events.push({ type, tier, kind, isTimeout, message: error?.message, scope });
 }
 
 async function said<T>(work: () => Promise<T>): Promise<Said<T>> {

@@ -1,6 +1,6 @@
 /** A service worker that answers from a storage. Where its S3 is, the query of its URL says. */
 
-import { IndexedDBStorageTier, S3StorageTier, StorageError, TieredStorage } from 'tiered-storage';
+import { IndexedDBStorageTier, MemoryStorageTier, S3StorageTier, StorageError, TieredStorage } from 'tiered-storage';
 
 /** What there is in a service worker, as far as it is used here. */
 interface Worker {
@@ -28,11 +28,12 @@ worker.addEventListener('fetch', (event) => {
 
 /** The storage, opened for the first request that needs it. */
 function open(): Promise<TieredStorage<Uint8Array>> {
-  const { bucket = '', prefix, endpoint, accessKeyId = '', secretAccessKey = '' } = Object.fromEntries(new URLSearchParams(location.search));
+  const { bucket = '', prefix, endpoint, accessKeyId = '', secretAccessKey = '', tabs } = Object.fromEntries(new URLSearchParams(location.search));
   const credentials = { accessKeyId, secretAccessKey };
   opened ??= TieredStorage.open<Uint8Array>({
-    tiers: { warm: new IndexedDBStorageTier(), cold: new S3StorageTier({ bucket, prefix, endpoint, credentials, attempts: 1 }) },
+    tiers: { ...(tabs && { hot: new MemoryStorageTier() }), warm: new IndexedDBStorageTier(), cold: new S3StorageTier({ bucket, prefix, endpoint, credentials, attempts: 1 }) },
     promotionStrategy: 'eager',
+    tabs,
   });
   return opened;
 }

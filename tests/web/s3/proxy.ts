@@ -26,6 +26,8 @@ export class Proxy implements AsyncDisposable {
   preflight: (passing: Passing) => Reply | undefined = () => undefined;
   /** What becomes of the headers of the server's answers. */
   headers: (headers: IncomingHttpHeaders, passing: Passing) => IncomingHttpHeaders = (headers) => headers;
+  /** What an answer of the server's waits for. */
+  hold: (passing: Passing) => Promise<void> | undefined = () => undefined;
   readonly #server = createServer((request, response) => void this.#pass(request, response));
   readonly #target: URL;
 
@@ -74,7 +76,8 @@ export class Proxy implements AsyncDisposable {
     }
     const { hostname, port } = this.#target;
     // The host that the client wrote stays, since the signature covers it.
-    const passed = ask({ hostname, port, method, path, headers }, (answer) => {
+    const passed = ask({ hostname, port, method, path, headers }, async (answer) => {
+      await this.hold(passing);
       response.writeHead(answer.statusCode ?? 500, this.headers(answer.headers, passing));
       answer.pipe(response);
     });

@@ -2,7 +2,7 @@
 
 use tiered_storage_core::{
     ETag, Error, ErrorKind, Key, Metadata, Tier, Timestamp,
-    engine::{Action, OpId, Outcome, SlotId},
+    engine::{Action, Call, Claim, Engine, OpId, Outcome, SlotId, Ticket},
 };
 
 use super::{Fault, Flight, State, World};
@@ -43,6 +43,35 @@ impl World {
         let failure = || Outcome::Failed(Error::new(ErrorKind::Unavailable, "injected"));
         flight.outcome = outcome.filter(|_| fault == Fault::None).or_else(|| Some(failure()));
         self.flights.insert(id, flight);
+    }
+
+    /// From when it hears of a change elsewhere on, a read sees it.
+    pub(super) fn hear(&mut self, call: &Call) {
+        let Call::Echo(scope, _) = call else { return };
+        self.is_untold = false;
+        for (key, states) in self.history.iter().filter(|(key, _)| scope.covers(key)) {
+            self.floor.insert(key.clone(), states.len() - 1);
+        }
+    }
+
+    /// What follows if others are at the entry of an action that was claimed; `None` if it would not have been.
+    pub(super) fn keep_back(
+        &self,
+        id: OpId,
+        keep: fn(&mut Engine, Ticket) -> Option<Ticket>,
+    ) -> Option<Self> {
+        let mut world = Self { has_failed: false, ..self.clone() };
+        let flight = world.flights.remove(&id)?;
+        match world.engine.claim(id, &flight.action)? {
+            Claim::Copy(_) | Claim::Tend(_) => {}
+            _ => return None,
+        }
+        world.say(format!("  {id:?} {:?} is kept back", flight.action));
+        world.refusals -= 1;
+        if let Some(ticket) = keep(&mut world.engine, flight.ticket.clone()) {
+            world.flights.insert(id, Flight { ticket, ..flight });
+        }
+        Some(world)
     }
 
     fn effect(&mut self, id: OpId, flight: &mut Flight) -> Outcome {
