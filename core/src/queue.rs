@@ -31,7 +31,6 @@ use crate::{
     condition::Condition,
     error::{Error, ErrorKind},
     key::Key,
-    map::Map,
     metadata::ETag,
 };
 
@@ -164,19 +163,23 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub struct Queue {
     limits: Limits,
-    writes: Map<u64, Queued>,
+    /// By their ids.
+    writes: Vec<Queued>,
     changed: Vec<u64>,
 }
 
 impl Queue {
     /// An empty queue.
     pub const fn new(limits: Limits) -> Self {
-        Self { limits, writes: Map::new(), changed: Vec::new() }
+        Self { limits, writes: Vec::new(), changed: Vec::new() }
     }
 
     /// Takes in a write that was stored, whatever the limits are now.
     pub fn restore(&mut self, write: Queued) {
-        self.writes.insert(write.id, write);
+        match self.at(write.id) {
+            Ok(at) => self.writes[at] = write,
+            Err(at) => self.writes.insert(at, write),
+        }
     }
 
     /// Queues a write; its id is larger than any before.
@@ -185,7 +188,7 @@ impl Queue {
     ///
     /// `Full` if there would be more than the limits allow.
     pub fn enter(&mut self, mut write: Queued, over: Over) -> Result<(), Error> {
-        let bytes: u64 = self.writes.values().map(|write| write.size_bytes).sum();
+        let bytes: u64 = self.writes.iter().map(|write| write.size_bytes).sum();
         let Limits { writes_max, bytes_max } = self.limits;
         if self.writes.len() >= writes_max || bytes.saturating_add(write.size_bytes) > bytes_max {
             let message = format!(
@@ -193,7 +196,7 @@ impl Queue {
             );
             return Err(Error::new(ErrorKind::Full, message).with_key(&write.key));
         }
-        let before = self.writes.values().filter(|before| before.key == write.key).next_back();
+        let before = self.writes.iter().rfind(|before| before.key == write.key);
         let before = before.map(|before| before.id);
         (write.condition, write.follows) = match over {
             Over::Anything => (None, None),
@@ -201,14 +204,14 @@ impl Queue {
             Over::Named(seen) | Over::Known(seen) => (Some(seen), before),
         };
         self.changed.push(write.id);
-        self.writes.insert(write.id, write);
+        self.restore(write);
         Ok(())
     }
 
     /// The write that is to be sent next.
     pub fn next(&self) -> Option<&Queued> {
         let mut held = Vec::new();
-        for write in self.writes.values() {
+        for write in self.writes.iter() {
             if write.is_held() {
                 held.push(&write.key);
             } else if !held.contains(&&write.key) {
@@ -226,7 +229,7 @@ impl Queue {
             write.state = State::Sending;
             write.attempts = write.attempts.saturating_add(1);
         });
-        self.writes.get(&id).cloned()
+        self.write(id).cloned()
     }
 
     /// Takes in how sending `id` ended, also after it was cancelled. `random` spreads what would be tried again at once.
@@ -243,7 +246,7 @@ impl Queue {
             }
             Outcome::Overtaken(there) => (State::Conflict(there), Verdict::Conflict),
             Outcome::Failed(ErrorKind::Unavailable | ErrorKind::Closed) => {
-                let attempts = self.writes.get(&id).map_or(1, |write| write.attempts);
+                let attempts = self.write(id).map_or(1, |write| write.attempts);
                 (State::Waiting, Verdict::Later(delay_ms(attempts, random)))
             }
             Outcome::Failed(_) => (State::Failed, Verdict::Failed),
@@ -260,7 +263,7 @@ impl Queue {
     /// what is there, or is to be kept under its own key.
     pub fn resolve(&mut self, id: u64, choice: Choice) -> Result<(), Error> {
         let invalid = |message: &'static str| Err(Error::new(ErrorKind::Invalid, message));
-        let Some(write) = self.writes.get(&id).filter(|write| write.is_held()) else {
+        let Some(write) = self.write(id).filter(|write| write.is_held()) else {
             return invalid("no such write is in conflict or has failed; look at what is pending");
         };
         match &choice {
@@ -296,47 +299,52 @@ impl Queue {
 
     /// Takes a write out, and says whether it was there. One that is being sent may take effect all the same.
     pub fn cancel(&mut self, id: u64) -> bool {
-        let is_there = self.writes.get(&id).is_some();
+        let is_there = self.at(id).is_ok();
         self.give_up(id);
         is_there
     }
 
     /// A write.
     pub fn write(&self, id: u64) -> Option<&Queued> {
-        self.writes.get(&id)
+        self.at(id).ok().map(|at| &self.writes[at])
     }
 
     /// All writes, in order.
     pub fn writes(&self) -> impl Iterator<Item = &Queued> {
-        self.writes.values()
+        self.writes.iter()
     }
 
     /// What is to be stored now, in this order: the writes of these ids as they are, and those that are gone, not at all.
     pub fn take_changes(&mut self) -> Vec<(u64, Option<Queued>)> {
         let changed = core::mem::take(&mut self.changed);
-        changed.into_iter().map(|id| (id, self.writes.get(&id).cloned())).collect()
+        changed.into_iter().map(|id| (id, self.write(id).cloned())).collect()
+    }
+
+    /// Where a write is, or would be.
+    fn at(&self, id: u64) -> Result<usize, usize> {
+        self.writes.binary_search_by_key(&id, |write| write.id)
     }
 
     /// The write that follows `id`.
     fn behind(&self, id: u64) -> Option<u64> {
-        self.writes.values().find(|write| write.follows == Some(id)).map(|write| write.id)
+        self.writes.iter().find(|write| write.follows == Some(id)).map(|write| write.id)
     }
 
     /// Gives a write another condition, and follows nobody with it. Those in the line behind it that had seen what it had
     /// are to find the same, should it be given up.
     fn rebase(&mut self, id: u64, condition: Condition) {
-        let mut next = self.writes.get(&id).map(|write| (id, write.condition.clone()));
+        let mut next = self.write(id).map(|write| (id, write.condition.clone()));
         self.change(id, |write| write.follows = None);
         while let Some((id, seen)) = next {
             self.change(id, |write| write.condition = Some(condition.clone()));
-            let behind = self.behind(id).and_then(|behind| self.writes.get(&behind));
+            let behind = self.behind(id).and_then(|behind| self.write(behind));
             next = behind.filter(|write| write.condition == seen).map(|write| (write.id, seen));
         }
     }
 
     /// Has the write behind `id` follow the one before it.
     fn unlink(&mut self, id: u64) {
-        let follows = self.writes.get(&id).and_then(|write| write.follows);
+        let follows = self.write(id).and_then(|write| write.follows);
         if let Some(behind) = self.behind(id) {
             self.change(behind, |write| write.follows = follows);
         }
@@ -345,21 +353,22 @@ impl Queue {
     /// Takes out a write that was not sent, as far as is known. While one is being sent, the one behind it still waits
     /// for what it leaves.
     fn give_up(&mut self, id: u64) {
-        if self.writes.get(&id).is_some_and(|write| write.state != State::Sending) {
+        if self.write(id).is_some_and(|write| write.state != State::Sending) {
             self.unlink(id);
         }
         self.remove(id);
     }
 
     fn change(&mut self, id: u64, change: impl FnOnce(&mut Queued)) {
-        if let Some(write) = self.writes.get_mut(&id) {
-            change(write);
+        if let Ok(at) = self.at(id) {
+            change(&mut self.writes[at]);
             self.changed.push(id);
         }
     }
 
     fn remove(&mut self, id: u64) {
-        if self.writes.remove(&id).is_some() {
+        if let Ok(at) = self.at(id) {
+            self.writes.remove(at);
             self.changed.push(id);
         }
     }

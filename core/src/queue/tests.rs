@@ -445,4 +445,14 @@ proptest! {
         }
         prop_assert!(world.queue.next().is_none());
     }
+
+    /// A writer never stands in its own way, however often it dies.
+    #[test]
+    fn nothing_is_in_conflict_where_nobody_else_writes(events in prop::collection::vec(events(), 1..60)) {
+        let mut world = World::new();
+        for event in events.iter().filter(|it| !matches!(it, Event::Elsewhere(_) | Event::Cancel(_))) {
+            world.run(event);
+            prop_assert!(world.queue.writes().all(|write| !write.is_held()));
+        }
+    }
 }
