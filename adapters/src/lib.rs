@@ -24,7 +24,7 @@
 //!
 //! | feature | default | what it brings |
 //! |---|---|---|
-//! | `disk` | yes | [`DiskTier`] |
+//! | `disk` | yes | [`DiskTier`], and [writes that are queued](queue) while cold cannot be reached |
 //! | `s3` | yes | [`S3Tier`], with reqwest and rustls |
 //! | `s3-credentials` | no | `s3::providers`: profiles, web identity, containers and instances of AWS, and a chain of them |
 //! | `http` | no | `TieredStorage::respond`, with the types of the crate `http` |
@@ -74,13 +74,14 @@ pub use events::{Answered, Event, Requested, Verdict, Watcher};
 #[cfg(not(target_arch = "wasm32"))]
 pub use memory::{MemoryOptions, MemoryTier};
 #[cfg(all(feature = "disk", not(target_arch = "wasm32")))]
-pub use native::disk::{DiskOptions, DiskTier, Durability};
+pub use native::{
+    disk::{DiskOptions, DiskTier, Durability},
+    queue,
+};
 #[cfg(feature = "s3")]
 pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};
 pub use store::TieredStorage;
 pub use store::pieces::EntryStream;
-#[cfg(target_arch = "wasm32")]
-pub use tiered_storage_core::map;
 #[cfg(not(target_arch = "wasm32"))]
 pub use tiered_storage_core::snapshot;
 pub use tiered_storage_core::{
@@ -93,6 +94,8 @@ pub use tiered_storage_core::{
     seal::Compression,
     stats,
 };
+#[cfg(target_arch = "wasm32")]
+pub use tiered_storage_core::{map, queue};
 
 /// The examples of the README are compiled with the tests.
 #[cfg(doctest)]

@@ -5,3 +5,5 @@ pub(crate) mod clock;
 pub mod disk;
 #[cfg(feature = "s3")]
 pub mod http;
+#[cfg(feature = "disk")]
+pub mod queue;

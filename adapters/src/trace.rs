@@ -17,7 +17,7 @@ mod native {
                 Call::Get(key) => ("get", key.as_str()),
                 Call::Head(key) => ("metadata", key.as_str()),
                 Call::Set(metadata, _) => ("set", metadata.key().as_str()),
-                Call::Remove(key) => ("delete", key.as_str()),
+                Call::Remove(key) | Call::RemoveIf(key, _) => ("delete", key.as_str()),
                 Call::Amend(key, _) => ("amend", key.as_str()),
                 Call::Load(key, ..) => ("load", key.as_str()),
                 Call::Invalidate(prefix, _) => ("invalidate", prefix.as_str()),

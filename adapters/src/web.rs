@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use js_sys::Uint8Array;
 use tiered_storage_core::{
-    Error, Key, Metadata, Scope, Tier, TierSet, Timestamp,
+    ETag, Error, Key, Metadata, Scope, Tier, TierSet, Timestamp,
     engine::{Action, Call, Outcome},
     stats::Stats,
 };
@@ -38,8 +38,8 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Change {
-    /// [`TieredStorage::delete`].
-    Delete(Key),
+    /// [`TieredStorage::delete`], or with a version, [`TieredStorage::delete_if_version`].
+    Delete(Key, Option<ETag>),
     /// [`TieredStorage::touch`].
     Touch(Key, Option<Duration>),
     /// [`TieredStorage::invalidate`], in these tiers.
@@ -109,7 +109,8 @@ impl TieredStorage {
     /// As the method that does the same.
     pub async fn change(&self, change: Change) -> Result<u64, Error> {
         let call = match change {
-            Change::Delete(key) => Call::Remove(key),
+            Change::Delete(key, None) => Call::Remove(key),
+            Change::Delete(key, Some(version)) => Call::RemoveIf(key, version),
             Change::Touch(key, ttl) => match self.touching(key, ttl) {
                 Some(call) => call,
                 None => return Ok(0),

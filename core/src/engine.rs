@@ -21,7 +21,7 @@ use crate::{
     lane::Lanes,
     map::Map,
     metadata::Metadata,
-    op::{Access, Amend, Effects, Head, Invalidate, Load, Machine, Next, Promote, Remove},
+    op::{Access, Amend, Effects, Head, Invalidate, Load, Machine, Next, Promote},
     tier::{Tier, TierSet},
     time::Timestamp,
 };
@@ -138,10 +138,8 @@ impl Engine {
             Call::SetIf(metadata, targets, condition) => {
                 self.start_set(id, metadata, targets, Some(condition));
             }
-            Call::Remove(key) => {
-                let machine = Machine::Remove(Remove::new(key.clone(), self.config.tiers));
-                self.insert(id, machine, Some(key), None);
-            }
+            Call::Remove(key) => self.start_remove(id, key, None),
+            Call::RemoveIf(key, version) => self.start_remove(id, key, Some(version)),
             Call::Amend(key, change) => {
                 self.insert(id, Machine::Amend(Amend::new(key.clone(), change)), Some(key), None);
             }

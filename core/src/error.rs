@@ -66,6 +66,7 @@ struct Inner {
     message: Cow<'static, str>,
     source: Option<Source>,
     current: Option<Metadata>,
+    same: bool,
 }
 
 impl Error {
@@ -79,6 +80,7 @@ impl Error {
             message: message.into(),
             source: None,
             current: None,
+            same: false,
         }))
     }
 
@@ -110,6 +112,18 @@ impl Error {
     #[must_use]
     pub fn with_current(self, current: Metadata) -> Self {
         self.edit(|inner| inner.current = Some(current))
+    }
+
+    /// The same error, with whether what stands in the way is what was to be written.
+    #[must_use]
+    pub fn with_same(self, is_same: bool) -> Self {
+        self.edit(|inner| inner.same = is_same)
+    }
+
+    /// Of a `Conflict`: whether the entry that is there has the body, MIME type and fields of the one that was to be
+    /// written. Then it may be the same write, whose answer was lost.
+    pub fn is_same(&self) -> bool {
+        self.0.same
     }
 
     /// Of a `Conflict`: the entry that is there instead, if there is one.

@@ -23,6 +23,7 @@ pub mod metadata;
 mod mutant;
 mod op;
 pub mod placement;
+pub mod queue;
 pub mod range;
 pub mod respond;
 mod scope;

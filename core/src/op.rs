@@ -48,6 +48,8 @@ pub enum Call {
     Part(Key),
     /// Remove an entry from every tier.
     Remove(Key),
+    /// The same, if cold holds this version.
+    RemoveIf(Key, ETag),
     /// Change metadata where the entry is.
     Amend(Key, Change),
     /// Copy an entry from a tier into one above it.
@@ -80,7 +82,7 @@ pub enum Action {
     Patch(Tier, Metadata),
     /// Remove entries.
     Remove(Tier, Vec<Key>),
-    /// Remove the entry if it is still this version.
+    /// Remove the entry if it is still this version; else it is `Missing`.
     RemoveVersion(Tier, Metadata),
     /// List keys with a prefix, from a cursor.
     List(Tier, String, Option<String>),

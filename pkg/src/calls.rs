@@ -2,7 +2,7 @@
 
 use js_sys::{Array, Function, JsString, Promise, Reflect};
 use tiered_storage::{
-    Content, Entry, Error, Scope, SetOptions, Tier, TieredStorage, Written,
+    Content, ETag, Entry, Error, Scope, SetOptions, Tier, TieredStorage, Written,
     respond::Request,
     stats::{Stats, TierStats},
     tier::{Body, Payload},
@@ -29,7 +29,7 @@ pub(crate) async fn run(storage: TieredStorage, call: u8, args: Args) -> Result<
         0 => return get(&storage, &args).await,
         1 => return set(&storage, &args).await,
         2 => return storage.metadata(args.key(0)?).await.map(line_or_null),
-        3 => Change::Delete(args.key(0)?),
+        3 => Change::Delete(args.key(0)?, args.text(1).map(ETag::new)),
         4 => Change::Touch(args.key(0)?, args.duration(1)),
         5 => {
             Change::Invalidate(args.text(0).unwrap_or_default(), args.tiers(1).unwrap_or_default())

@@ -10,6 +10,7 @@ mod calls;
 mod config;
 pub mod flow;
 pub mod lines;
+pub mod order;
 pub mod policy;
 mod promise;
 pub mod s3;

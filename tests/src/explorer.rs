@@ -13,7 +13,7 @@ use std::{
 };
 
 use tiered_storage_core::{
-    Condition, Key, Metadata, Scope, Tier, TierSet, Timestamp, WriteId,
+    Condition, ETag, Key, Metadata, Scope, Tier, TierSet, Timestamp, WriteId,
     config::Config,
     engine::{Call, Change},
 };
@@ -127,6 +127,11 @@ pub fn set_if(name: &str, id: u64, condition: Condition) -> Event {
 /// Remove `name`.
 pub fn delete(name: &str) -> Event {
     Event::Call(Call::Remove(key(name)))
+}
+
+/// Remove `name`, if cold holds that version.
+pub fn delete_if(name: &str, version: ETag) -> Event {
+    Event::Call(Call::RemoveIf(key(name), version))
 }
 
 /// Invalidate a prefix in all tiers.

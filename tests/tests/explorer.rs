@@ -10,8 +10,8 @@ use tiered_storage_core::{
     tier::TierSet,
 };
 use tiered_storage_tests::explorer::{
-    Event, Script, delete, expiring, explore, get, invalidate, key, set, set_if, told, touch,
-    version,
+    Event, Script, delete, delete_if, expiring, explore, get, invalidate, key, set, set_if, told,
+    touch, version,
 };
 
 fn eager() -> Config {
@@ -53,8 +53,8 @@ fn scripts() -> Vec<Script> {
         script
     };
     let opened = |script: Script| Script { opens: true, ..script };
-    let tag = |id| Condition::Version(ETag::new(format!("{:?}-0", Some(WriteId(id)))));
-    let (first, second) = (|| tag(1), || tag(2));
+    let tag = |id| ETag::new(format!("{:?}-0", Some(WriteId(id))));
+    let (first, second) = (|| Condition::Version(tag(1)), || Condition::Version(tag(2)));
     let head = || Event::Call(Call::Head(key("a")));
     let cold_only = |id| Event::Call(Call::Set(version("a", id), TierSet::from(Tier::Cold)));
     let abandoned = |script: Script| Script { faults: 0, abandons: 1, ..script };
@@ -143,6 +143,14 @@ fn scripts() -> Vec<Script> {
         everywhere(script(
             "set elsewhere | set if version | get",
             vec![Event::Elsewhere(version("a", 2)), set_if("a", 3, first()), get("a")],
+        )),
+        everywhere(script(
+            "delete if version | get | set",
+            vec![delete_if("a", tag(1)), get("a"), set("a", 2)],
+        )),
+        everywhere(script(
+            "set elsewhere | delete if version | get",
+            vec![Event::Elsewhere(version("a", 2)), delete_if("a", tag(1)), get("a")],
         )),
         expired_everywhere(script(
             "set if absent over what expired | get",
@@ -242,6 +250,8 @@ fn every_interleaving_keeps_every_promise() {
         open get | get | set, one given up          3486 states   63 ends
         set if absent | get | set if version        1455 states   12 ends
         set elsewhere | set if version | get         303 states   10 ends
+        delete if version | get | set               2983 states    8 ends
+        set elsewhere | delete if version | get      279 states   11 ends
         set if absent over what expired | get        697 states    9 ends
         kept part | set | part                      6010 states   16 ends
         kept part | get | delete                    5279 states   19 ends

@@ -61,12 +61,8 @@ impl Inner {
             }
             Action::Remove(_, keys) => place.remove(keys).await.map(|()| Outcome::Done(None)),
             Action::RemoveVersion(_, seen) => {
-                place.remove_version(seen.key(), seen).await.map(|is_removed| {
-                    if is_removed {
-                        self.note_expired(seen.key());
-                    }
-                    Outcome::Done(None)
-                })
+                let is_removed = place.remove_version(seen.key(), seen).await?;
+                Ok(self.note_removed(seen, is_removed))
             }
             Action::List(_, prefix, after) => {
                 let page = Page { prefix, after: after.as_deref(), limit: PAGE_KEYS };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tiered_storage_core::{
-    Error, ErrorKind, Key, Tier,
+    Error, ErrorKind, Key, Metadata, Tier,
     engine::{Action, Outcome},
 };
 
@@ -45,9 +45,15 @@ impl Inner {
         asked.map_err(|error| error.in_tier(tier))
     }
 
-    /// An expired entry was removed from cold.
-    pub(crate) fn note_expired(&self, key: &Key) {
-        self.subscribers.tell(&Event::ExpiredRemoved { key: key.clone() });
+    /// Cold was asked to remove an entry if it is still what was seen; that it had expired is told.
+    pub(crate) fn note_removed(&self, seen: &Metadata, is_removed: bool) -> Outcome {
+        if !is_removed {
+            return Outcome::Missing;
+        }
+        if !seen.is_live(self.host.now()) {
+            self.subscribers.tell(&Event::ExpiredRemoved { key: seen.key().clone() });
+        }
+        Outcome::Done(None)
     }
 
     pub(super) fn report(&self, tier: Tier, action: &'static str, key: Option<Key>, error: &Error) {

@@ -65,7 +65,7 @@ use stage::DiskStage;
 use upkeep::Upkeep;
 
 mod calls;
-mod files;
+pub(crate) mod files;
 mod index;
 mod inner;
 mod journal;
@@ -85,7 +85,7 @@ mod segments;
 mod stage;
 mod state;
 mod store;
-mod task;
+pub(crate) mod task;
 mod upkeep;
 mod wire;
 mod write;

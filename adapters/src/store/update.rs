@@ -2,6 +2,8 @@
 
 use core::future::Future;
 
+#[cfg(not(target_arch = "wasm32"))]
+use tiered_storage_core::{ETag, engine::Call};
 use tiered_storage_core::{Error, ErrorKind, Key};
 
 use super::TieredStorage;
@@ -72,5 +74,24 @@ impl TieredStorage {
                 written => return written.map(Some),
             }
         }
+    }
+
+    /// Removes an entry from every tier if it is still this version: what [`Metadata::version`](crate::Metadata::version) said of it. That there is
+    /// no live entry is no error.
+    ///
+    /// Cold is asked for its version first; where it can compare and remove in one step (S3 that heeds `If-Match` on
+    /// `DELETE`, memory, disk), nothing of another writer's is ever removed. Elsewhere a write of another instance that
+    /// lands within the time of one request may be.
+    ///
+    /// # Errors
+    ///
+    /// A `Conflict` that [tells](Error::current) what is there instead, which stays; and as [`TieredStorage::delete`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub async fn delete_if_version(
+        &self,
+        key: impl AsRef<str>,
+        version: ETag,
+    ) -> Result<(), Error> {
+        self.inner.change(Call::RemoveIf(Key::new(key)?, version), None).await.map(drop)
     }
 }

@@ -64,12 +64,7 @@ impl Inner {
                 Action::Write(..) | Action::WriteIf(..) | Action::Patch(..) => {
                     Outcome::Done(answer.as_string().map(ETag::new))
                 }
-                Action::RemoveVersion(_, seen) => {
-                    if answer.is_truthy() {
-                        self.note_expired(seen.key());
-                    }
-                    Outcome::Done(None)
-                }
+                Action::RemoveVersion(_, seen) => self.note_removed(seen, answer.is_truthy()),
                 Action::List(..) => listing(&answer)?,
                 _ => Outcome::Done(None),
             })

@@ -1,7 +1,7 @@
 //! Errors on their way between Rust and JavaScript.
 //!
-//! From Rust an error is an array: kind, sentence, tier, key, whether a time limit ran out, cause, and the line of the
-//! entry that stood in the way. From JavaScript it is such an array or any object; one with a `kind` that is known says
+//! From Rust an error is an array: kind, sentence, tier, key, whether a time limit ran out, cause, the line of the
+//! entry that stood in the way, and whether that is what was to be written. From JavaScript it is such an array or any object; one with a `kind` that is known says
 //! what to do, any other is `Unavailable`.
 
 use core::{cell::RefCell, fmt};
@@ -73,6 +73,11 @@ impl fmt::Display for Cause {
 
 impl core::error::Error for Cause {}
 
+/// The kind of that name.
+pub fn kind(name: &str) -> Option<ErrorKind> {
+    KINDS.into_iter().find(|known| name == known.as_str())
+}
+
 /// The error as JavaScript is told it.
 pub fn to_js(error: &Error) -> JsValue {
     let text = |text: Option<&str>| text.map_or(JsValue::UNDEFINED, JsValue::from_str);
@@ -90,6 +95,7 @@ pub fn to_js(error: &Error) -> JsValue {
         JsValue::from_bool(error.is_timeout()),
         cause,
         error.current().map_or(JsValue::UNDEFINED, line),
+        JsValue::from_bool(error.is_same()),
     ])
     .into()
 }
@@ -100,8 +106,7 @@ pub fn from_js(thrown: JsValue) -> Error {
         Some(array) => array.get(at),
         None => Reflect::get(&thrown, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED),
     };
-    let kind = get("kind", 0).as_string();
-    let kind = KINDS.into_iter().find(|known| kind.as_deref() == Some(known.as_str()));
+    let kind = get("kind", 0).as_string().and_then(|name| kind(&name));
     let message = get("message", 1).as_string();
     let message = match (kind, message) {
         (Some(_), Some(message)) => message,

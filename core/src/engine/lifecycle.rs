@@ -7,8 +7,8 @@ use crate::{
     condition::Condition,
     config::{Mutant, Promotion},
     key::Key,
-    metadata::Metadata,
-    op::{Access, Get, Held, Invalidate, Machine, Next, Set, View},
+    metadata::{ETag, Metadata},
+    op::{Access, Get, Held, Invalidate, Machine, Next, Remove, Set, View},
     tier::TierSet,
 };
 
@@ -62,6 +62,11 @@ impl Engine {
         let key = metadata.key().clone();
         let announced = self.config.announced.intersection(self.config.tiers);
         let machine = Machine::Set(Set::new(metadata, targets, condition, announced));
+        self.insert(id, machine, Some(key), None);
+    }
+
+    pub(super) fn start_remove(&mut self, id: OpId, key: Key, version: Option<ETag>) {
+        let machine = Machine::Remove(Remove::new(key.clone(), self.config.tiers, version));
         self.insert(id, machine, Some(key), None);
     }
 

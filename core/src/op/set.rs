@@ -121,7 +121,9 @@ impl Operation for Set {
                         State::WritingCold
                     }
                     Outcome::Found(current) => {
-                        self.fail(error.with_current(current), effects.config)
+                        let is_same = current.is_alike(&self.metadata);
+                        let error = error.with_current(current).with_same(is_same);
+                        self.fail(error, effects.config)
                     }
                     _ => self.fail(error, effects.config),
                 }

@@ -126,7 +126,7 @@ pub(super) fn names(folder: &Path) -> io::Result<Vec<String>> {
 }
 
 /// Removes a file; that it is gone already is no error.
-pub(super) fn remove(path: &Path) -> io::Result<()> {
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -134,7 +134,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Makes what was created, renamed and removed in `folder` durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
@@ -197,7 +197,7 @@ pub(super) fn is_out_of_room(error: &io::Error) -> bool {
 }
 
 /// What an I/O error means for the caller.
-pub(super) fn failure(error: io::Error, doing: &'static str) -> Error {
+pub(crate) fn failure(error: io::Error, doing: &'static str) -> Error {
     use io::ErrorKind as Io;
     let (kind, advice) = match error.kind() {
         _ if is_out_of_room(&error) => (ErrorKind::Full, "free some room on the disk"),

@@ -6,20 +6,20 @@ use tokio::{runtime::Handle, task::JoinHandle};
 /// Work on one of the runtime's blocking threads, or its end where there is no runtime: then it ran on this thread.
 /// Dropped, it goes on to its end.
 #[derive(Debug)]
-pub(super) enum Task<T> {
+pub(crate) enum Task<T> {
     Running(JoinHandle<Result<T, Error>>),
     Done(Result<T, Error>),
 }
 
 impl<T: Send + 'static> Task<T> {
-    pub(super) fn spawn(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Self {
+    pub(crate) fn spawn(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Self {
         match Handle::try_current() {
             Ok(runtime) => Self::Running(runtime.spawn_blocking(work)),
             Err(_) => Self::Done(work()),
         }
     }
 
-    pub(super) async fn end(self) -> Result<T, Error> {
+    pub(crate) async fn end(self) -> Result<T, Error> {
         let running = match self {
             Self::Running(running) => running,
             Self::Done(result) => return result,
@@ -30,7 +30,7 @@ impl<T: Send + 'static> Task<T> {
                 Err(Error::new(ErrorKind::Unavailable, "the runtime is shutting down"))
             }
             Err(error) => {
-                Err(Error::new(ErrorKind::Internal, "the disk tier panicked").with_source(error))
+                Err(Error::new(ErrorKind::Internal, "work on files panicked").with_source(error))
             }
         }
     }

@@ -119,8 +119,10 @@ impl World {
                     .is_some_and(|found| found.is_same_version(&seen))
                 {
                     self.erase(id, tier, &key);
+                    Outcome::Done(None)
+                } else {
+                    Outcome::Missing
                 }
-                Outcome::Done(None)
             }
             Action::List(tier, prefix, _) => {
                 let keys =
