@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value as Json;
-use tiered_storage::{Tier, TierSet, Timestamp};
+use tiered_storage::{ByteRange, Tier, TierSet, Timestamp};
 
 use super::{
     config,
@@ -20,6 +20,7 @@ pub(super) enum ApiCall {
         options: SetArgs,
     },
     Get(String),
+    Range(String, ByteRange),
     Delete(String),
     Exists(String),
     Metadata(String),
@@ -96,6 +97,7 @@ pub(super) fn api_call(kind: &str, fields: &Fields<'_>) -> Parsed<ApiCall> {
             }
             ApiCall::Get(key()?)
         }
+        "getRange" => ApiCall::Range(key()?, range(fields)?),
         "delete" => ApiCall::Delete(key()?),
         "exists" => ApiCall::Exists(key()?),
         "getMetadata" => ApiCall::Metadata(key()?),
@@ -121,6 +123,15 @@ pub(super) fn api_call(kind: &str, fields: &Fields<'_>) -> Parsed<ApiCall> {
         "settle" => ApiCall::Settle,
         _ => return malformed(format!("there is no step {kind:?}")),
     })
+}
+
+fn range(fields: &Fields<'_>) -> Parsed<ByteRange> {
+    match (fields.count("start")?, fields.count("end")?, fields.count("last")?) {
+        (Some(start), Some(end), None) => Ok(ByteRange::Between(start, end)),
+        (Some(start), None, None) => Ok(ByteRange::From(start)),
+        (None, None, Some(bytes)) => Ok(ByteRange::Last(bytes)),
+        _ => malformed("a range is to have \"start\", perhaps \"end\", or \"last\" alone"),
+    }
 }
 
 fn set_args(json: &Json) -> Parsed<SetArgs> {

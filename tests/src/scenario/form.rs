@@ -256,7 +256,9 @@ impl Reader {
 /// How what a step gives is to be read; `None` for one that gives nothing itself.
 fn shape_of(action: &Action) -> Option<Shape> {
     Some(match action {
-        Action::Call(ApiCall::Get(_)) | Action::Tier(_, TierCall::Get(_)) => Shape::Entry,
+        Action::Call(ApiCall::Get(_) | ApiCall::Range(..)) | Action::Tier(_, TierCall::Get(_)) => {
+            Shape::Entry
+        }
         Action::Call(ApiCall::Set { .. }) => Shape::Written,
         Action::Call(ApiCall::Keys(_)) | Action::Tier(_, TierCall::Keys(_)) => Shape::Set,
         Action::All(_) => return None,

@@ -62,6 +62,9 @@ impl Instance {
         if let Some(bytes) = config.hot_promotion_bytes_max {
             builder = builder.hot_promotion_bytes_max(bytes);
         }
+        if let Some(bytes) = config.range_caching {
+            builder = builder.range_caching(bytes);
+        }
         if let Some(verify) = config.verify {
             builder = builder.verify(verify);
         }
@@ -102,6 +105,11 @@ pub(super) async fn call(storage: TieredStorage, call: ApiCall, snapshot: Option
     match call {
         ApiCall::Set { key, value, options } => set(&storage, &key, value, options).await,
         ApiCall::Get(key) => storage.get_with_metadata(&key).await.map(Answer::from),
+        ApiCall::Range(key, range) => {
+            let found = storage.get_range(&key, range).await?;
+            let source = found.as_ref().map(|part| part.source);
+            Ok(Answer::entry(found.map(|part| (part.metadata, part.data)), source))
+        }
         ApiCall::Delete(key) => storage.delete(&key).await.map(nothing),
         ApiCall::Exists(key) => storage.exists(&key).await.map(Answer::json),
         ApiCall::Metadata(key) => {

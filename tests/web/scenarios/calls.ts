@@ -1,5 +1,6 @@
 /** The calls that steps make: of the public API, and of one tier. */
 
+import type { ByteRange } from 'tiered-storage';
 import { given, parseTier, parseTiers, type Tier } from './config.js';
 import { parseTime } from './compare.js';
 import { Fields, isObject, isWhole, type Json, type JsonObject, Malformed, show } from './fields.js';
@@ -9,6 +10,7 @@ import { parseValue, type Value } from './value.js';
 export type ApiCall =
   | { name: 'set'; key: string; value: Value; options: SetArgs | undefined }
   | { name: 'get' | 'delete' | 'exists' | 'getMetadata'; key: string }
+  | { name: 'getRange'; key: string; range: ByteRange }
   | { name: 'touch'; key: string; ttl: number | undefined }
   | { name: 'invalidate' | 'invalidateUpperCaches' | 'listKeys'; prefix: string | undefined }
   | { name: 'getStats' | 'clear' | 'export' | 'settle' }
@@ -61,6 +63,8 @@ export function parseApiCall(name: string, fields: Fields): ApiCall {
       if (options !== undefined) new Fields('options', options).end();
       return { name, key: fields.neededText('key') };
     }
+    case 'getRange':
+      return { name, key: fields.neededText('key'), range: parseRange(fields) };
     case 'delete':
     case 'exists':
     case 'getMetadata':
@@ -87,6 +91,13 @@ export function parseApiCall(name: string, fields: Fields): ApiCall {
     default:
       throw new Malformed(`there is no step ${show(name)}`);
   }
+}
+
+function parseRange(fields: Fields): ByteRange {
+  const [start, end, last] = [fields.count('start'), fields.count('end'), fields.count('last')];
+  if (start !== undefined && last === undefined) return { start, end };
+  if (last !== undefined && start === undefined && end === undefined) return { last };
+  throw new Malformed('a range is to have "start", perhaps "end", or "last" alone');
 }
 
 function parseBootstrapWarm(fields: Fields): ApiCall {

@@ -29,6 +29,7 @@ export interface Options {
   promotionStrategy?: (typeof PROMOTIONS)[number];
   placementRules?: { pattern: string; tiers: Tier[] }[];
   hotPromotionMaxBytes?: number;
+  rangeCaching?: number;
   verify?: 'always' | 'never';
   expiredCold?: 'remove' | 'keep';
   revalidateAfter?: number;
@@ -57,6 +58,7 @@ export function parseConfig(json: Json): Config {
       promotionStrategy: fields.choice('promotionStrategy', PROMOTIONS),
       placementRules: fields.list('placementRules')?.map(parseRule),
       hotPromotionMaxBytes: fields.count('hotPromotionMaxBytes'),
+      rangeCaching: fields.count('rangeCaching'),
       verify: fields.choice('verify', ['always', 'never']),
       expiredCold: fields.choice('expiredCold', ['remove', 'keep']),
       revalidateAfter: fields.count('revalidateAfter'),

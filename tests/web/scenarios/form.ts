@@ -209,6 +209,7 @@ function shapeOf(action: Action): Shape | undefined {
   if (action.do !== 'call' && action.do !== 'tier') return 'json';
   switch (action.call.name) {
     case 'get':
+    case 'getRange':
       return 'entry';
     case 'set':
       return action.do === 'call' ? 'written' : 'json';

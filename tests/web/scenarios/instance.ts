@@ -77,6 +77,8 @@ export async function call(storage: TieredStorage<unknown>, call: ApiCall, snaps
     }
     case 'get':
       return found(await storage.getWithMetadata(call.key));
+    case 'getRange':
+      return found(await storage.getRange(call.key, call.range));
     case 'delete':
     case 'exists':
     case 'getMetadata':

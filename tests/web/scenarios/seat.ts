@@ -143,7 +143,17 @@ export class Seat {
       announce: (key) => (this.isArmed('write') || this.isArmed('remove') ? undefined : port.announce(key)),
       accesses: (limit) => port.accesses(limit),
       close: () => (this.#isShared ? undefined : port.close()),
+      ...this.#parts(port),
     };
+  }
+
+  /** What ports do that know of parts of bodies. */
+  #parts(port: Port): Pick<Port, 'readRange' | 'writePart'> {
+    const { readRange, writePart } = port;
+    const parts: Pick<Port, 'readRange' | 'writePart'> = {};
+    if (readRange) parts.readRange = (...words) => this.#run('read', () => readRange.apply(port, words));
+    if (writePart) parts.writePart = (...words) => this.#run('write', () => writePart.apply(port, words));
+    return parts;
   }
 
   #run<T>(call: Call, effect: () => MaybePromise<T>): MaybePromise<T> {
