@@ -4,7 +4,7 @@ import { StorageError } from 'tiered-storage';
 import { check } from '../../conformance/check.js';
 import type { FaultName } from '../../scenarios/server.js';
 import { type At, OPERATIONS, type Operation } from './steps.js';
-import { endLimits, takeTimers } from './timers.js';
+import { endLimits, takeTimers, unlessStuck } from './timers.js';
 import { type Host, KEY, KEYS, LAST, type Layout, NEW, OLD, World, body, optionsOf, versionOf } from './world.js';
 
 /** How many cells run at once. */
@@ -28,17 +28,19 @@ export interface Ending {
   problem?: string;
 }
 
-/** Runs cells, several at once where they do not need the time limits of all. */
+/** Runs cells, several at once where they need neither the time limits of all nor much memory. */
 export async function runCells(host: Host, cells: readonly Cell[]): Promise<Ending[]> {
   const restore = takeTimers();
   const endings: Ending[] = [];
-  const left = cells.entries();
-  const work = async (): Promise<void> => {
+  const isAlone = ({ fault, operation }: Cell): boolean => fault === 'hang' || (find(operation).size ?? 0) > 0;
+  const work = async (left: Iterable<[at: number, cell: Cell]>): Promise<void> => {
     for (const [at, cell] of left) endings[at] = await runCell(host, cell);
   };
-  const atOnce = cells.some(({ fault }) => fault === 'hang') ? 1 : AT_ONCE;
+  const all = [...cells.entries()];
+  const together = all.filter(([, cell]) => !isAlone(cell)).values();
   try {
-    await Promise.all(Array.from({ length: atOnce }, work));
+    await Promise.all(Array.from({ length: AT_ONCE }, () => work(together)));
+    await work(all.filter(([, cell]) => isAlone(cell)));
     return endings;
   } finally {
     restore();
@@ -48,7 +50,8 @@ export async function runCells(host: Host, cells: readonly Cell[]): Promise<Endi
 async function runCell(host: Host, cell: Cell): Promise<Ending> {
   const ending: Ending = { ending: 'unknown', sent: 0 };
   try {
-    await play(host, cell, ending);
+    const isOver = await unlessStuck(play(host, cell, ending).then(() => true));
+    check(isOver === true, 'it does not end');
   } catch (error) {
     ending.problem = error instanceof Error ? (error.stack ?? error.message) : String(error);
   }
@@ -57,8 +60,7 @@ async function runCell(host: Host, cell: Cell): Promise<Ending> {
 
 async function play(host: Host, { operation: name, at, fault, often, layout }: Cell, ending: Ending): Promise<void> {
   const [kind, which] = at;
-  const operation = OPERATIONS.find((operation) => operation.name === name);
-  check(operation !== undefined, `there is no operation ${name}`);
+  const operation = find(name);
   const { key = KEY, also } = operation;
   const world = await prepared(host, operation, layout, often);
   world.takeSent();
@@ -68,7 +70,9 @@ async function play(host: Host, { operation: name, at, fault, often, layout }: C
   if (also) await world.obey({ order: 'fault', fault: also[0], on: also[1], naming, ...(also[0] === 'truncate' && { times: 1 }) });
   await world.obey({ ...rule, fault, on: kind, ...(which === 'object' && { naming: naming + key }) });
   const before = await world.show();
-  const error = await during(world, fault === 'hang' ? before.firedInAll : undefined, async () => {
+  // What comes first has nobody wait.
+  const first = also ? 1 : 0;
+  const error = await during(world, fault === 'hang' ? before.firedInAll + first : undefined, async () => {
     await operation.run(world);
     await world.settled();
   });
@@ -78,7 +82,7 @@ async function play(host: Host, { operation: name, at, fault, often, layout }: C
   if (fault === 'hang') await world.obey({ order: 'calm' });
   const left = await world.show();
   await world.obey({ order: 'clear', naming });
-  check(left.fired > before.fired + (also ? 1 : 0), `the fault has not met a request (${error?.message})`);
+  check(left.fired > before.fired + first, `the fault has not met a request (${error?.message})`);
   check(error?.isTimeout !== true || fault === 'hang', `it is no timeout: ${error?.message}`);
   const staged = left.objects.filter((name) => name.includes('/~tiered-storage/'));
   const leaves = mayLeave(at, fault);
@@ -87,11 +91,19 @@ async function play(host: Host, { operation: name, at, fault, often, layout }: C
   await world.storage.close();
 }
 
+function find(name: string): Operation {
+  const operation = OPERATIONS.find((operation) => operation.name === name);
+  check(operation !== undefined, `there is no operation ${name}`);
+  return operation;
+}
+
 const large = new Map<string, Promise<void>>();
 
 /** A storage with what the operation finds there. */
 async function prepared(host: Host, operation: Operation, layout: Layout, often: Often): Promise<World> {
-  const { name, options, reads, change, prepare, isLarge, key = KEY } = operation;
+  const { name, options, size, change, prepare, key = KEY } = operation;
+  // What is only read is made once for all cells.
+  const reads = change === 'none' && size;
   // Cells that run at once have prefixes of their own.
   const world = await World.open(host, layout, options, reads ? `${host.name}-${name}-${often}` : undefined);
   if (reads) {
@@ -101,15 +113,15 @@ async function prepared(host: Host, operation: Operation, layout: Layout, often:
   } else if (prepare) {
     await prepare(world);
   } else if (key === KEY) {
-    await Promise.all((isLarge ? [KEY] : KEYS).map((key) => world.set(key, OLD)));
+    await Promise.all((size ? [KEY] : KEYS).map((key) => world.set(key, OLD)));
   }
   if (change === 'none' && !prepare) await world.storage.invalidateUpperCaches('');
   return world;
 }
 
 /** What is read afterwards, by a client that has no part in it and by the storage; and that it can be written again. */
-async function look(world: World, { name, change, key = KEY, isLarge, reads }: Operation, hasSucceeded: boolean): Promise<void> {
-  const others = isLarge || key !== KEY ? [] : KEYS.filter((other) => other !== key);
+async function look(world: World, { name, change, key = KEY, size }: Operation, hasSucceeded: boolean): Promise<void> {
+  const others = size || key !== KEY ? [] : KEYS.filter((other) => other !== key);
   const [found = null, ...rest] = await world.versions([key, ...others]);
   const was = key === KEY ? OLD : null;
   const becomes = change === 'none' ? was : change === 'written' ? NEW : null;
@@ -118,10 +130,10 @@ async function look(world: World, { name, change, key = KEY, isLarge, reads }: O
   check(allowed.includes(found), `${key} is ${found} in the bucket, and may be ${allowed.join(' or ')}`);
   const ofOthers = change !== 'allRemoved' ? [OLD] : hasSucceeded ? [null] : [OLD, null];
   check(rest.every((version) => ofOthers.includes(version)), `others are ${rest.join()} in the bucket`);
-  const read = isLarge ? await world.storage.getMetadata(key) : await world.storage.getWithMetadata(key);
+  const read = size ? await world.storage.getMetadata(key) : await world.storage.getWithMetadata(key);
   const version = read && versionOf('data' in read ? read.metadata : read);
   check(version === found, `${key} is ${found} in the bucket, and is read as ${version}`);
-  if (reads) return;
+  if (size && change === 'none') return;
   await world.set(key, LAST);
   const [written] = await world.versions([key]);
   check(written === LAST, `${key} is ${written} after it was written again`);

@@ -7,13 +7,17 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { Browser } from 'playwright-core';
 import { type Opened, launchChromium, openModule } from '../../lib/browser.js';
-import { type FaultName, type RunningServer, startServer } from '../../scenarios/server.js';
+import { type RunningServer, startServer } from '../../scenarios/server.js';
 import type { Ending } from './cell.js';
-import { cellsBy, complaint } from './matrix.js';
+import { FAULT_NAMES, type Selection, cellsOf, complaint } from './matrix.js';
 import { STORIES } from './stories.js';
 
-/** Large bodies take a while: they meet what Chromium does differently, once. */
-const OF_CONNECTIONS: readonly FaultName[] = ['truncate', 'dropAfter'];
+/** Answers are what they are in Node: of those that stay, pages meet one of each sort, and large bodies what cuts connections. */
+const SELECTION: Selection = {
+  small: { once: FAULT_NAMES, always: ['slowDown', 'truncate', 'hang', 'dropAfter', 'accessDenied', 'redirect'] },
+  staged: { once: ['dropAfter'], always: [] },
+  parted: { once: ['dropAfter'], always: [] },
+};
 
 let browser: Browser;
 let page: Opened;
@@ -36,8 +40,7 @@ after(async () => {
 });
 
 suite('faults over the fetch of Chromium', () => {
-  const all = cellsBy(({ fault, often }, { isLarge }) => !isLarge || (often === 'once' && OF_CONNECTIONS.includes(fault)));
-  for (const [fault, cells] of all) {
+  for (const [fault, cells] of cellsOf(SELECTION)) {
     test(`${fault}: ${cells.length} cells`, async () => {
       const endings = await page.call<Ending[]>('run', server.place, cells);
       const complaints = cells.map((cell, at) => complaint(cell, endings[at] ?? assert.fail('each has an ending'), true));

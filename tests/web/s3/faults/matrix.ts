@@ -2,7 +2,7 @@
 
 import type { FaultName, RequestKind } from '../../scenarios/server.js';
 import type { Cell, Ending, Often } from './cell.js';
-import { type At, OPERATIONS, type Operation, UNTRIED } from './steps.js';
+import { type At, OPERATIONS, type Operation, STAGED, STREAMED, UNTRIED } from './steps.js';
 import type { Layout } from './world.js';
 
 /** How an operation ends by a fault that comes once, and by one that stays. Answers to `HEAD` have no body to say more. */
@@ -14,7 +14,7 @@ interface Ends {
 
 const PASSING: Ends = { once: 'ok', always: 'unavailable' };
 
-export const FAULTS: Partial<Record<FaultName, Ends>> = {
+const FAULTS: Partial<Record<FaultName, Ends>> = {
   slowDown: PASSING,
   internalError: PASSING,
   errorIn200: PASSING,
@@ -32,13 +32,15 @@ export const FAULTS: Partial<Record<FaultName, Ends>> = {
   keyBusy: PASSING,
 };
 
+export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
+
 /** Answers to these have no body that could be cut. */
 const BODILESS: readonly RequestKind[] = ['head', 'put', 'delete', 'uploadPart', 'abort'];
 
 /** How the cell must end; in a page, which is not told all that Node is. */
 export function expected({ operation, at: [kind, which], fault, often }: Cell, isPage: boolean): string {
-  // It looks like an object whose ETag the rules of CORS hide.
-  if (isPage && fault === 'errorIn200' && (kind === 'get' || kind === 'head')) return 'invalid';
+  // It looks like an object whose ETag the rules of CORS hide; and where a redirect leads, a page is never told.
+  if (isPage && ((fault === 'errorIn200' && kind === 'get') || (UNEXPLAINED.includes(fault) && kind === 'head'))) return 'invalid';
   if (operation === 'setStream, given up') return 'denied';
   // Trying out a condition is refused, and that is told in a body.
   if (operation === UNTRIED && fault === 'truncate' && often === 'always' && kind === 'put') return 'unavailable';
@@ -51,6 +53,9 @@ export function expected({ operation, at: [kind, which], fault, often }: Cell, i
   return (kind === 'head' && ends?.head ? ends.head : ends)?.[often] ?? 'none';
 }
 
+/** What Node can look into further, and a page cannot. */
+const UNEXPLAINED: readonly FaultName[] = ['errorIn200', 'redirect'];
+
 /** The rounds of `update`, and what each of them takes. */
 const UPDATE_REQUESTS = 32 * 4;
 
@@ -59,23 +64,34 @@ export function requestsMax({ requests, name }: Operation, { fault }: Cell): num
   return name === 'update' && fault === 'conflict' ? UPDATE_REQUESTS : 2 * requests + 3;
 }
 
-/** The cells that `takes` accepts, fault by fault. Faults that come once meet all tiers, and those that stay cold alone. */
-export function cellsBy(takes: (cell: Cell, operation: Operation) => boolean): Map<FaultName, Cell[]> {
+/** The faults that come once, and those that stay. */
+type Chosen = Readonly<Record<Often, readonly FaultName[]>>;
+
+/** Which faults operations meet: those whose bodies come and go in several requests take a while, and meet fewer. */
+export interface Selection {
+  readonly small: Chosen;
+  readonly staged: Chosen;
+  readonly parted: Chosen;
+}
+
+/** The cells of a selection, fault by fault. Faults that come once meet all tiers, and those that stay cold alone. */
+export function cellsOf({ small, staged, parted }: Selection): Map<FaultName, Cell[]> {
   const layouts: [Often, Layout][] = [
     ['once', 'three'],
     ['always', 'cold'],
   ];
+  const takes = ({ fault, often, at: [kind] }: Cell, { size = 0 }: Operation): boolean => {
+    const isOfKeys = fault === 'keyDenied' || fault === 'keyBusy';
+    const chosen = size <= STREAMED ? small : size <= STAGED ? staged : parted;
+    return chosen[often].includes(fault) && (kind === 'deleteObjects' || !isOfKeys);
+  };
   const ofFault = (fault: FaultName): Cell[] =>
     OPERATIONS.flatMap((operation) => {
       const { name, layout } = operation;
       const at = (at: At): Cell[] => layouts.map(([often, usual]) => ({ operation: name, at, fault, often, layout: layout ?? usual }));
-      return operation.at.flatMap(at).filter((cell) => befalls(cell) && takes(cell, operation));
+      return operation.at.flatMap(at).filter((cell) => takes(cell, operation));
     });
-  return new Map((Object.keys(FAULTS) as FaultName[]).map((fault) => [fault, ofFault(fault)]));
-}
-
-function befalls({ fault, at: [kind] }: Cell): boolean {
-  return kind === 'deleteObjects' || (fault !== 'keyDenied' && fault !== 'keyBusy');
+  return new Map(FAULT_NAMES.map((fault) => [fault, ofFault(fault)]));
 }
 
 /** What is wrong with how a cell ended, in a line. */

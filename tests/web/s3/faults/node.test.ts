@@ -2,13 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { type FaultName, type RunningServer, startServer } from '../../scenarios/server.js';
+import { type RunningServer, startServer } from '../../scenarios/server.js';
 import { runCells } from './cell.js';
-import { cellsBy, complaint } from './matrix.js';
+import { FAULT_NAMES, type Selection, cellsOf, complaint } from './matrix.js';
 import { STORIES, tell } from './stories.js';
 
-/** Large bodies take a while: of the faults that stay, they meet one of each sort. */
-const STAYING: readonly FaultName[] = ['slowDown', 'dropAfter', 'accessDenied'];
+/** Large bodies take a while: they meet one fault of each sort. */
+const SELECTION: Selection = {
+  small: { once: FAULT_NAMES, always: FAULT_NAMES },
+  staged: { once: ['truncate', 'hang', 'dropAfter', 'expiredToken'], always: ['accessDenied'] },
+  parted: { once: ['dropAfter'], always: ['slowDown'] },
+};
 
 let server: RunningServer;
 let elsewhere: RunningServer;
@@ -22,8 +26,7 @@ after(async () => {
 });
 
 suite('faults over the fetch of Node', () => {
-  const all = cellsBy(({ fault, often }, { isLarge }) => !isLarge || often === 'once' || STAYING.includes(fault));
-  for (const [fault, cells] of all) {
+  for (const [fault, cells] of cellsOf(SELECTION)) {
     test(`${fault}: ${cells.length} cells`, async () => {
       const endings = await runCells({ ...server, name: 'node' }, cells);
       const complaints = cells.map((cell, at) => complaint(cell, endings[at] ?? assert.fail('each has an ending')));

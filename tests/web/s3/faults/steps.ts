@@ -22,13 +22,11 @@ export interface Operation {
   readonly change: Change;
   /** The key that it is about, if not the first of those that there are. */
   readonly key?: string;
-  /** Whether bodies are so large that they come and go in several requests. */
-  readonly isLarge?: true;
+  /** The size of its body, where that comes and goes in several requests. */
+  readonly size?: number;
   /** Whether it takes tiers above cold, or that there are none. */
   readonly layout?: 'cold' | 'three';
   readonly options?: Partial<S3Options>;
-  /** The size of the one entry that it reads, which is made once for all cells. */
-  readonly reads?: number;
   /** What is there already; the keys, in their old version, if nothing is said. */
   prepare?(world: World): Promise<unknown>;
   /** A fault that comes first, so that there are these requests at all. */
@@ -40,12 +38,12 @@ export interface Operation {
 /** The first conditional write of a tier, which tries out what the server does with conditions. */
 export const UNTRIED = 'set ifAbsent, untried';
 const FRESH = 'fresh';
+/** More than comes in one piece. */
+export const STREAMED = 2 * MIB;
 /** More than a part. */
-const STAGED = 8 * MIB + 4_096;
+export const STAGED = 8 * MIB + 4_096;
 /** More than goes and comes in one request. */
 const PARTED = 16 * MIB + 4_096;
-/** More than comes in one piece. */
-const STREAMED = 2 * MIB;
 const PROBED: Partial<S3Options> = { provider: { conditionalWrites: 'probe' } };
 
 async function inCold(world: World): Promise<void> {
@@ -255,13 +253,13 @@ const WRITES: Operation[] = [
   },
 ];
 
-const LARGE: Omit<Operation, 'isLarge'>[] = [
+const LARGE: Operation[] = [
   {
     name: 'get, in parts',
     at: [['get']],
     requests: 3,
     change: 'none',
-    reads: PARTED,
+    size: PARTED,
     async run({ storage }) {
       same(whole(await storage.getWithMetadata(KEY), 'what is read'), OLD, 'its version');
     },
@@ -271,7 +269,7 @@ const LARGE: Omit<Operation, 'isLarge'>[] = [
     at: [['get']],
     requests: 1,
     change: 'none',
-    reads: STREAMED,
+    size: STREAMED,
     run: streamed,
   },
   {
@@ -280,11 +278,12 @@ const LARGE: Omit<Operation, 'isLarge'>[] = [
     requests: 2,
     change: 'none',
     also: ['truncate', 'get'],
-    reads: STREAMED,
+    size: STREAMED,
     run: streamed,
   },
   {
     name: 'setStream, staged in the bucket',
+    size: STAGED,
     at: [['createMultipart'], ['uploadPart'], ['complete'], ['copy'], ['delete', 'untold']],
     requests: 6,
     change: 'written',
@@ -295,6 +294,7 @@ const LARGE: Omit<Operation, 'isLarge'>[] = [
   },
   {
     name: 'setStream ifAbsent, staged in the bucket',
+    size: STAGED,
     at: [['put'], ['createMultipart', 'object'], ['copyPart'], ['complete', 'object']],
     requests: 14,
     change: 'written',
@@ -306,6 +306,7 @@ const LARGE: Omit<Operation, 'isLarge'>[] = [
   },
   {
     name: 'setStream, staged in warm',
+    size: PARTED,
     at: [['createMultipart'], ['uploadPart'], ['complete']],
     requests: 5,
     change: 'written',
@@ -314,6 +315,7 @@ const LARGE: Omit<Operation, 'isLarge'>[] = [
   },
   {
     name: 'setStream, given up',
+    size: PARTED,
     at: [['abort', 'untold']],
     requests: 6,
     change: 'written',
@@ -333,4 +335,4 @@ async function parted({ storage }: World): Promise<void> {
   await storage.setStream(KEY, pieces(NEW, PARTED), optionsOf(NEW));
 }
 
-export const OPERATIONS: readonly Operation[] = [...READS, ...WRITES, ...LARGE.map((operation) => ({ ...operation, isLarge: true }) as const)];
+export const OPERATIONS: readonly Operation[] = [...READS, ...WRITES, ...LARGE];

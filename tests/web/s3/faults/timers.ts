@@ -3,6 +3,9 @@
 /** The time limit that requests are given: no other timer is as long. */
 export const LIMIT_MS = 1_000_000_000;
 
+/** How long a busy machine may take. */
+const STUCK_MS = 60_000;
+
 type Handler = (...words: unknown[]) => void;
 
 const { setTimeout: realSetTimeout, clearTimeout: realClearTimeout } = globalThis;
@@ -21,6 +24,17 @@ export function takeTimers(): () => void {
   };
   Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
   return () => void Object.assign(globalThis, { setTimeout: realSetTimeout, clearTimeout: realClearTimeout });
+}
+
+/** What `work` gives, unless it takes longer than any test should: then `undefined`, and it is left to itself. */
+export async function unlessStuck<T>(work: Promise<T>): Promise<T | undefined> {
+  let timer: unknown;
+  const stuck = new Promise<undefined>((end) => (timer = realSetTimeout(end, STUCK_MS, undefined)));
+  try {
+    return await Promise.race([work, stuck]);
+  } finally {
+    realClearTimeout(timer as number);
+  }
 }
 
 /** Ends all time limits that run. */

@@ -2,6 +2,7 @@
 
 import { MemoryStorageTier, S3StorageTier, TieredStorage, type S3Options, type StorageMetadata } from 'tiered-storage';
 import { check, sameBytes } from '../../conformance/check.js';
+import { concatenated } from '../../pieces/tier.js';
 import type { Obey, Order, Place, Shown } from '../../scenarios/server.js';
 import { LIMIT_MS, MovedClock } from './timers.js';
 
@@ -138,9 +139,12 @@ export function versionOf(metadata: StorageMetadata): number {
   return Number(metadata.customMetadata?.['version']);
 }
 
-/** All that a stream gives. */
+/** All that a stream gives. (A `Response` of it would tell another error than the stream's.) */
 export async function gathered(stream: ReadableStream<Uint8Array>): Promise<Uint8Array> {
-  return new Uint8Array(await new Response(stream as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
+  const reader = stream.getReader();
+  const pieces: Uint8Array[] = [];
+  for (let step = await reader.read(); !step.done; step = await reader.read()) pieces.push(step.value);
+  return concatenated(pieces);
 }
 
 /** A body that comes in pieces of a MiB. */

@@ -10,7 +10,7 @@ import type { Peer, PeerName } from './work.js';
 export interface RunningPeer {
   /** Why there is none, where it cannot be had. */
   readonly missing?: string;
-  readonly peer: Peer;
+  readonly peer: Omit<Peer, 'folder'>;
   close(): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export async function startPeer(name: PeerName): Promise<RunningPeer> {
   const line = await new Promise<string>((done, fail) => {
     lines.once('line', done).once('close', () => fail(new Error(`${name} went away`)));
   });
-  const { missing, ...place } = JSON.parse(line) as Omit<Peer, 'name'> & { missing?: string };
+  const { missing, ...place } = JSON.parse(line) as Omit<Peer, 'name' | 'folder'> & { missing?: string };
   const close = async (): Promise<void> => {
     const ended = child.exitCode === null ? once(child, 'exit') : undefined;
     child.stdin?.end();

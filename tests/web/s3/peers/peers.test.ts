@@ -42,13 +42,13 @@ for (const name of ['rclone', 'ministack'] satisfies PeerName[]) {
     for (const [title, work] of Object.entries(WORK)) {
       test(`${title}, from Node`, async (context) => {
         if (running.missing !== undefined) return context.skip(running.missing);
-        await work(running.peer);
+        await work({ ...running.peer, folder: 'node' });
       });
 
       test(`${title}, from Chromium`, async (context) => {
         if (!proxy) return context.skip(running.missing);
         // The host that is signed is the one that the page asks.
-        await page.call('work', title, { ...running.peer, endpoint: proxy.endpoint });
+        await page.call('work', title, { ...running.peer, endpoint: proxy.endpoint, folder: 'page' });
       });
     }
   });

@@ -2,6 +2,7 @@
 
 import { MemoryStorageTier, S3StorageTier, TieredStorage, type S3Options } from 'tiered-storage';
 import { check, fails, same, sameBytes } from '../../conformance/check.js';
+import { rest } from '../../pieces/tier.js';
 
 export type PeerName = 'rclone' | 'ministack';
 
@@ -12,6 +13,8 @@ export interface Peer {
   bucket: string;
   accessKeyId: string;
   secretAccessKey: string;
+  /** What all names start with. */
+  folder: string;
 }
 
 const KEYS = ['plain', 'a b/c+d%25 \u00e9', "it's (1)!*", '&<>"=#?', '\u65e5\u672c/\u8a9e \u{1f600}'];
@@ -54,7 +57,7 @@ export const WORK: Record<string, (peer: Peer) => Promise<void>> = {
       const found = await storage.getStream('large');
       check(found !== null, 'it is there');
       same([found.source, found.metadata.customMetadata], ['cold', { size: `${size}` }], 'what is told of it');
-      sameBytes(new Uint8Array(await new Response(found.stream as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer()), body, 'all of it');
+      sameBytes(await rest(found.stream.getReader()), body, 'all of it');
       sameBytes((await plain.get('large')) ?? undefined, body, 'all of it, in parts');
       for (const [start, end] of [[0, 10], [size - 10, size], [MIB, 2 * MIB]] as const) {
         sameBytes((await storage.getRange('large', { start, end }))?.data, body.subarray(start, end), `from ${start} to ${end}`);
@@ -89,9 +92,9 @@ export const WORK: Record<string, (peer: Peer) => Promise<void>> = {
   },
 };
 
-function tierOf({ endpoint, bucket, accessKeyId, secretAccessKey }: Peer, wrong: { secretAccessKey?: string } = {}): S3StorageTier {
+function tierOf({ endpoint, bucket, accessKeyId, secretAccessKey, folder }: Peer, wrong: { secretAccessKey?: string } = {}): S3StorageTier {
   folders += 1;
-  const options: S3Options = { endpoint, bucket, prefix: `test-${folders}`, credentials: { accessKeyId, secretAccessKey, ...wrong } };
+  const options: S3Options = { endpoint, bucket, prefix: `${folder}-${folders}`, credentials: { accessKeyId, secretAccessKey, ...wrong } };
   return new S3StorageTier(options);
 }
 
