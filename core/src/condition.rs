@@ -22,3 +22,13 @@ impl Condition {
         }
     }
 }
+
+impl Metadata {
+    /// Whether both have the same body, by its SHA-256, and say the same of it to a user.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        self.checksum().is_some()
+            && self.checksum() == other.checksum()
+            && self.mime_type() == other.mime_type()
+            && self.custom() == other.custom()
+    }
+}

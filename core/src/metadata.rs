@@ -262,14 +262,6 @@ impl Metadata {
         }
     }
 
-    /// Whether both have the same body, by its SHA-256, and say the same of it to a user.
-    pub fn is_alike(&self, other: &Self) -> bool {
-        self.checksum().is_some()
-            && self.checksum() == other.checksum()
-            && self.mime_type() == other.mime_type()
-            && self.custom() == other.custom()
-    }
-
     /// Names this version, for a write that is to replace no other: the tag that the cold tier gave it, or where it
     /// gives none, one made of what tells writes apart.
     pub fn version(&self) -> ETag {

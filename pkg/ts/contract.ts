@@ -40,6 +40,12 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Options of a removal. */
+export interface DeleteOptions extends CallOptions {
+  /** Removes only this `version`; else fails as a `conflict` that tells what is there. */
+  ifMatch?: string | undefined;
+}
+
 /** Options of a read. */
 export interface ReadOptions extends CallOptions {
   /**

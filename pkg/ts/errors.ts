@@ -29,6 +29,7 @@ export interface ErrorDetails {
   isTimeout?: boolean | undefined;
   cause?: unknown;
   current?: StorageMetadata | null | undefined;
+  isSame?: boolean | undefined;
 }
 
 /** Everything that this package throws and rejects with. A miss is not an error. It never carries a secret. */
@@ -39,8 +40,10 @@ export class StorageError extends Error {
   readonly key: string | undefined;
   /** Whether a time limit ran out. */
   readonly isTimeout: boolean;
-  /** Of a `conflict` of `set` or `update`: the entry that is there instead, `null` if there is none. */
+  /** Of a `conflict` of `set`, `update` or `delete`: the entry that is there instead, `null` if there is none. */
   readonly current: StorageMetadata | null | undefined;
+  /** Of a `conflict`: whether that entry has the body, MIME type and fields of the one that was to be written. */
+  readonly isSame: boolean;
 
   constructor(kind: ErrorKind, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -49,6 +52,7 @@ export class StorageError extends Error {
     this.key = details.key;
     this.isTimeout = details.isTimeout ?? false;
     this.current = details.current;
+    this.isSame = details.isSame ?? false;
   }
 
   override get name(): string {
@@ -56,8 +60,8 @@ export class StorageError extends Error {
   }
 
   /** What the core threw. `current` is what its line says, where it has one. */
-  static fromRaw([kind, message, tier, key, isTimeout, cause]: RawError, current?: StorageMetadata | null): StorageError {
-    return new StorageError(kind as ErrorKind, message, { tier: tier as TierName, key, isTimeout, cause, current });
+  static fromRaw([kind, message, tier, key, isTimeout, cause, , isSame]: RawError, current?: StorageMetadata | null): StorageError {
+    return new StorageError(kind as ErrorKind, message, { tier: tier as TierName, key, isTimeout, cause, current, isSame });
   }
 
   /**
@@ -79,7 +83,7 @@ export class StorageError extends Error {
 
 /** Whether the core threw it. */
 export function isRaw(error: unknown): error is RawError {
-  return Array.isArray(error) && error.length === 7;
+  return Array.isArray(error) && error.length === 8;
 }
 
 /** What `work` gives; what it throws is about a call that must be fixed. */

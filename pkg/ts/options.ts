@@ -92,7 +92,7 @@ const SIGNAL: Rule = [
   'an AbortSignal',
 ];
 
-const SET: Rules = {
+export const SET: Rules = {
   ttl: MS,
   metadata: [(value) => isObject(value) && Object.values(value).every(isText), 'an object whose values are strings'],
   skipTiers: [isListOf(isOneOf('hot', 'warm')), "a list of 'hot' and 'warm'; cold cannot be skipped"],
@@ -107,6 +107,7 @@ const RANGE: Rules = { start: OFFSET, end: OFFSET, last: OFFSET };
 
 const READ: Rules = { signal: SIGNAL, borrow: FLAG };
 const CALL: Rules = { signal: SIGNAL };
+const DELETE: Rules = { ...CALL, ifMatch: SET['ifMatch'] as Rule };
 const BOOTSTRAP: Rules = {
   limit: [isCount, 'a whole number'],
   sinceDate: [(value) => value instanceof Date && !Number.isNaN(value.getTime()), 'a Date'],
@@ -184,6 +185,8 @@ export function checkRange(range: unknown): ByteRange {
 export const checkReadOptions = (options: unknown): { signal?: AbortSignal; borrow?: boolean } =>
   check(options, READ, 'the options');
 export const checkCallOptions = (options: unknown): { signal?: AbortSignal } => check(options, CALL, 'the options');
+export const checkDeleteOptions = (options: unknown): { signal?: AbortSignal; ifMatch?: string } =>
+  check(options, DELETE, 'the options of `delete`');
 export const checkBootstrap = (options: unknown): { limit?: number; sinceDate?: Date; signal?: AbortSignal } =>
   check(options, BOOTSTRAP, 'the options of `bootstrapWarm`');
 

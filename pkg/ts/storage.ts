@@ -5,6 +5,7 @@ import type {
   AllTierStats,
   ByteRange,
   CallOptions,
+  DeleteOptions,
   PresignOptions,
   PromotionStrategy,
   RangeResult,
@@ -27,6 +28,7 @@ import {
   checkBootstrap,
   checkCallOptions,
   checkConfig,
+  checkDeleteOptions,
   checkNumber,
   checkRange,
   checkReadOptions,
@@ -220,10 +222,11 @@ export class TieredStorage<T = unknown> {
     return written ? this.#written(key, written) : null;
   }
 
-  /** Removes an entry from every tier. That it is not there is no error. */
-  async delete(key: string, options?: CallOptions): Promise<void> {
+  /** Removes an entry from every tier, or only the version that is named. That it is not there is no error. */
+  async delete(key: string, options?: DeleteOptions): Promise<void> {
     checkKey(key);
-    await this.#call(checkCallOptions(options).signal, 'delete', [key]);
+    const { signal, ifMatch } = checkDeleteOptions(options);
+    await this.#call(signal, 'delete', [key, ifMatch]);
   }
 
   /** Whether there is a live entry. Moves no body and deletes nothing. */
@@ -241,8 +244,7 @@ export class TieredStorage<T = unknown> {
   /** Moves the expiry of a live entry to `ttl` ms (or the default) from now. Without either it does nothing. */
   async touch(key: string, ttl?: number, options?: CallOptions): Promise<void> {
     checkKey(key);
-    const ms = checkNumber(ttl, 'ttl');
-    await this.#call(checkCallOptions(options).signal, 'touch', [key, ms]);
+    await this.#call(checkCallOptions(options).signal, 'touch', [key, checkNumber(ttl, 'ttl')]);
   }
 
   /** Removes every entry whose key starts with `prefix` from every tier, and says how many keys went. `''` is all. */
@@ -302,8 +304,7 @@ export class TieredStorage<T = unknown> {
 
   /** Copies the most valuable warm entries into hot, at most `limit` and no more than it can hold; says how many. */
   async bootstrapHot(limit?: number, options?: CallOptions): Promise<number> {
-    const count = checkNumber(limit, 'limit');
-    return this.#call(checkCallOptions(options).signal, 'bootstrapHot', [count]);
+    return this.#call(checkCallOptions(options).signal, 'bootstrapHot', [checkNumber(limit, 'limit')]);
   }
 
   /** Copies entries of cold into warm, at most `limit`, those last accessed since `sinceDate`; says how many. */
@@ -388,10 +389,9 @@ export class TieredStorage<T = unknown> {
     name: K,
     args: Readonly<Parameters<StorageCalls[K]>>,
   ): Promise<ReturnType<StorageCalls[K]>> {
-    const describe = (key: string, line: string): StorageMetadata => this.#metadata(key, line);
     return abortable(signal, (abort) => {
       const called = this.#core.call(STORAGE_CALLS.indexOf(name), args, abort) as Promise<ReturnType<StorageCalls[K]>>;
-      return name === 'set' || name === 'update' ? telling(called, describe) : called;
+      return ['set', 'update', 'delete'].includes(name) ? telling(called, (key, line) => this.#metadata(key, line)) : called;
     });
   }
 }

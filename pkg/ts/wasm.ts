@@ -17,6 +17,16 @@ export interface Wasm {
   factsOf(key: string, line: string): Facts;
   readonly Policy: new (kind: string) => Policy;
   /**
+   * Does what has this number in `ORDER_CALLS` to queued writes, of which it is given all. Gives the answer and what is to be
+   * stored, in this order: rows, and the ids of those that are gone. `limits`: of writes, and of bytes. Throws a `RawError`.
+   */
+  order(
+    limits: readonly number[],
+    rows: readonly OrderRow[],
+    call: number,
+    args: readonly unknown[],
+  ): [answer: unknown, changes: (OrderRow | number)[]];
+  /**
    * `credentials` gives id, secret, session token and expiry in ms, or nothing for unsigned requests. `options`: bucket,
    * endpoint, region, prefix, whether the bucket is in the host, concurrency, timeout, attempts, prices (see `S3Prices`,
    * in its order), and the provider's number or what it can do. `sign` gives headers, names and values by turns. Throws a
@@ -53,7 +63,7 @@ export interface StorageCalls {
   set(...entry: RawSet): RawWritten;
   /** The line. */
   head(key: string): string | null;
-  delete(key: string): unknown;
+  delete(key: string, version: string | undefined): unknown;
   touch(key: string, ttl: number | undefined): unknown;
   /** `tiers`: bits. */
   invalidate(prefix: string, tiers: number): number;
@@ -233,6 +243,38 @@ export const S3_CALLS: readonly (keyof S3Calls)[] = [
   'store',
 ];
 
+/** A queued write, to the order. */
+export type OrderRow = [
+  id: number,
+  key: string,
+  isDelete: boolean,
+  size: number,
+  /** What must be there: a version, `null` for nothing, `undefined` for whatever there is. */
+  condition: string | null | undefined,
+  follows: number | undefined,
+  attempts: number,
+  /** Waiting, sending, in conflict, failed. */
+  state: number,
+  /** The version that is in its way. */
+  there: string | undefined,
+];
+
+/** What the order of queued writes is asked. */
+export interface OrderCalls {
+  /** `over`: the row's condition is 0 none, 1 what the writer named, 2 what was known. */
+  enter(row: OrderRow, over: number): void;
+  begin(): number | undefined;
+  /** `outcome`: 0 sent, 1 overtaken, each with the version that is there; 2 failed, with the kind. Gives ms to wait, or a `VERDICT`. */
+  finish(id: number, outcome: number, what: string | undefined, random: number): number;
+  /** `choice`: 0 mine, 1 theirs, 2 both, with the other key. */
+  resolve(id: number, choice: number, key: string | undefined): void;
+  cancel(id: number): boolean;
+  next(): number | undefined;
+}
+
+/** In the order of `run` in `pkg/src/order.rs`. */
+export const ORDER_CALLS: readonly (keyof OrderCalls)[] = ['enter', 'begin', 'finish', 'resolve', 'cancel', 'next'];
+
 /** An order of eviction over slots (dense small integers). Unknown slots are passed over. */
 export interface Policy {
   /** Adds slot `id`, or puts another entry in its place. `fingerprint`: a 32-bit hash of the key. */
@@ -266,7 +308,10 @@ export interface Inscribed extends Facts {
   readonly line: string;
 }
 
-/** What the core throws and rejects with: kind, sentence, tier, key, whether a time limit ran out, cause, line in the way. */
+/**
+ * What the core throws and rejects with: kind, sentence, tier, key, whether a time limit ran out, cause, line in the way, and
+ * whether that is what was to be written.
+ */
 export type RawError = [
   kind: string,
   message: string,
@@ -275,6 +320,7 @@ export type RawError = [
   timedOut: boolean,
   cause: unknown,
   current: string | undefined,
+  isSame: boolean,
 ];
 
 let load: (() => Promise<Wasm>) | undefined;

@@ -30,6 +30,7 @@
 //! # }
 //! ```
 
+mod builder;
 mod files;
 mod options;
 mod record;
@@ -54,17 +55,13 @@ use tiered_storage_core::{
     Checksum, ETag, Error, ErrorKind, Key, Metadata, WriteId,
     condition::Condition,
     format,
-    queue::{Limits, Over, Queued, WRITES_MAX},
+    queue::{Limits, Over, Queued},
 };
 use tokio::sync::Notify;
 
+pub use self::builder::QueueBuilder;
 pub use self::options::{QueueEvent, QueueOptions, QueuedWrite, WriteState};
-use self::{
-    files::{Draft, Folder},
-    options::How,
-    record::Details,
-    state::State,
-};
+use self::{files::Draft, options::How, record::Details, state::State};
 pub use tiered_storage_core::queue::{Choice, Kind};
 
 use crate::{
@@ -107,59 +104,10 @@ struct Inner {
     subscribers: Lock<Vec<Subscriber>>,
 }
 
-/// Puts a [`WriteQueue`] together.
-#[derive(Debug)]
-#[must_use = "a builder does nothing until it is opened"]
-pub struct QueueBuilder {
-    storage: TieredStorage,
-    directory: PathBuf,
-    limits: Limits,
-}
-
-impl QueueBuilder {
-    /// The most writes. Default: 1,000.
-    pub const fn writes_max(mut self, writes: usize) -> Self {
-        self.limits.writes_max = writes;
-        self
-    }
-
-    /// The most bytes of bodies. Default: no limit but the disk's.
-    pub const fn bytes_max(mut self, bytes: u64) -> Self {
-        self.limits.bytes_max = bytes;
-        self
-    }
-
-    /// Opens the queue with what is in its directory, which is made if it is not there. Sends nothing yet.
-    ///
-    /// # Errors
-    ///
-    /// `Unavailable` while another queue has the directory; `Corrupt` if a file in it is not what was stored; what the
-    /// file system said.
-    pub async fn open(self) -> Result<WriteQueue, Error> {
-        let Self { storage, directory, limits } = self;
-        let opened = Task::spawn(move || Folder::open(directory)).end().await?;
-        let state = State::new(limits, opened);
-        let view = Arc::new(Lock::new(Arc::new(state.view())));
-        let inner = Inner {
-            storage,
-            state: Arc::new(Lock::new(Some(state))),
-            view,
-            limits,
-            turn: tokio::sync::Mutex::new(()),
-            current: Lock::new(None),
-            wake: Arc::new(Notify::new()),
-            is_started: AtomicBool::new(false),
-            subscribers: Lock::default(),
-        };
-        Ok(WriteQueue { inner: Arc::new(inner) })
-    }
-}
-
 impl WriteQueue {
     /// Begins a queue of `storage`, kept in `directory`.
     pub fn builder(storage: TieredStorage, directory: impl Into<PathBuf>) -> QueueBuilder {
-        let limits = Limits { writes_max: WRITES_MAX, bytes_max: u64::MAX };
-        QueueBuilder { storage, directory: directory.into(), limits }
+        QueueBuilder::new(storage, directory.into())
     }
 
     /// Queues the writing of an entry, and returns once that survives a power loss.

@@ -12,6 +12,7 @@ declare module '#glue' {
   export const describe: Lines['describe'];
   export const factsOf: Lines['factsOf'];
   export const inscribe: Lines['inscribe'];
+  export const order: Wasm['order'];
 }
 
 /** The module, gzipped, in base64. */

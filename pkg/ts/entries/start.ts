@@ -1,6 +1,6 @@
 /** Starts the module, once an entry has said where it is. */
 
-import start, { Policy, S3, Storage, describe, factsOf, inscribe } from '#glue';
+import start, { Policy, S3, Storage, describe, factsOf, inscribe, order } from '#glue';
 import { StorageError } from '../errors.js';
 import { linesOf } from '../lines.js';
 import { useLoader } from '../wasm.js';
@@ -16,6 +16,6 @@ export function startFrom(find: () => ModuleSource | Promise<ModuleSource>): voi
     } catch (error) {
       throw StorageError.from(error, 'the WebAssembly module cannot be started');
     }
-    return { Policy, S3, Storage, ...linesOf({ describe, factsOf, inscribe }) };
+    return { Policy, S3, Storage, order, ...linesOf({ describe, factsOf, inscribe }) };
   });
 }

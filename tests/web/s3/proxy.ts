@@ -24,6 +24,8 @@ export class Proxy implements AsyncDisposable {
   answer: (passing: Passing) => Reply | undefined = () => undefined;
   /** What a browser that asks whether it may send a request is told instead of what the server would say. */
   preflight: (passing: Passing) => Reply | undefined = () => undefined;
+  /** Whose answers are lost: the server has done what was asked, and nobody is told. */
+  isLost: (passing: Passing) => boolean = () => false;
   /** What becomes of the headers of the server's answers. */
   headers: (headers: IncomingHttpHeaders, passing: Passing) => IncomingHttpHeaders = (headers) => headers;
   /** What an answer of the server's waits for. */
@@ -77,6 +79,7 @@ export class Proxy implements AsyncDisposable {
     const { hostname, port } = this.#target;
     // The host that the client wrote stays, since the signature covers it.
     const passed = ask({ hostname, port, method, path, headers }, async (answer) => {
+      if (this.isLost(passing)) return void request.socket.destroy();
       await this.hold(passing);
       response.writeHead(answer.statusCode ?? 500, this.headers(answer.headers, passing));
       answer.pipe(response);

@@ -1,0 +1,295 @@
+/** Writes that wait for the cold tier: queued durably while it cannot be reached, sent in order when it can. */
+
+import { StorageError, attempt, invalid } from './errors.js';
+import { report } from './events.js';
+import { bodyOf, checkDelete, checkQueue, checkWrite, toHow, toWrite, type Body, type CheckedWrite } from './queue/input.js';
+import { Sender, type Message } from './queue/sender.js';
+import { Store } from './queue/store.js';
+import { askForSync } from './queue/sync.js';
+import { News, exclusively, onReturn } from './queue/tabs.js';
+import type { QueueChoice, QueueDeleteOptions, QueueEvents, QueueOptions, QueueRecord, QueueWriteOptions, QueuedWrite } from './queue/types.js';
+import type { TieredStorage } from './storage.js';
+import { checkKey } from './tier.js';
+import { wasm } from './wasm.js';
+
+const CHOICES = ['mine', 'theirs'];
+const EVENTS = ['change', 'sent', 'conflict', 'failed'];
+/** How long a write that names nothing waits for what the storage knows. */
+const KNOWN_MS = 1000;
+const NAME = 'tiered-storage-queue';
+
+type Listener<K extends keyof QueueEvents> = (event: QueueEvents[K]) => void;
+
+/**
+ * Durable writes of one storage, on their way to its cold tier. All tabs of an origin, and its service worker, share the queue of
+ * one name; one of them sends at a time, and if it is closed or dies, another goes on.
+ *
+ * Writes are sent one at a time, first in, first out. A queued write carries what its writer saw (see `QueueWriteOptions`), so
+ * that nothing is overwritten unseen, and nothing is written twice where an answer was lost: the second attempt finds the
+ * first one's entry in its way (the same body, MIME type and fields) and is done. Where somebody else wrote meanwhile it is in
+ * conflict, which holds up the later writes of that key alone, until somebody chooses. Reads of the storage do not see what is
+ * queued.
+ *
+ * ```ts
+ * const queue = await WriteQueue.open(storage);
+ * await queue.set('notes/1.txt', 'written on a train', { ifAbsent: true }); // durable now
+ * queue.on('conflict', ({ write }) => void queue.resolve(write.id, { both: `${write.key} (mine)` }));
+ * ```
+ */
+export class WriteQueue {
+  readonly #storage: TieredStorage;
+  readonly #name: string;
+  readonly #store: Store;
+  readonly #sender: Sender;
+  readonly #news: News<Message>;
+  readonly #isAuto: boolean;
+  readonly #listeners = new Map<string, Set<(event: never) => void>>(EVENTS.map((type) => [type, new Set()]));
+  /** Those who wait for the queue to be sent. */
+  readonly #flushes = new Set<(outage?: StorageError) => void>();
+  /** What is being queued, by key: writes of one key are queued in the order of their calls. */
+  readonly #entering = new Map<string, Promise<unknown>>();
+  readonly #stopListening: () => void;
+  #isClosed = false;
+
+  private constructor(storage: TieredStorage, store: Store, name: string, isAuto: boolean) {
+    this.#storage = storage;
+    this.#store = store;
+    this.#name = name;
+    this.#isAuto = isAuto;
+    this.#news = new News(name, (message) => this.#hear(message, true));
+    const tell = (message: Message): void => this.#tell(message);
+    this.#sender = new Sender({ name, store, storage, tell }, isAuto);
+    this.#stopListening = isAuto ? onReturn(() => this.#sender.wake()) : () => undefined;
+    if (isAuto) this.#sender.wake();
+  }
+
+  /**
+   * Opens a queue of `storage`, with what is in it.
+   *
+   * Fails as `unsupported` where there is no IndexedDB (in Node, for one); as `invalid` for wrong options.
+   */
+  static async open<T = unknown>(storage: TieredStorage<T>, options?: QueueOptions): Promise<WriteQueue> {
+    const { name = NAME, maxWrites = 1000, maxBytes = Number.MAX_SAFE_INTEGER, send, indexedDB = globalThis.indexedDB } = checkQueue(options);
+    if (typeof storage?.setStream !== 'function') throw invalid('a queue is opened with a TieredStorage');
+    if (!indexedDB) throw new StorageError('unsupported', 'this host has no IndexedDB to queue writes in; give `indexedDB`');
+    const store = await Store.open(indexedDB, name, await wasm(), [maxWrites, maxBytes]);
+    return new WriteQueue(storage as unknown as TieredStorage, store, name, send !== 'manual');
+  }
+
+  /**
+   * Queues the writing of an entry, and resolves once that survives a power loss. `Uint8Array` and other views, `ArrayBuffer`,
+   * `Blob`, streams and async iterables of bytes are queued as their bytes, a MiB at a time; everything else as JSON.
+   *
+   * Fails as `invalid` for bad arguments; as `full` if the queue or the browser has no more room, and then nothing is queued;
+   * as `unavailable` if the stream fails.
+   */
+  async set(key: string, value: unknown, options?: QueueWriteOptions): Promise<QueuedWrite> {
+    checkKey(key);
+    const checked = checkWrite(options);
+    const body = bodyOf(value, key);
+    return this.#inTurn(key, () => this.#enter(key, false, checked, body));
+  }
+
+  /** Queues the removal of an entry, and resolves once that survives a power loss. Fails as `set` does. */
+  async delete(key: string, options?: QueueDeleteOptions): Promise<QueuedWrite> {
+    checkKey(key);
+    const checked = checkDelete(options);
+    return this.#inTurn(key, () => this.#enter(key, true, checked));
+  }
+
+  /** The writes that are not sent yet, in order. */
+  async pending(): Promise<QueuedWrite[]> {
+    return (await this.#store.records()).map(toWrite);
+  }
+
+  /** The body of a queued write, for previews; `null` if there is no such write, or it removes. */
+  async body(id: number): Promise<Blob | null> {
+    const record = (await this.#store.records()).find(({ row }) => row[0] === id);
+    if (!record?.body) return null;
+    // One blob for each piece: the browser may keep blobs out of memory.
+    const parts: Blob[] = [];
+    for await (const piece of this.#store.pieces(record.body, record.row[3])) parts.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
+    return new Blob(parts, { type: record.how.mimeType ?? '' });
+  }
+
+  /**
+   * Sends what may be sent, now, and resolves when nothing is left but what waits for a choice. It does not matter which tab sends.
+   *
+   * Fails as `unavailable` at the first outage, which leaves the rest queued; with the signal's reason.
+   */
+  async flush(options?: { signal?: AbortSignal | undefined }): Promise<void> {
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw closed();
+    await new Promise<void>((resolve, reject) => {
+      const stop = (): void => end(() => reject(signal?.reason));
+      const end = (settle: () => void): void => {
+        signal?.removeEventListener('abort', stop);
+        this.#flushes.delete(look);
+        settle();
+      };
+      const look = (outage?: StorageError): void => {
+        if (outage) return end(() => reject(outage));
+        this.#store.change('relaxed', 'next', []).then(
+          ([id]) => id === undefined && end(resolve),
+          (error: unknown) => end(() => reject(error)),
+        );
+      };
+      signal?.addEventListener('abort', stop);
+      this.#flushes.add(look);
+      this.#sender.wake();
+      this.#news.tell({ type: 'wake' });
+      look();
+    });
+  }
+
+  /**
+   * Chooses for a write that is in conflict or has failed. `mine`: it takes the place of what was found to be there, and of
+   * nothing else; after a failure, it is tried again. `theirs`: it is given up. `{ both: key }`: what is there stays, and it
+   * is written under another key, where nothing may be.
+   *
+   * Fails as `invalid` if the write is neither, or the choice is none for it.
+   */
+  async resolve(id: number, choice: QueueChoice): Promise<void> {
+    const both = typeof choice === 'object' ? attempt(() => choice?.both, '`choice` cannot be read') : undefined;
+    const at = both === undefined ? CHOICES.indexOf(choice as string) : 2;
+    if (at < 0) throw invalid("a choice is 'mine', 'theirs' or { both: key }");
+    if (both !== undefined) checkKey(both);
+    const amend = (record: QueueRecord): void => {
+      delete record.current;
+      delete record.error;
+    };
+    await this.#store.change('strict', 'resolve', [id, at, both], amend);
+    this.#tell({ type: 'change' });
+    if (this.#isAuto) this.#sender.wake();
+  }
+
+  /** Takes a write out, and says whether it was there. One that is being sent is given up, and may have taken effect. */
+  async cancel(id: number): Promise<boolean> {
+    const [isThere] = await this.#store.change('strict', 'cancel', [id]);
+    this.#sender.cancel(id);
+    this.#news.tell({ type: 'cancelled', id });
+    this.#tell({ type: 'change' });
+    return isThere;
+  }
+
+  /** Has `listener` told of every event of one type, in whichever tab it happens, until the function that this returns is called. */
+  on<K extends keyof QueueEvents>(type: K, listener: Listener<K>): () => void {
+    const listeners = this.#listeners.get(type);
+    if (!listeners) throw invalid(`a type of event is ${EVENTS.join(', ')}`);
+    if (typeof listener !== 'function') throw invalid('`on` takes a type of event and a function');
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }
+
+  /** Gives up what this tab is sending, which stays queued, and releases the database. The storage stays open. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopListening();
+    await this.#sender.close();
+    await Promise.allSettled([...this.#entering.values()]);
+    for (const flush of this.#flushes) flush(closed());
+    this.#news.close();
+    this.#store.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Does `work` behind what is being queued of the same key. */
+  #inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
+    if (this.#isClosed) return Promise.reject(closed());
+    const before = this.#entering.get(key) ?? Promise.resolve();
+    const mine = before.then(work);
+    const ended = mine.catch(() => undefined);
+    this.#entering.set(key, ended);
+    void ended.then(() => this.#entering.get(key) === ended && this.#entering.delete(key));
+    return mine;
+  }
+
+  async #enter(key: string, isDelete: boolean, options: CheckedWrite, body?: Body): Promise<QueuedWrite> {
+    const { signal, over } = options;
+    signal?.throwIfAborted();
+    const condition = over === 2 ? await this.#known(key) : options.condition;
+    const name = body && crypto.randomUUID();
+    const enter = async (): Promise<QueueRecord> => {
+      const size = body && name ? await this.#bring(name, body.pieces, signal) : 0;
+      const row: QueueRecord['row'] = [0, key, isDelete, size, condition, undefined, 0, 0, undefined];
+      const record = { row, body: name, isJson: body?.isJson ?? false, queuedAt: Date.now(), how: toHow(options) };
+      return this.#store.enter(record, over);
+    };
+    const kept = async (): Promise<QueueRecord> => {
+      try {
+        return await enter();
+      } catch (error) {
+        // Nothing is half queued. What cannot be dropped now is swept.
+        await this.#store.dropBody(name as string).catch(() => undefined);
+        throw error;
+      }
+    };
+    // A tab that sweeps must not take a body that is on its way for one that was left behind.
+    const record = await (name ? exclusively(`${this.#name}/body/${name}`, new AbortController().signal, kept) : enter());
+    this.#tell({ type: 'change' });
+    if (this.#isAuto) this.#sender.wake();
+    return toWrite(record);
+  }
+
+  async #bring(name: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<number> {
+    let size = 0;
+    let at = 0;
+    for await (const piece of body) {
+      signal?.throwIfAborted();
+      await this.#store.addPiece(name, at++, piece);
+      size += piece.length;
+    }
+    return size;
+  }
+
+  /** What the storage knows of a key, if that takes no longer than a moment: a version, or `null`. */
+  async #known(key: string): Promise<string | null> {
+    const signal = AbortSignal.timeout(KNOWN_MS);
+    const known = await this.#storage.getMetadata(key, { signal }).catch((error: unknown) => {
+      if (error instanceof StorageError && error.kind === 'closed') throw error;
+      // Nobody can have seen what nobody can read.
+      return null;
+    });
+    return known?.version ?? null;
+  }
+
+  #tell(message: Message): void {
+    if (this.#isClosed) return;
+    this.#news.tell(message);
+    this.#hear(message, false);
+  }
+
+  #hear(message: Message, isFromAfar: boolean): void {
+    if (this.#isClosed) return;
+    if (message.type === 'outage') {
+      const { kind, message: said } = message.error;
+      for (const flush of this.#flushes) flush(new StorageError(kind, said));
+      if (this.#isAuto && !isFromAfar) askForSync(this.#name);
+    } else if (message.type === 'cancelled') this.#sender.cancel(message.id);
+    else if (message.type === 'wake') this.#sender.wake();
+    else if (message.type === 'change') {
+      for (const flush of this.#flushes) flush();
+      this.#emit('change', undefined);
+      // If the tab that sends dies, this one is next.
+      if (isFromAfar && this.#isAuto) this.#sender.wake();
+    } else {
+      const { type, record, metadata } = message;
+      const write = toWrite(record);
+      if (type === 'sent') this.#emit(type, { write, metadata });
+      else this.#emit(type, { write });
+    }
+  }
+
+  #emit<K extends keyof QueueEvents>(type: K, event: QueueEvents[K]): void {
+    for (const listener of this.#listeners.get(type) ?? []) report(listener as Listener<K>, event);
+  }
+}
+
+function closed(): StorageError {
+  return new StorageError('closed', 'the queue was closed; open it again');
+}

@@ -1,0 +1,198 @@
+/** Sends what is queued: one tab at a time, one write after the other. */
+
+import type { SetOptions, StorageMetadata } from '../contract.js';
+import { StorageError } from '../errors.js';
+import type { TieredStorage } from '../storage.js';
+import { joined } from '../streams.js';
+import { PIECE_BYTES, type Store } from './store.js';
+import { exclusively, ifFree } from './tabs.js';
+import type { QueueRecord, RawFailure } from './types.js';
+
+/** Larger bodies are sent in pieces or not at all. */
+const WHOLE_BYTES_MAX = 64 * 2 ** 20;
+/** What `finish` gives for a write that is at its end, or held up. */
+const VERDICT = { done: -1, conflict: -2, failed: -3 };
+
+/** What the tabs of a queue tell each other. */
+export type Message =
+  | { type: 'change' }
+  | { type: 'sent' | 'conflict' | 'failed'; record: QueueRecord; metadata: StorageMetadata | null }
+  | { type: 'cancelled'; id: number }
+  | { type: 'outage'; error: RawFailure }
+  | { type: 'wake' };
+
+export interface SenderOptions {
+  readonly name: string;
+  readonly store: Store;
+  readonly storage: TieredStorage;
+  /** Tells this tab and the others. */
+  tell(message: Message): void;
+}
+
+export class Sender {
+  readonly #options: SenderOptions;
+  readonly #closing = new AbortController();
+  /** What runs, or waits for other tabs. */
+  #running: Promise<void> | undefined;
+  /** Whether there may be more to send than what runs knows of. */
+  #isAsked = false;
+  /** Ends a wait after an outage. */
+  #wake: (() => void) | undefined;
+  #current: { id: number; controller: AbortController } | undefined;
+  /** Whether outages are waited out. */
+  #isPatient: boolean;
+  #hasSwept = false;
+
+  constructor(options: SenderOptions, isPatient: boolean) {
+    this.#options = options;
+    this.#isPatient = isPatient;
+  }
+
+  /** There may be something to send, or a reason to think that it would work now. */
+  wake(): void {
+    this.#isAsked = true;
+    this.#wake?.();
+    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+  }
+
+  /** Gives up what is being sent. */
+  cancel(id: number): void {
+    if (this.#current?.id === id) this.#current.controller.abort();
+  }
+
+  /** What is being sent is given up and stays queued. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#current?.controller.abort();
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { name } = this.#options;
+    const { signal } = this.#closing;
+    while (this.#isAsked && !signal.aborted) {
+      this.#isAsked = false;
+      try {
+        await exclusively(`${name}/sender`, signal, () => this.#drain());
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.tell({ type: 'outage', error: toRaw(error) });
+      }
+    }
+  }
+
+  /** Sends until nothing may be sent any more; nobody else does. */
+  async #drain(): Promise<void> {
+    const { store, tell } = this.#options;
+    await this.#sweep();
+    while (!this.#closing.signal.aborted) {
+      const [id, record] = await store.change('relaxed', 'begin', []);
+      if (id === undefined || !record) return;
+      tell({ type: 'change' });
+      const controller = new AbortController();
+      this.#current = { id, controller };
+      if (this.#closing.signal.aborted) controller.abort();
+      const sent = await this.#send(record, controller.signal).then(
+        (metadata) => ({ metadata }),
+        (error: unknown) => ({ error: StorageError.from(error, 'the write cannot be sent', record.row[1], 'internal') }),
+      );
+      this.#current = undefined;
+      if (controller.signal.aborted) continue;
+      const wait = await this.#finish(record, sent);
+      if (wait === undefined) continue;
+      if (!this.#isPatient) return;
+      await this.#sleep(wait);
+    }
+  }
+
+  /** Takes in how sending ended; gives the ms to wait after an outage. */
+  async #finish(record: QueueRecord, sent: Sent): Promise<number | undefined> {
+    const { store, tell } = this.#options;
+    const [id] = record.row;
+    const [outcome, what, metadata] = toOutcome(record, sent);
+    const error = 'error' in sent ? sent.error : undefined;
+    const amend = (changed: QueueRecord): void => {
+      delete changed.current;
+      delete changed.error;
+      const state = changed.row[7];
+      if (state === 2) changed.current = error?.current ?? null;
+      if (state === 3) changed.error = toRaw(error);
+    };
+    const random = Math.floor(Math.random() * 2 ** 48);
+    const [verdict, changed] = await store.change('strict', 'finish', [id, outcome, what, random], amend);
+    tell({ type: 'change' });
+    if (verdict === VERDICT.done) tell({ type: 'sent', record, metadata });
+    else if (verdict < 0 && changed) tell({ type: verdict === VERDICT.conflict ? 'conflict' : 'failed', record: changed, metadata });
+    if (verdict < 0) return undefined;
+    tell({ type: 'outage', error: toRaw(error) });
+    return verdict;
+  }
+
+  async #send(record: QueueRecord, signal: AbortSignal): Promise<StorageMetadata | null> {
+    const { store, storage } = this.#options;
+    const [, key, isDelete, size, condition] = record.row;
+    if (isDelete) {
+      // No version has an empty name: where there must be nothing, whatever there is, is in the way.
+      await storage.delete(key, condition === undefined ? { signal } : { ifMatch: condition ?? '', signal });
+      return null;
+    }
+    const options: SetOptions = { ...record.how, signal };
+    if (condition === null) options.ifAbsent = true;
+    else if (condition !== undefined) options.ifMatch = condition;
+    const pieces = (): AsyncGenerator<Uint8Array> => store.pieces(record.body ?? '', size);
+    const whole = async (): Promise<Uint8Array> => {
+      const all: Uint8Array[] = [];
+      for await (const piece of pieces()) all.push(piece);
+      return joined(all);
+    };
+    if (record.isJson) return (await storage.set(key, JSON.parse(new TextDecoder().decode(await whole())), options)).metadata;
+    if (size <= PIECE_BYTES) return (await storage.set(key, await whole(), options)).metadata;
+    try {
+      return (await storage.setStream(key, pieces(), options)).metadata;
+    } catch (error) {
+      const takesWholes = error instanceof StorageError && error.kind === 'unsupported' && size <= WHOLE_BYTES_MAX;
+      if (!takesWholes) throw error;
+      return (await storage.set(key, await whole(), options)).metadata;
+    }
+  }
+
+  /** Forgets the bodies of pages that died before they had queued them. */
+  async #sweep(): Promise<void> {
+    if (this.#hasSwept) return;
+    this.#hasSwept = true;
+    const { name, store } = this.#options;
+    for (const body of await store.strays()) {
+      await ifFree(`${name}/body/${body}`, async () => {
+        if ((await store.strays()).includes(body)) await store.dropBody(body);
+      });
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    }).then(() => void (this.#wake = undefined));
+  }
+}
+
+type Sent = { metadata: StorageMetadata | null } | { error: StorageError };
+
+/** What the end of an attempt means to the order; and what is stored now of an entry that was written. */
+function toOutcome({ row }: QueueRecord, sent: Sent): [outcome: number, what: string | undefined, stored: StorageMetadata | null] {
+  if ('metadata' in sent) return [0, sent.metadata?.version, sent.metadata];
+  const { kind, current, isSame } = sent.error;
+  if (kind !== 'conflict') return [2, kind, null];
+  // An earlier attempt, whose answer was lost.
+  if (isSame && current) return [0, current.version, current];
+  return row[4] === undefined ? [2, 'unavailable', null] : [1, current?.version, null];
+}
+
+function toRaw(error: unknown): RawFailure {
+  const { kind, message } = StorageError.from(error, 'the queue failed', undefined, 'internal');
+  return { kind, message };
+}

@@ -1,0 +1,71 @@
+/** What the tabs of one origin agree on: who does something, and what has happened. */
+
+/** Web Locks, where there are such; else only this realm is asked. */
+interface Locks {
+  request<T>(name: string, options: { ifAvailable?: boolean; signal?: AbortSignal }, work: (lock: unknown) => Promise<T>): Promise<T>;
+}
+
+/** Who has a name in this realm, where there are no Web Locks. */
+const held = new Map<string, Promise<unknown>>();
+
+/** Does `work` while nobody else does anything of this name. A page that dies has ended. `signal` ends the wait. */
+export async function exclusively<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const locks = webLocks();
+  if (locks) return locks.request(name, { signal }, work);
+  const before = held.get(name) ?? Promise.resolve();
+  const mine = before.then(() => {
+    signal.throwIfAborted();
+    return work();
+  });
+  const ended = mine.catch(() => undefined);
+  held.set(name, ended);
+  void ended.then(() => held.get(name) === ended && held.delete(name));
+  return mine;
+}
+
+/** Does `work` if nobody does anything of this name, else nothing. */
+export async function ifFree(name: string, work: () => Promise<unknown>): Promise<void> {
+  const locks = webLocks();
+  if (locks) await locks.request(name, { ifAvailable: true }, async (lock) => lock && work());
+  else if (!held.has(name)) await exclusively(name, new AbortController().signal, work);
+}
+
+function webLocks(): Locks | undefined {
+  const { navigator } = globalThis as { navigator?: { locks?: Locks } };
+  return navigator?.locks;
+}
+
+/** Calls `wake` when the network may be back, until the function that this returns is called. */
+export function onReturn(wake: () => void): () => void {
+  // Neither is there in every realm: service workers have no document, Node has no such events.
+  const realm = globalThis as { addEventListener?: typeof addEventListener; document?: Document };
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  realm.addEventListener?.('online', wake, { signal });
+  const seen = (): void => {
+    if (realm.document?.visibilityState === 'visible') wake();
+  };
+  realm.document?.addEventListener('visibilitychange', seen, { signal });
+  return () => stopped.abort();
+}
+
+/** Tells the other tabs, and hears them. */
+export class News<M> {
+  readonly #channel: BroadcastChannel | undefined;
+
+  constructor(name: string, hear: (message: M) => void) {
+    if (typeof BroadcastChannel !== 'function') return;
+    this.#channel = new BroadcastChannel(name);
+    this.#channel.onmessage = ({ data }) => hear(data as M);
+    // It keeps no process of Node's alive.
+    (this.#channel as { unref?: () => void }).unref?.();
+  }
+
+  tell(message: M): void {
+    this.#channel?.postMessage(message);
+  }
+
+  close(): void {
+    this.#channel?.close();
+  }
+}
