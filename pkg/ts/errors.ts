@@ -79,7 +79,7 @@ export class StorageError extends Error {
 
 /** Whether the core threw it. */
 export function isRaw(error: unknown): error is RawError {
-  return Array.isArray(error) && error.length === 7;
+  return Array.isArray(error) && error.length === 8;
 }
 
 /** What `work` gives; what it throws is about a call that must be fixed. */
