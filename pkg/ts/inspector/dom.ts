@@ -55,7 +55,8 @@ export function toBytes(bytes: number | undefined): string {
 }
 
 export function toTime(ms: number): string {
-  if (ms < 0.01) return '<10 \u00b5s';
+  // Clocks of browsers are coarse on purpose.
+  if (ms < 0.01) return '~0 ms';
   if (ms < 1) return `${Math.round(ms * 1000)} \u00b5s`;
   return ms < 1000 ? `${ms.toFixed(ms < 10 ? 1 : 0)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
 }

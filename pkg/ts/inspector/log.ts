@@ -49,6 +49,10 @@ function describe({ type, tier, text }: Happening): string {
       return 'Expired, removed';
     case 'tierFailed':
       return `Failed: ${name}`;
+    case 'changedElsewhere':
+      return 'Changed elsewhere';
+    case 'claimTimedOut':
+      return 'Waited in vain';
     case 'fallback':
       return `In memory: ${name}`;
     default:

@@ -179,7 +179,8 @@ export class Model {
 
   #happened(event: Exclude<SlimEvent, { type: 'answered' | 'requested' }>, at: number): void {
     const tier = 'tier' in event ? event.tier : event.type === 'expiredRemoved' ? 'cold' : undefined;
-    const key = 'key' in event ? event.key : undefined;
+    const prefix = 'prefix' in event && event.prefix !== undefined ? `${event.prefix}\u2026` : undefined;
+    const key = 'key' in event && event.key !== undefined ? event.key : prefix;
     const text = 'error' in event ? event.error : 'count' in event ? String(event.count) : undefined;
     if (event.type === 'tierFailed') this.#failure = { tier: event.tier, key, error: event.error };
     if (event.type === 'promoted') this.tiers[event.tier].promoted += 1;

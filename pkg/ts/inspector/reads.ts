@@ -201,7 +201,7 @@ function linesOf(story: Story): Told[] {
     const start = from;
     from += ms;
     const kind = BAD.has(answer) ? 'bad' : 'step';
-    return { tier, kind, said: ANSWERS[answer], took: toTime(ms), from: all ? start / all : 0, share: all ? ms / all : 1 };
+    return { tier, kind, said: ANSWERS[answer], took: toTime(ms), from: all ? start / all : 0, share: all ? ms / all : 0 };
   });
   const others = TIERS.filter((tier) => !steps.some((step) => step.tier === tier));
   const line = (tier: TierName, kind: Told['kind'], said: string): Told => ({ tier, kind, said, took: '', from: 0, share: 0 });

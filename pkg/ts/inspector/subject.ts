@@ -64,6 +64,8 @@ const EVENTS: readonly SlimEvent['type'][] = [
   'tierFailed',
   'accessesDropped',
   'fallback',
+  'changedElsewhere',
+  'claimTimedOut',
 ];
 const SUGGESTIONS_MAX = 20;
 

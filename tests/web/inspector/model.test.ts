@@ -69,6 +69,11 @@ suite('the model', () => {
     assert.deepEqual([model.tiers.hot.promoted, model.tiers.hot.evicted], [1, 1]);
   });
 
+  test('tells what other tabs changed, also all that begins alike', () => {
+    const model = modelOf({ at: 1, event: { type: 'changedElsewhere', prefix: 'site/' } }, { at: 2, event: { type: 'changedElsewhere', key: 'k' } });
+    assert.deepEqual(model.happenings.map(({ key }) => key), ['k', 'site/\u2026']);
+  });
+
   test('remembers no more than it has room for', () => {
     const model = new Model();
     for (let read = 1; read <= 5_000; read++) {
