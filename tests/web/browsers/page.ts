@@ -261,21 +261,21 @@ export async function peek(key: string): Promise<unknown> {
 
 /** Waits until memory does not hold `value` any more; what it holds then, and when that was. */
 export async function unseen(key: string, value: unknown, ms: number): Promise<[value: unknown, at: number]> {
-  for (const end = now() + ms; storage().peek(key) === value; ) {
-    if (now() > end) throw new Error(`${key} is still ${String(value)}`);
+  for (const end = moment() + ms; storage().peek(key) === value; ) {
+    if (moment() > end) throw new Error(`${key} is still ${String(value)}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  return [storage().peek(key), now()];
+  return [storage().peek(key), moment()];
 }
 
 /** Changes, and says when that was acknowledged. */
-export const setAt = (key: string, value: unknown): Promise<number> => storage().set(key, value).then(now);
-export const touchAt = (key: string, ttl: number): Promise<number> => storage().touch(key, ttl).then(now);
-export const invalidateAt = (prefix: string): Promise<number> => storage().invalidate(prefix).then(now);
-export const removeAt = (key: string): Promise<number> => storage().delete(key).then(now);
+export const setAt = (key: string, value: unknown): Promise<number> => storage().set(key, value).then(moment);
+export const touchAt = (key: string, ttl: number): Promise<number> => storage().touch(key, ttl).then(moment);
+export const invalidateAt = (prefix: string): Promise<number> => storage().invalidate(prefix).then(moment);
+export const removeAt = (key: string): Promise<number> => storage().delete(key).then(moment);
 
 /** In ms since 1970, the same in all tabs. */
-function now(): number {
+function moment(): number {
   return performance.timeOrigin + performance.now();
 }
 
