@@ -44,7 +44,7 @@ export class Neighbours implements RawNeighbours {
     this.#base = `tiered-storage/${encodeURIComponent(name)}/`;
     this.#limitMs = limitMs;
     this.#tell = tell;
-    this.#channel = globalThis.BroadcastChannel && new BroadcastChannel(this.#base);
+    this.#channel = channelOf(this.#base);
     // Node would wait for messages for ever.
     (this.#channel as { unref?(): void } | undefined)?.unref?.();
   }
@@ -72,7 +72,10 @@ export class Neighbours implements RawNeighbours {
       this.keepsUp = true;
       return ended;
     };
-    this.#locks.request(`${this.#base}upkeep`, { signal: this.#end.signal }, keepUp).catch(() => undefined);
+    this.#locks.request(`${this.#base}upkeep`, { signal: this.#end.signal }, keepUp).catch(() => {
+      // Where locks are refused, each keeps up by itself.
+      this.keepsUp = true;
+    });
   }
 
   claim(kind: number, name: string): RawClaim {
@@ -212,6 +215,15 @@ class Claim implements RawClaim {
     this.#isReleased = true;
     this.#abort.abort();
     this.#releases.splice(0).forEach((release) => release());
+  }
+}
+
+/** A channel; none where there are none, or where this origin may have none. */
+function channelOf(name: string): BroadcastChannel | undefined {
+  try {
+    return globalThis.BroadcastChannel && new BroadcastChannel(name);
+  } catch {
+    return undefined;
   }
 }
 

@@ -117,6 +117,7 @@ pub(super) fn refused() -> Reply {
 #[derive(Clone)]
 pub(super) struct World(Arc<Mutex<State>>);
 
+#[derive(Default)]
 struct State {
     now: Timestamp,
     repeats: bool,
@@ -130,16 +131,8 @@ struct State {
 
 impl World {
     pub(super) fn new(script: impl IntoIterator<Item = Reply>) -> Self {
-        Self(Arc::new(Mutex::new(State {
-            now: START,
-            repeats: false,
-            script: script.into_iter().collect(),
-            sent: Vec::new(),
-            log: String::new(),
-            sleepers: BTreeMap::new(),
-            sleeper: 0,
-            spawned: Vec::new(),
-        })))
+        let script = script.into_iter().collect();
+        Self(Arc::new(Mutex::new(State { now: START, script, ..State::default() })))
     }
 
     /// Has it sometimes send requests again by itself.

@@ -38,6 +38,16 @@ struct Member {
     number: usize,
 }
 
+/// Somebody to whom nothing is granted.
+#[derive(Debug)]
+struct Outcast;
+
+impl Neighbours for Outcast {
+    fn claim(&self, _claim: &Claim) -> Task<Granted> {
+        Box::pin(async { Granted::No })
+    }
+}
+
 /// What a member holds.
 #[derive(Debug)]
 struct Held {
@@ -81,10 +91,15 @@ impl Clique {
         self.open(Promotion::Eager, None).await
     }
 
+    /// A storage to which the others grant nothing.
+    pub(crate) async fn outcast(self: &Arc<Self>) -> TieredStorage {
+        self.open(Promotion::Eager, Some(Arc::new(Outcast))).await
+    }
+
     async fn open(
         self: &Arc<Self>,
         promotion: Promotion,
-        member: Option<Arc<Member>>,
+        member: Option<Arc<dyn Neighbours>>,
     ) -> TieredStorage {
         let builder = TieredStorage::builder(self.cold.clone()).warm(self.warm.clone());
         let builder = builder.hot(memory()).promotion(promotion);

@@ -221,6 +221,31 @@ async fn an_invalidation_does_not_wait_for_reads_of_its_own_storage() {
 }
 
 #[tokio::test]
+async fn warming_up_passes_over_what_others_are_at() {
+    let (clique, [warming, reader]) = pair().await;
+    let reading = stopped_read(&clique, &reader).await;
+    assert_eq!(warming.bootstrap_warm(None, None).await, Ok(0), "it waits for nobody");
+    assert!(clique.cold.release(Call::Read));
+    reading.await.expect("it ends");
+    reader.settled().await;
+    assert_eq!(warming.bootstrap_warm(None, None).await, Ok(1));
+    assert_eq!(clique.held(), []);
+}
+
+#[tokio::test]
+async fn who_is_refused_everything_goes_on_and_copies_nothing() {
+    let clique = Clique::in_memory();
+    let storage = clique.outcast().await;
+    let options = SetOptions::default().only_tiers(Tier::Cold);
+    storage.set_with("key", "value", options).await.expect("a change goes on");
+    assert_eq!(storage.get("key").await, Ok(Some("value".into())));
+    storage.settled().await;
+    assert_eq!(in_warm(&clique).await, None);
+    assert_eq!(storage.bootstrap_warm(None, None).await, Ok(0));
+    assert_eq!(storage.invalidate("").await, Ok(1));
+}
+
+#[tokio::test]
 async fn one_of_them_writes_statistics_to_what_is_shared() {
     let (clique, [keeper, other]) = pair().await;
     for storage in [&keeper, &other] {

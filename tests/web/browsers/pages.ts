@@ -142,6 +142,8 @@ async function storeInFrame(url: string): Promise<[fallbacks: string[], tiers: s
   const fallbacks: string[] = [];
   const storage = await TieredStorage.open({
     tiers: { warm: new IndexedDBStorageTier(), cold: new MemoryStorageTier() },
+    // Nobody shares the origin of such a frame; it may be refused channels and locks.
+    tabs: 'app',
     onEvent: (event) => {
       if (event.type === 'fallback') fallbacks.push(`${event.tier}: ${event.error.message}`);
     },
