@@ -1,5 +1,6 @@
 /** Reading and writing files. */
 
+import { constants } from 'node:fs';
 import { open, opendir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StorageError } from '../errors.js';
@@ -16,9 +17,14 @@ export class OpenFile {
   }
 
   /** Opens a file; `undefined` if it is not there. */
-  static async open(path: string, flags: 'r' | 'r+' | 'wx+' | number): Promise<OpenFile | undefined> {
+  static async open(path: string, flags: 'r' | 'r+'): Promise<OpenFile | undefined> {
     const file = await open(path, flags).catch(orMissing);
     return file && new OpenFile(file);
+  }
+
+  /** Makes a file, unless it is there. */
+  static async make(path: string): Promise<OpenFile> {
+    return new OpenFile(await open(path, constants.O_RDWR | constants.O_CREAT));
   }
 
   /** Reads bytes; `undefined` if the file ends before them. */

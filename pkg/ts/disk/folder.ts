@@ -50,7 +50,7 @@ export class Folder {
     await this.#place(key, { weight: head.length + body.length, bytes: body.length }, async () => {
       const path = this.newPath();
       try {
-        const file = (await OpenFile.open(path, 'wx+')) as OpenFile;
+        const file = await OpenFile.make(path);
         try {
           // Large bodies are not copied only to be written at once.
           const isLarge = head.length === HEADS_BYTES;

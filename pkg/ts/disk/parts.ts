@@ -1,6 +1,5 @@
 /** Parts of bodies in a file with holes in it, which becomes that of an entry when all parts are there. */
 
-import { constants } from 'node:fs';
 import type { ByteRange } from '../contract.js';
 import { Partial, type Run } from '../parts.js';
 import type { Facts, StoredPart } from '../port.js';
@@ -19,11 +18,11 @@ export class DiskPartial extends Partial {
 
   /** Writes what is lacking of a part. */
   async write({ body, start }: StoredPart, lacking: readonly Run[]): Promise<void> {
-    const file = await OpenFile.open(this.path, constants.O_RDWR | constants.O_CREAT);
+    const file = await OpenFile.make(this.path);
     try {
-      for (const [from, to] of lacking) await file?.write(body.subarray(from - start, to - start), HEADS_BYTES + from);
+      for (const [from, to] of lacking) await file.write(body.subarray(from - start, to - start), HEADS_BYTES + from);
     } finally {
-      file?.giveUp();
+      file.giveUp();
     }
   }
 

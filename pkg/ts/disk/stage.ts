@@ -62,7 +62,7 @@ export class DiskStage implements Stage {
 
   async #flush(): Promise<OpenFile> {
     const bytes = this.#buffer.subarray(0, this.#filled);
-    const file = (this.#file ??= await OpenFile.open(this.#path, 'wx+')) as OpenFile;
+    const file = (this.#file ??= await OpenFile.make(this.#path));
     await this.#room.within(this.#key, bytes.length, () => file.write(bytes, HEADS_BYTES + this.#size));
     this.#size += this.#filled;
     this.#filled = 0;

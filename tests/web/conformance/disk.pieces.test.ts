@@ -331,3 +331,14 @@ test('a long body goes through disk in bounded memory, both ways', async () => {
   console.log(`${(most / MIB).toFixed(1)} MiB are held at once of a body of 64 MiB`);
   assert.deepEqual(await openFiles(), []);
 });
+
+test('a folder that was taken away is told, and nothing is left open', async () => {
+  const port = await opened('away');
+  await rm(join(root, 'away/temporary'), { recursive: true });
+  await assert.rejects(() => write(port, 'k', long(9)), { kind: 'unavailable', message: /ENOENT/ });
+  await assert.rejects(() => staged(port, 'k', long(MIB)), { kind: 'unavailable', message: /ENOENT/ });
+  await assert.rejects(() => keep(port, 'k', long(9 * CHUNK), [0, 1]), { kind: 'unavailable', message: /ENOENT/ });
+  assert.equal(await port.head('k'), null);
+  assert.deepEqual(await openFiles(), []);
+  await port.close();
+});
