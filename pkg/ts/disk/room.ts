@@ -78,8 +78,10 @@ export class Room {
 
   /** As `make`, of parts of an entry; `undefined` if they cannot have so much. */
   async makeForParts(key: string, known: Known): Promise<End | undefined> {
+    const { maxSizeBytes } = this.#options;
+    if (maxSizeBytes === undefined) return this.make(key, known);
     const index = await this.#known();
-    const share = (this.#options.maxSizeBytes ?? Infinity) / SHARE;
+    const share = maxSizeBytes / SHARE;
     return this.#inTurn(async () => {
       const isOver = (): boolean => this.#parts.weight - (this.#parts.held.get(key)?.weight ?? 0) + known.weight > share;
       while (isOver()) if (!(await this.#giveUp(this.#parts.held.keys(), key))) return undefined;
@@ -173,6 +175,8 @@ export class Room {
   #known(): Promise<Map<string, Known>> {
     this.#index ??= this.#scan().then(
       (found) => {
+        // They came while nobody needed to know what there is.
+        for (const [key, { weight, bytes }] of this.#parts.held) found.set(key, { weight, bytes });
         for (const { weight, bytes } of found.values()) {
           this.#weight += weight;
           this.#bytes += bytes;
