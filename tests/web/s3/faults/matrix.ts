@@ -2,7 +2,7 @@
 
 import type { FaultName, RequestKind } from '../../scenarios/server.js';
 import type { Cell, Ending, Often } from './cell.js';
-import { type At, OPERATIONS, type Operation, STAGED, STREAMED, UNTRIED } from './steps.js';
+import { type At, BROKEN_OFF, OPERATIONS, type Operation, STAGED, STREAMED, UNTRIED } from './steps.js';
 import type { Layout } from './world.js';
 
 /** How an operation ends by a fault that comes once, and by one that stays. Answers to `HEAD` have no body to say more. */
@@ -42,6 +42,8 @@ export function expected({ operation, at: [kind, which], fault, often }: Cell, i
   // It looks like an object whose ETag the rules of CORS hide; and where a redirect leads, a page is never told.
   if (isPage && ((fault === 'errorIn200' && kind === 'get') || (UNEXPLAINED.includes(fault) && kind === 'head'))) return 'invalid';
   if (operation === 'setStream, given up') return 'denied';
+  // It breaks off twice without much progress in between, which is one time too many.
+  if (operation === BROKEN_OFF && fault === 'truncate') return 'unavailable';
   // Trying out a condition is refused, and that is told in a body.
   if (operation === UNTRIED && fault === 'truncate' && often === 'always' && kind === 'put') return 'unavailable';
   if (which === 'untold' || (fault === 'truncate' && BODILESS.includes(kind))) return 'ok';

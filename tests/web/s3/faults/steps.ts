@@ -37,9 +37,11 @@ export interface Operation {
 
 /** The first conditional write of a tier, which tries out what the server does with conditions. */
 export const UNTRIED = 'set ifAbsent, untried';
+/** A read that goes on in a second request. */
+export const BROKEN_OFF = 'getStream, broken off';
 const FRESH = 'fresh';
-/** More than comes in one piece. */
-export const STREAMED = 2 * MIB;
+/** More than comes in one piece, and so is half of it. */
+export const STREAMED = 3 * MIB;
 /** More than a part. */
 export const STAGED = 8 * MIB + 4_096;
 /** More than goes and comes in one request. */
@@ -273,7 +275,7 @@ const LARGE: Operation[] = [
     run: streamed,
   },
   {
-    name: 'getStream, broken off',
+    name: BROKEN_OFF,
     at: [['get']],
     requests: 2,
     change: 'none',

