@@ -109,14 +109,3 @@ export class Listeners {
     if (this.#heard) this.#heard.gate[1] = this.#answers ? 1 : 0;
   }
 }
-
-/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
-export function report<E>(listener: (event: E) => void, event: E): void {
-  try {
-    listener(event);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
-  }
-}

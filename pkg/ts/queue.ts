@@ -1,7 +1,6 @@
 /** Writes that wait for the cold tier: queued durably while it cannot be reached, sent in order when it can. */
 
-import { StorageError, attempt, invalid } from './errors.js';
-import { report } from './events.js';
+import { StorageError, attempt, invalid, report } from './errors.js';
 import { bodyOf, checkDelete, checkQueue, checkWrite, toHow, toWrite, type Body, type CheckedWrite } from './queue/input.js';
 import { Sender, type Message } from './queue/sender.js';
 import { Store } from './queue/store.js';
