@@ -1,7 +1,7 @@
 /** Events on their way from the core, and who is told. */
 
 import type { StorageEvent, TierName } from './contract.js';
-import { StorageError, invalid } from './errors.js';
+import { StorageError, invalid, report } from './errors.js';
 import type { RawError } from './wasm.js';
 
 /** As the core tells it: what does not belong to the type is `undefined`. */
