@@ -5,7 +5,7 @@ import { bodyOf, checkDelete, checkQueue, checkWrite, toHow, toWrite, type Body,
 import { Sender, type Message } from './queue/sender.js';
 import { Store } from './queue/store.js';
 import { askForSync } from './queue/sync.js';
-import { News, exclusively, onReturn } from './queue/tabs.js';
+import { News, exclusively, onReturn, unless } from './queue/tabs.js';
 import type { QueueChoice, QueueDeleteOptions, QueueEvents, QueueOptions, QueueRecord, QueueWriteOptions, QueuedWrite } from './queue/types.js';
 import type { TieredStorage } from './storage.js';
 import { checkKey } from './tier.js';
@@ -48,6 +48,7 @@ export class WriteQueue {
   /** What is being queued, by key: writes of one key are queued in the order of their calls. */
   readonly #entering = new Map<string, Promise<unknown>>();
   readonly #stopListening: () => void;
+  readonly #closing = new AbortController();
   #isClosed = false;
 
   private constructor(storage: TieredStorage, store: Store, name: string, isAuto: boolean) {
@@ -181,10 +182,11 @@ export class WriteQueue {
     return () => void listeners.delete(listener);
   }
 
-  /** Gives up what this tab is sending, which stays queued, and releases the database. The storage stays open. */
+  /** Gives up what this tab is sending, which stays queued, and bodies that are on their way; releases the database. The storage stays open. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closing.abort(closed());
     this.#stopListening();
     await this.#sender.close();
     await Promise.allSettled([...this.#entering.values()]);
@@ -214,7 +216,7 @@ export class WriteQueue {
     const condition = over === 2 ? await this.#known(key) : options.condition;
     const name = body && crypto.randomUUID();
     const enter = async (): Promise<QueueRecord> => {
-      const size = body && name ? await this.#bring(name, body.pieces, signal) : 0;
+      const size = body && name ? await this.#bring(name, body, signal) : 0;
       const row: QueueRecord['row'] = [0, key, isDelete, size, condition, undefined, 0, 0, undefined];
       const record = { row, body: name, isJson: body?.isJson ?? false, queuedAt: Date.now(), how: toHow(options) };
       return this.#store.enter(record, over);
@@ -235,15 +237,20 @@ export class WriteQueue {
     return toWrite(record);
   }
 
-  async #bring(name: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<number> {
+  async #bring(name: string, body: Body, signal: AbortSignal | undefined): Promise<number> {
     let size = 0;
     let at = 0;
-    for await (const piece of body) {
-      signal?.throwIfAborted();
-      await this.#store.addPiece(name, at++, piece);
-      size += piece.length;
+    // A stream that gives nothing any more must not hold up who gives it up.
+    const next = (): Promise<IteratorResult<Uint8Array, void>> => unless([signal, this.#closing.signal], body.pieces.next());
+    try {
+      for (let one = await next(); !one.done; one = await next()) {
+        await this.#store.addPiece(name, at++, one.value);
+        size += one.value.length;
+      }
+      return size;
+    } finally {
+      body.cancel();
     }
-    return size;
   }
 
   /** What the storage knows of a key, if that takes no longer than a moment: a version, or `null`. */

@@ -266,6 +266,15 @@ test('without room nothing is half queued, and what a page leaves behind is swep
   assert.equal(await call('pieces', place.prefix), 3);
   await call('stall', 'd');
   while ((await call('pieces', place.prefix)) < 4) await moment();
+  await call('stall', 'given up', { overwrite: true });
+  await call('abort');
+  assert.deepEqual(await told({ page, call }, 1), ['given up: invalid']);
+  const closing = await tab();
+  await closing.call('stall', 'closed', { overwrite: true });
+  while ((await call('pieces', place.prefix)) < 5) await moment();
+  await closing.call('close');
+  assert.deepEqual(await told(closing, 1), ['closed: closed']);
+  assert.equal(await call('pieces', place.prefix), 4);
   // A tab that is still at it is left alone.
   const other = await tab();
   assert.equal(await other.call('flush'), 'ok');
