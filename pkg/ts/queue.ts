@@ -44,7 +44,7 @@ export class WriteQueue {
   readonly #isAuto: boolean;
   readonly #listeners = new Map<string, Set<(event: never) => void>>(EVENTS.map((type) => [type, new Set()]));
   /** Those who wait for the queue to be sent. */
-  readonly #flushes = new Set<(outage?: StorageError) => void>();
+  readonly #flushes = new Set<(outage?: StorageError, begun?: number) => void>();
   /** What is being queued, by key: writes of one key are queued in the order of their calls. */
   readonly #entering = new Map<string, Promise<unknown>>();
   readonly #stopListening: () => void;
@@ -121,6 +121,7 @@ export class WriteQueue {
     const signal = options?.signal;
     signal?.throwIfAborted();
     if (this.#isClosed) throw closed();
+    const since = Date.now();
     await new Promise<void>((resolve, reject) => {
       const stop = (): void => end(() => reject(signal?.reason));
       const end = (settle: () => void): void => {
@@ -128,7 +129,9 @@ export class WriteQueue {
         this.#flushes.delete(look);
         settle();
       };
-      const look = (outage?: StorageError): void => {
+      const look = (outage?: StorageError, begun = since): void => {
+        // An attempt from before says nothing of now.
+        if (begun < since) return;
         if (outage) return end(() => reject(outage));
         this.#store.change('relaxed', 'next', []).then(
           ([id]) => id === undefined && end(resolve),
@@ -273,8 +276,8 @@ export class WriteQueue {
   #hear(message: Message, isFromAfar: boolean): void {
     if (this.#isClosed) return;
     if (message.type === 'outage') {
-      const { kind, message: said } = message.error;
-      for (const flush of this.#flushes) flush(new StorageError(kind, said));
+      const { error, begun } = message;
+      for (const flush of this.#flushes) flush(new StorageError(error.kind, error.message), begun);
       if (this.#isAuto && !isFromAfar) askForSync(this.#name);
     } else if (message.type === 'cancelled') this.#sender.cancel(message.id);
     else if (message.type === 'wake') this.#sender.wake();
