@@ -17,8 +17,6 @@ const ENTRIES = ['inline', 'url', 'slim', 'node', 'deno', 'workerd', 'edge', 'ht
 const SHARED = new Map([
   ['ts/index.ts', 'core'],
   ['ts/disk.ts', 'disk'],
-  ['ts/events.ts', 'events'],
-  ['ts/lines.ts', 'lines'],
   ['ts/errors.ts', 'common'],
 ]);
 

@@ -7,6 +7,7 @@ declare global {
   interface Cache {}
   interface IDBDatabase {}
   interface IDBFactory {}
+  interface IDBKeyRange {}
   interface IDBObjectStore {}
   // The names of its parameters must be those of the DOM.
   interface IDBRequest<T = any> {}

@@ -109,3 +109,14 @@ export function otherVersion(key: string): StorageError {
 export function notSo(key: string): StorageError {
   return new StorageError('conflict', 'the tier holds something else than the write is for; read it again', { key });
 }
+
+/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
+export function report<E>(listener: (event: E) => void, event: E): void {
+  try {
+    listener(event);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

@@ -1,7 +1,7 @@
 /** Events on their way from the core, and who is told. */
 
 import type { StorageEvent, TierName } from './contract.js';
-import { StorageError, invalid } from './errors.js';
+import { StorageError, invalid, report } from './errors.js';
 import type { RawError } from './wasm.js';
 
 /** As the core tells it: what does not belong to the type is `undefined`. */
@@ -107,16 +107,5 @@ export class Listeners {
   #hearAnswers(more: number): void {
     this.#answers += more;
     if (this.#heard) this.#heard.gate[1] = this.#answers ? 1 : 0;
-  }
-}
-
-/** A listener that throws must not harm the call that it hears of; the runtime reports what it threw. */
-export function report<E>(listener: (event: E) => void, event: E): void {
-  try {
-    listener(event);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }

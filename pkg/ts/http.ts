@@ -1,12 +1,11 @@
 /** Entries as answers to requests of HTTP, for service workers, edge workers and servers. */
 
 import { attempt, invalid } from './errors.js';
-import { pairs } from './lines.js';
 import { check, checkCallOptions, isText, type Rules } from './options.js';
 import type { TieredStorage } from './storage.js';
 import { toReadable } from './streams.js';
 import { checkKey, isBytes } from './tier.js';
-import { ANSWER, type RawFlow } from './wasm.js';
+import { ANSWER, pairs, type RawFlow } from './wasm.js';
 
 /** How to answer. */
 export interface RespondOptions {

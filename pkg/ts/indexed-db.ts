@@ -1,6 +1,6 @@
 /** Entries in IndexedDB: the usual warm tier of a browser. */
 
-import { report } from './events.js';
+import { report } from './errors.js';
 import { FallbackPort } from './indexed-db/fallback.js';
 import { DatabasePort } from './indexed-db/port.js';
 import type { RoomPolicy } from './indexed-db/room.js';

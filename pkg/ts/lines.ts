@@ -3,7 +3,7 @@
 import type { StorageMetadata } from './contract.js';
 import { invalid } from './errors.js';
 import type { Facts } from './port.js';
-import type { Inscribed, RawMetadata, Wasm } from './wasm.js';
+import { pairs, type Inscribed, type RawMetadata, type Wasm } from './wasm.js';
 
 /** Names and values by turns. */
 type Flat = readonly string[];
@@ -103,9 +103,4 @@ export function toFields(
     text('encoding'),
     checked('customMetadata', custom, custom.every((word) => typeof word === 'string'), 'an object whose values are strings'),
   ];
-}
-
-/** The pairs of a list in which two belong together. */
-export function pairs<T>(flat: readonly T[]): (readonly [T, T])[] {
-  return flat.flatMap((first, at) => (at % 2 ? [] : [[first, flat[at + 1] as T] as const]));
 }

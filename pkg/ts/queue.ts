@@ -1,12 +1,11 @@
 /** Writes that wait for the cold tier: queued durably while it cannot be reached, sent in order when it can. */
 
-import { StorageError, attempt, invalid } from './errors.js';
-import { report } from './events.js';
+import { StorageError, attempt, invalid, report } from './errors.js';
 import { bodyOf, checkDelete, checkQueue, checkWrite, toHow, toWrite, type Body, type CheckedWrite } from './queue/input.js';
 import { Sender, type Message } from './queue/sender.js';
 import { Store } from './queue/store.js';
 import { askForSync } from './queue/sync.js';
-import { News, exclusively, onReturn } from './queue/tabs.js';
+import { News, exclusively, onReturn, unless } from './queue/tabs.js';
 import type { QueueChoice, QueueDeleteOptions, QueueEvents, QueueOptions, QueueRecord, QueueWriteOptions, QueuedWrite } from './queue/types.js';
 import type { TieredStorage } from './storage.js';
 import { checkKey } from './tier.js';
@@ -45,10 +44,11 @@ export class WriteQueue {
   readonly #isAuto: boolean;
   readonly #listeners = new Map<string, Set<(event: never) => void>>(EVENTS.map((type) => [type, new Set()]));
   /** Those who wait for the queue to be sent. */
-  readonly #flushes = new Set<(outage?: StorageError) => void>();
+  readonly #flushes = new Set<(outage?: StorageError, begun?: number) => void>();
   /** What is being queued, by key: writes of one key are queued in the order of their calls. */
   readonly #entering = new Map<string, Promise<unknown>>();
   readonly #stopListening: () => void;
+  readonly #closing = new AbortController();
   #isClosed = false;
 
   private constructor(storage: TieredStorage, store: Store, name: string, isAuto: boolean) {
@@ -121,6 +121,7 @@ export class WriteQueue {
     const signal = options?.signal;
     signal?.throwIfAborted();
     if (this.#isClosed) throw closed();
+    const since = Date.now();
     await new Promise<void>((resolve, reject) => {
       const stop = (): void => end(() => reject(signal?.reason));
       const end = (settle: () => void): void => {
@@ -128,7 +129,9 @@ export class WriteQueue {
         this.#flushes.delete(look);
         settle();
       };
-      const look = (outage?: StorageError): void => {
+      const look = (outage?: StorageError, begun = since): void => {
+        // An attempt from before says nothing of now.
+        if (begun < since) return;
         if (outage) return end(() => reject(outage));
         this.#store.change('relaxed', 'next', []).then(
           ([id]) => id === undefined && end(resolve),
@@ -182,10 +185,11 @@ export class WriteQueue {
     return () => void listeners.delete(listener);
   }
 
-  /** Gives up what this tab is sending, which stays queued, and releases the database. The storage stays open. */
+  /** Gives up what this tab is sending, which stays queued, and bodies that are on their way; releases the database. The storage stays open. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closing.abort(closed());
     this.#stopListening();
     await this.#sender.close();
     await Promise.allSettled([...this.#entering.values()]);
@@ -215,7 +219,7 @@ export class WriteQueue {
     const condition = over === 2 ? await this.#known(key) : options.condition;
     const name = body && crypto.randomUUID();
     const enter = async (): Promise<QueueRecord> => {
-      const size = body && name ? await this.#bring(name, body.pieces, signal) : 0;
+      const size = body && name ? await this.#bring(name, body, signal) : 0;
       const row: QueueRecord['row'] = [0, key, isDelete, size, condition, undefined, 0, 0, undefined];
       const record = { row, body: name, isJson: body?.isJson ?? false, queuedAt: Date.now(), how: toHow(options) };
       return this.#store.enter(record, over);
@@ -236,15 +240,20 @@ export class WriteQueue {
     return toWrite(record);
   }
 
-  async #bring(name: string, body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<number> {
+  async #bring(name: string, body: Body, signal: AbortSignal | undefined): Promise<number> {
     let size = 0;
     let at = 0;
-    for await (const piece of body) {
-      signal?.throwIfAborted();
-      await this.#store.addPiece(name, at++, piece);
-      size += piece.length;
+    // A stream that gives nothing any more must not hold up who gives it up.
+    const next = (): Promise<IteratorResult<Uint8Array, void>> => unless([signal, this.#closing.signal], body.pieces.next());
+    try {
+      for (let one = await next(); !one.done; one = await next()) {
+        await this.#store.addPiece(name, at++, one.value);
+        size += one.value.length;
+      }
+      return size;
+    } finally {
+      body.cancel();
     }
-    return size;
   }
 
   /** What the storage knows of a key, if that takes no longer than a moment: a version, or `null`. */
@@ -267,8 +276,8 @@ export class WriteQueue {
   #hear(message: Message, isFromAfar: boolean): void {
     if (this.#isClosed) return;
     if (message.type === 'outage') {
-      const { kind, message: said } = message.error;
-      for (const flush of this.#flushes) flush(new StorageError(kind, said));
+      const { error, begun } = message;
+      for (const flush of this.#flushes) flush(new StorageError(error.kind, error.message), begun);
       if (this.#isAuto && !isFromAfar) askForSync(this.#name);
     } else if (message.type === 'cancelled') this.#sender.cancel(message.id);
     else if (message.type === 'wake') this.#sender.wake();

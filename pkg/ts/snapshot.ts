@@ -2,7 +2,8 @@
 
 import type { AllTierStats, StorageMetadata, StorageSnapshot, TierStats } from './contract.js';
 import { StorageError, invalid } from './errors.js';
-import { pairs, toFields, type Fields } from './lines.js';
+import { toFields, type Fields } from './lines.js';
+import { pairs } from './wasm.js';
 
 /** A count that the core does not have is `undefined`. */
 type Count = number | undefined;

@@ -344,3 +344,8 @@ export async function wasm(): Promise<Wasm> {
     if (!loaded) loading = undefined;
   }
 }
+
+/** The pairs of a list in which two belong together. */
+export function pairs<T>(flat: readonly T[]): (readonly [T, T])[] {
+  return flat.flatMap((first, at) => (at % 2 ? [] : [[first, flat[at + 1] as T] as const]));
+}

@@ -27,8 +27,10 @@ export interface CheckedWrite extends QueueWriteOptions {
 
 /** The bytes of a value, in pieces that fit a record. */
 export interface Body {
-  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly pieces: AsyncGenerator<Uint8Array, void>;
   readonly isJson: boolean;
+  /** Lets go of what the pieces are of. */
+  cancel(): void;
 }
 
 export const checkQueue = (options: unknown): QueueOptions => check(options, QUEUE, 'the options of a WriteQueue');
@@ -61,17 +63,21 @@ export function toHow({ ttl, metadata, skipTiers, onlyTiers, mimeType }: QueueWr
 export function bodyOf(value: unknown, key: string): Body {
   if (value === undefined) throw invalid('`undefined` cannot be stored; store `null`, or delete the key', key);
   const bytes = attempt(() => copyOf(value), 'the value cannot be stored', key);
-  if (bytes) return { pieces: pieced(atOnce(bytes)), isJson: false };
+  if (bytes) return body(atOnce(bytes), false);
   const isInPieces = (): boolean =>
     isBlob(value) || isStream(value) || typeof (value as Partial<AsyncIterable<unknown>> | null)?.[Symbol.asyncIterator] === 'function';
-  if (attempt(isInPieces, 'the value cannot be stored', key)) return { pieces: pieced(toPieces(value, key)), isJson: false };
+  if (attempt(isInPieces, 'the value cannot be stored', key)) return body(toPieces(value, key), false);
   const json: string | undefined = attempt(() => JSON.stringify(value), 'the value cannot be written as JSON', key);
   if (json === undefined) throw invalid(`a ${typeof value} cannot be written as JSON`, key);
-  return { pieces: pieced(atOnce(new TextEncoder().encode(json))), isJson: true };
+  return body(atOnce(new TextEncoder().encode(json)), true);
+}
+
+function body(pieces: Pieces, isJson: boolean): Body {
+  return { pieces: pieced(pieces), isJson, cancel: () => pieces.cancel() };
 }
 
 /** Pieces of one size, each with memory of its own: a database stores all of what a view is of. */
-async function* pieced(pieces: Pieces): AsyncGenerator<Uint8Array> {
+async function* pieced(pieces: Pieces): AsyncGenerator<Uint8Array, void> {
   let room = new Uint8Array(PIECE_BYTES);
   let filled = 0;
   try {

@@ -18,7 +18,8 @@ export type Message =
   | { type: 'change' }
   | { type: 'sent' | 'conflict' | 'failed'; record: QueueRecord; metadata: StorageMetadata | null }
   | { type: 'cancelled'; id: number }
-  | { type: 'outage'; error: RawFailure }
+  /** `begun`: when the attempt was, in ms since 1970. */
+  | { type: 'outage'; error: RawFailure; begun: number }
   | { type: 'wake' };
 
 export interface SenderOptions {
@@ -77,7 +78,7 @@ export class Sender {
         await exclusively(`${name}/sender`, signal, () => this.#drain());
       } catch (error) {
         if (signal.aborted) return;
-        this.#options.tell({ type: 'outage', error: toRaw(error) });
+        this.#options.tell({ type: 'outage', error: toRaw(error), begun: Date.now() });
       }
     }
   }
@@ -87,6 +88,8 @@ export class Sender {
     const { store, tell } = this.#options;
     await this.#sweep();
     while (!this.#closing.signal.aborted) {
+      this.#isAsked = false;
+      const begun = Date.now();
       const [id, record] = await store.change('relaxed', 'begin', []);
       if (id === undefined || !record) return;
       tell({ type: 'change' });
@@ -99,15 +102,16 @@ export class Sender {
       );
       this.#current = undefined;
       if (controller.signal.aborted) continue;
-      const wait = await this.#finish(record, sent);
-      if (wait === undefined) continue;
+      const wait = await this.#finish(record, sent, begun);
+      // Who asked meanwhile knows something that this attempt did not.
+      if (wait === undefined || this.#isAsked) continue;
       if (!this.#isPatient) return;
       await this.#sleep(wait);
     }
   }
 
   /** Takes in how sending ended; gives the ms to wait after an outage. */
-  async #finish(record: QueueRecord, sent: Sent): Promise<number | undefined> {
+  async #finish(record: QueueRecord, sent: Sent, begun: number): Promise<number | undefined> {
     const { store, tell } = this.#options;
     const [id] = record.row;
     const [outcome, what, metadata] = toOutcome(record, sent);
@@ -125,7 +129,7 @@ export class Sender {
     if (verdict === VERDICT.done) tell({ type: 'sent', record, metadata });
     else if (verdict < 0 && changed) tell({ type: verdict === VERDICT.conflict ? 'conflict' : 'failed', record: changed, metadata });
     if (verdict < 0) return undefined;
-    tell({ type: 'outage', error: toRaw(error) });
+    tell({ type: 'outage', error: toRaw(error), begun });
     return verdict;
   }
 

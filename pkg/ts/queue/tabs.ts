@@ -49,6 +49,23 @@ export function onReturn(wake: () => void): () => void {
   return () => stopped.abort();
 }
 
+/** What `work` gives; or fails with the reason of a signal that is aborted before. */
+export async function unless<T>(signals: readonly (AbortSignal | undefined)[], work: Promise<T>): Promise<T> {
+  const ended = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    for (const signal of signals) {
+      const stop = (): void => reject(signal?.reason as Error);
+      if (signal?.aborted) stop();
+      else signal?.addEventListener('abort', stop, { signal: ended.signal });
+    }
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    ended.abort();
+  }
+}
+
 /** Tells the other tabs, and hears them. */
 export class News<M> {
   readonly #channel: BroadcastChannel | undefined;

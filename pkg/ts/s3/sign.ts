@@ -1,9 +1,8 @@
 /** Requests that a function of the user's signs. */
 
 import { StorageError, invalid } from '../errors.js';
-import { pairs } from '../lines.js';
 import { isText } from '../options.js';
-import type { RawUnsigned } from '../wasm.js';
+import { pairs, type RawUnsigned } from '../wasm.js';
 import { within } from '../within.js';
 
 /** A request that a function of yours is to sign. */

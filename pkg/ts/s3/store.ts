@@ -2,10 +2,9 @@
 
 import type { RequestTally } from '../contract.js';
 import { invalid } from '../errors.js';
-import { pairs } from '../lines.js';
 import { FLAG, check, type Rule, type Rules } from '../options.js';
 import type { Costs, RequestFacts } from '../port.js';
-import type { RawRequest, RawTally, S3Calls } from '../wasm.js';
+import { pairs, type RawRequest, type RawTally, type S3Calls } from '../wasm.js';
 
 /** Amazon S3, Cloudflare R2, MinIO, Google Cloud Storage (XML API), Backblaze B2, Garage, and Ceph's object gateway. */
 export type S3Provider = 'aws' | 'r2' | 'minio' | 'gcs' | 'b2' | 'garage' | 'ceph';

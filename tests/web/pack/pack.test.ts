@@ -12,7 +12,7 @@ import { ROOT, WEB } from '../lib/bundle.mjs';
 import { pack } from '../lib/tarball.js';
 
 const PACKAGE = join(ROOT, 'pkg');
-const SCRIPTS = ['common', 'core', 'deno', 'disk', 'edge', 'events', 'http', 'inline', 'inspector', 'lines', 'node', 'queue', 'slim', 'text', 'url', 'workerd'];
+const SCRIPTS = ['common', 'core', 'deno', 'disk', 'edge', 'http', 'inline', 'inspector', 'node', 'queue', 'slim', 'text', 'url', 'workerd'];
 const FILES = [
   'LICENSE-APACHE',
   'LICENSE-MIT',

@@ -16,6 +16,7 @@ import type * as PageModule from './page.js';
 type Calls = typeof PageModule;
 type Call = <N extends keyof Calls>(name: N, ...words: Parameters<Calls[N]>) => Promise<Awaited<ReturnType<Calls[N]>>>;
 
+const LATE_MS = 30_000;
 const HTML = '<!doctype html><meta charset="utf-8"><title>test</title><link rel="icon" href="data:,">';
 
 let files: Record<string, string>;
@@ -73,7 +74,11 @@ const moment = (): Promise<void> => new Promise((done) => setTimeout(done, 20));
 /** Waits until a tab was told so much. */
 async function told({ call }: Tab, count: number): Promise<string[]> {
   const all: string[] = [];
-  while (all.push(...(await call('told'))) < count) await moment();
+  const end = Date.now() + LATE_MS;
+  while (all.push(...(await call('told'))) < count) {
+    if (Date.now() > end) assert.fail(`only this was told: ${all.join()}; pending: ${JSON.stringify(await call('pending'))}`);
+    await moment();
+  }
   return all;
 }
 
@@ -170,7 +175,7 @@ test('a tab that is killed while it sends loses nothing and repeats nothing: ano
       if (isStopped) reached();
       return isStopped;
     };
-    if (isLost) proxy.isLost = stop;
+    if (isLost) proxy.hold = (passing) => (stop(passing) ? new Promise(() => undefined) : undefined);
     else proxy.answer = (passing) => (stop(passing) ? { never: true } : undefined);
     const one = await tab('auto');
     await one.call('set', 'a', 'mine', { ifAbsent: true });
@@ -261,6 +266,15 @@ test('without room nothing is half queued, and what a page leaves behind is swep
   assert.equal(await call('pieces', place.prefix), 3);
   await call('stall', 'd');
   while ((await call('pieces', place.prefix)) < 4) await moment();
+  await call('stall', 'given up', { overwrite: true });
+  await call('abort');
+  assert.deepEqual(await told({ page, call }, 1), ['given up: invalid']);
+  const closing = await tab();
+  await closing.call('stall', 'closed', { overwrite: true });
+  while ((await call('pieces', place.prefix)) < 5) await moment();
+  await closing.call('close');
+  assert.deepEqual(await told(closing, 1), ['closed: closed']);
+  assert.equal(await call('pieces', place.prefix), 4);
   // A tab that is still at it is left alone.
   const other = await tab();
   assert.equal(await other.call('flush'), 'ok');

@@ -16,6 +16,7 @@ export type Shown = [key: string, state: string, what: string | undefined];
 
 let storage: TieredStorage | undefined;
 let opened: WriteQueue | undefined;
+let giveUp: AbortController | undefined;
 const events: string[] = [];
 
 /** Opens the queue of this page. */
@@ -48,8 +49,9 @@ export async function fill(key: string, size: number): Promise<string> {
   return said(async () => void (await queue().set(key, new Blob(randomPieces(size)))));
 }
 
-/** Begins to queue a stream that gives one MiB and then waits for ever. */
-export async function stall(key: string): Promise<void> {
+/** Begins to queue a stream that gives one MiB and then waits for ever; what comes of it is told. */
+export async function stall(key: string, options?: QueueWriteOptions): Promise<void> {
+  const { signal } = (giveUp = new AbortController());
   let isFirst = true;
   const stream = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -58,7 +60,12 @@ export async function stall(key: string): Promise<void> {
       return isFirst ? undefined : new Promise(() => undefined);
     },
   });
-  void queue().set(key, stream).catch(() => undefined);
+  const stalled = said(async () => void (await queue().set(key, stream, { ...options, signal })));
+  void stalled.then((how) => events.push(`${key}: ${how}`));
+}
+
+export async function abort(): Promise<void> {
+  giveUp?.abort(new StorageError('invalid', 'given up'));
 }
 
 export async function remove(key: string, ifMatch?: string): Promise<string> {
