@@ -5,9 +5,11 @@ export {};
 declare global {
   interface Blob {}
   interface Cache {}
+  interface CacheStorage {}
   interface IDBDatabase {}
   interface IDBFactory {}
   interface IDBObjectStore {}
+  interface ServiceWorkerRegistration {}
   // The names of its parameters must be those of the DOM.
   interface IDBRequest<T = any> {}
   interface IDBTransaction {}
