@@ -40,6 +40,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "pack", about: "the tarball holds what it should", run: web::pack },
     Check { name: "loaders", about: "runtimes and bundlers load the package", run: web::loaders },
     Check { name: "browsers", about: "browsers keep what is stored", run: web::browsers },
+    Check { name: "app", about: "the web app works, offline too", run: web::app },
     Check { name: "scenarios", about: "the scenarios hold on every host", run: scenarios },
     Check { name: "demo", about: "real files pass through all tiers", run: demo },
 ];
