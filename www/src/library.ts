@@ -1,6 +1,7 @@
 /** A bucket with its copies on this device: what there is, and what can be done with it. */
 
-import { IndexedDBStorageTier, MemoryStorageTier, StorageError, TieredStorage, type StorageMetadata } from 'tiered-storage';
+import { IndexedDBStorageTier, MemoryStorageTier, StorageError, TieredStorage, type S3StorageTier, type StorageMetadata } from 'tiered-storage';
+import type { InspectorOptions } from 'tiered-storage/inspector';
 import { Catalog } from './catalog.js';
 import { Cell } from './cell.js';
 import { FRESH_MS, STALE_MS } from './freshness.js';
@@ -12,6 +13,12 @@ const HOT_BYTES = 32 * 2 ** 20;
 /** How often a listing that still comes in is shown. */
 const SHOW_MS = 250;
 const LINK_MS = 3_600_000;
+
+interface Tiers {
+  readonly hot: MemoryStorageTier;
+  readonly warm: IndexedDBStorageTier;
+  readonly cold: S3StorageTier;
+}
 
 export type Phase = 'loading' | 'listed' | 'remembered' | 'failed';
 
@@ -25,6 +32,8 @@ export class Library {
   /** Where the catalog is from: the bucket, or what it had when it was last seen. */
   readonly phase = new Cell<Phase>('loading');
   readonly problem = new Cell<string | undefined>(undefined);
+  /** What an inspector has to know to show this storage. */
+  readonly inside: InspectorOptions;
   /** The keys that have a copy on this device. */
   readonly kept = new Cell<ReadonlySet<string>>(new Set());
   readonly #warm: IndexedDBStorageTier;
@@ -34,27 +43,32 @@ export class Library {
   #keptSoon: Set<string> | undefined;
   #listing: AbortController | undefined;
 
-  private constructor(id: string, access: Access, state: State, storage: TieredStorage, warm: IndexedDBStorageTier, network: Network) {
+  private constructor(id: string, access: Access, state: State, storage: TieredStorage, tiers: Tiers, network: Network) {
     this.id = id;
     this.place = access.place;
     this.hasCredentials = access.credentials !== undefined;
     this.storage = storage;
     this.network = network;
-    this.#warm = warm;
+    this.#warm = tiers.warm;
+    this.inside = { tiers, limits: { hot: HOT_BYTES }, prices: {}, network: network.fetch };
     this.#state = state;
   }
 
   static async open(access: Access, state: State): Promise<Library> {
     const id = await idOf(access.place);
     const network = new Network();
-    const warm = new IndexedDBStorageTier({ name: databaseOf(id) });
+    const tiers: Tiers = {
+      hot: new MemoryStorageTier({ maxSizeBytes: HOT_BYTES }),
+      warm: new IndexedDBStorageTier({ name: databaseOf(id) }),
+      cold: coldOf(access, network.fetch),
+    };
     const storage = await TieredStorage.open({
-      tiers: { hot: new MemoryStorageTier({ maxSizeBytes: HOT_BYTES }), warm, cold: coldOf(access, network.fetch) },
+      tiers,
       promotionStrategy: 'eager',
       revalidateAfter: FRESH_MS,
       staleIfUnavailable: STALE_MS,
     });
-    const library = new Library(id, access, state, storage, warm, network);
+    const library = new Library(id, access, state, storage, tiers, network);
     storage.on('promoted', ({ tier, key }) => tier === 'warm' && library.noteKept(key));
     return library;
   }
@@ -131,7 +145,9 @@ export class Library {
 
   /** Brings an entry to this device, unless it is there. */
   async keep(key: string, signal: AbortSignal): Promise<void> {
-    await this.storage.get(key, { signal, borrow: true });
+    const found = await this.storage.getStream(key, { signal });
+    // What comes is put into the tiers as it is read, so that a film never lies in memory.
+    await found?.stream.pipeTo(new WritableStream());
     await this.storage.settled({ signal });
   }
 

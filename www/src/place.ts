@@ -27,6 +27,9 @@ export async function idOf(place: Place): Promise<string> {
 /** The database with the copies of a place's entries. */
 export const databaseOf = (id: string): string => `library-${id}`;
 
+/** Where the service worker lets pages look at its storage of a place. */
+export const channelOf = (id: string): string => `library-${id}`;
+
 /** The URL under which the service worker answers with an entry. `version` tells browsers apart what was overwritten. */
 export function mediaUrl(id: string, key: string, version = 0): string {
   return `/media/${id}/?key=${encodeURIComponent(key)}${version ? `&v=${version}` : ''}`;

@@ -1,11 +1,12 @@
 /** The service worker: the app without a network, and entries at `/media/PLACE/?key=KEY`, with seeking. */
 
 import { IndexedDBStorageTier, StorageError, TieredStorage, type StorageEvent } from 'tiered-storage';
+import { publishTo } from 'tiered-storage/inspector';
 import { sandboxed, serve } from 'tiered-storage/sw';
 import { FRESH_MS, STALE_MS } from './freshness.js';
 import { typeOf } from './kinds.js';
 import { Network } from './network.js';
-import { coldOf, databaseOf, type Access } from './place.js';
+import { channelOf, coldOf, databaseOf, type Access } from './place.js';
 import type { Said, Told } from './worker-link.js';
 
 interface Client {
@@ -71,10 +72,11 @@ async function storageOf(id: string): Promise<TieredStorage> {
   return (await answered).storage;
 }
 
-function open(id: string, access: Access): Promise<TieredStorage> {
+async function open(id: string, access: Access): Promise<TieredStorage> {
   const network = new Network();
-  return TieredStorage.open({
-    tiers: { warm: new IndexedDBStorageTier({ name: databaseOf(id) }), cold: coldOf(access, network.fetch) },
+  const tiers = { warm: new IndexedDBStorageTier({ name: databaseOf(id) }), cold: coldOf(access, network.fetch) };
+  const storage = await TieredStorage.open({
+    tiers,
     promotionStrategy: 'eager',
     revalidateAfter: FRESH_MS,
     staleIfUnavailable: STALE_MS,
@@ -82,6 +84,8 @@ function open(id: string, access: Access): Promise<TieredStorage> {
       if (event.type === 'promoted' && event.tier === 'warm') void tellPages({ type: 'kept', id, key: event.key });
     },
   });
+  publishTo(storage, channelOf(id), { tiers, prices: {}, network: network.fetch });
+  return storage;
 }
 
 async function tellPages(said: Said): Promise<void> {

@@ -5,7 +5,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { app, type Session } from '../app.js';
 import { bytes, count, counted } from '../format.js';
 import type { PinState } from '../pins.js';
-import { folderLink } from '../route.js';
+import { INSIDE_LINK, folderLink } from '../route.js';
 import { Icon } from './icons.js';
 import { useCell } from './use-cell.js';
 
@@ -47,7 +47,10 @@ export function DeviceSummary({ session, onMore }: { session: Session; onMore: (
       <p class="device-size" data-testid="device-size">{space ? bytes(space.bytes) : '\u2013'}</p>
       <p class="small">{space ? counted(space.items, 'item') : '\u00a0'}</p>
       {pins.slice(0, 3).map((pin) => <PinLine key={pin.prefix} pin={pin} />)}
-      <button type="button" class="button wide" onClick={onMore}>Manage</button>
+      <div class="device-buttons">
+        <button type="button" class="button grow" onClick={onMore}>Manage</button>
+        <a class="button" href={INSIDE_LINK}>Inside</a>
+      </div>
     </section>
   );
 }
@@ -104,6 +107,7 @@ export function Device({ session }: { session: Session }): JSX.Element {
         <button type="button" class="button" disabled={space?.isProtected} onClick={() => void protect()}>
           {space?.isProtected ? 'Protected from cleaning' : 'Protect from cleaning'}
         </button>
+        <a class="button" href={INSIDE_LINK} onClick={() => (app.dialog.value = undefined)}>Look inside</a>
       </div>
       <p class="small">Copies come here as things are looked at. Nothing is ever removed from the bucket here.</p>
     </div>

@@ -8,6 +8,7 @@ import { folderLink, prefixOf, route } from '../route.js';
 import { Browse } from './browse.js';
 import { Dialogs } from './dialogs.js';
 import { Icon, Mark } from './icons.js';
+import { Inside } from './inside.js';
 import { Sidebar } from './sidebar.js';
 import { Notices } from './notices.js';
 import { useCell } from './use-cell.js';
@@ -18,8 +19,11 @@ export function Shell(): JSX.Element {
   const shown = useCell(route);
   const prefix = prefixOf(shown);
   const isDropping = useDrop(session, prefix);
+  // It goes on looking, once it was opened, while other things are shown.
+  const wasInside = useRef(false);
+  wasInside.current ||= shown.page === 'inside';
   useEffect(() => {
-    const name = shown.page === 'entry' ? nameOf(shown.key) : prefix ? nameOf(prefix) : '';
+    const name = shown.page === 'inside' ? 'Inside' : shown.page === 'entry' ? nameOf(shown.key) : prefix ? nameOf(prefix) : '';
     document.title = name ? `${name} \u2013 Library` : 'Library';
   }, [shown, prefix]);
   return (
@@ -34,8 +38,9 @@ export function Shell(): JSX.Element {
         ) : shown.page === 'entry' ? (
           <Viewer session={session} entry={shown.key} />
         ) : (
-          <Browse session={session} prefix={prefix} />
+          shown.page === 'folder' && <Browse session={session} prefix={prefix} />
         )}
+        {session && wasInside.current && <Inside key={session.library.id} session={session} isShown={shown.page === 'inside'} />}
       </main>
       {isDropping && <div class="drop"><p>Drop to upload into {prefix ? nameOf(prefix) : 'the library'}</p></div>}
       <Notices session={session} />
@@ -66,7 +71,7 @@ function Topbar({ session, prefix }: { session: Session | undefined; prefix: str
   }, []);
   const onInput = (text: string): void => {
     app.search.value = text;
-    if (text && route.value.page === 'entry') location.hash = folderLink(prefix);
+    if (text && route.value.page !== 'folder') location.hash = folderLink(prefix);
   };
   return (
     <header class="topbar">
