@@ -69,7 +69,7 @@ export class App {
   /** Opens another place, if it can be listed; fails with what is wrong. */
   async choose(access: Access, credentials: 'remember' | 'forget'): Promise<void> {
     const kept = credentials === 'remember' ? (access.credentials ?? null) : null;
-    await this.#open(access);
+    await this.#open(access, 'if it can be listed');
     this.isOwn.value = true;
     this.isRemembering.value = kept !== null;
     await this.#state?.set('chosen', { place: access.place, credentials: kept, isOwn: true });
@@ -121,16 +121,24 @@ export class App {
     });
   }
 
-  async #open(access: Access): Promise<void> {
+  async #open(access: Access, when: 'at once' | 'if it can be listed' = 'at once'): Promise<void> {
     if (!this.#state) return;
     const library = await Library.open(access, this.#state);
+    if (when === 'if it can be listed') {
+      await library.refresh();
+      const { value: problem } = library.problem;
+      if (problem !== undefined) {
+        await library.close();
+        throw new Error(problem);
+      }
+    }
     const before = this.session.value;
     const pins = new Pins(library, this.#state);
     this.access.value = access;
     this.session.value = { library, pins, uploads: new Uploads(library) };
     this.worker.open(library.id, access);
     void before?.library.close();
-    await library.refresh();
+    if (when === 'at once') await library.refresh();
     await pins.restore();
   }
 }

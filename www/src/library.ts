@@ -67,9 +67,12 @@ export class Library {
       promotionStrategy: 'eager',
       revalidateAfter: FRESH_MS,
       staleIfUnavailable: STALE_MS,
+      tabs: databaseOf(id),
     });
     const library = new Library(id, access, state, storage, tiers, network);
     storage.on('promoted', ({ tier, key }) => tier === 'warm' && library.noteKept(key));
+    storage.on('evicted', ({ tier, key }) => tier === 'warm' && library.#noteGone(key));
+    storage.on('changedElsewhere', ({ key }) => void library.#lookAgain(key));
     return library;
   }
 
@@ -175,9 +178,7 @@ export class Library {
     await this.storage.delete(key);
     this.changed(key);
     this.catalog.value = this.catalog.value.without(key);
-    const kept = new Set(this.kept.value);
-    kept.delete(key);
-    this.kept.value = kept;
+    this.#noteGone(key);
   }
 
   /** A link that anyone can open for an hour. */
@@ -189,6 +190,24 @@ export class Library {
   changed(key: string): void {
     this.#details.delete(key);
     this.#versions.set(key, (this.#versions.get(key) ?? 0) + 1);
+  }
+
+  #noteGone(key: string): void {
+    if (!this.kept.value.has(key)) return;
+    const kept = new Set(this.kept.value);
+    kept.delete(key);
+    this.kept.value = kept;
+  }
+
+  /** Another tab changed something: one entry, or more than can be told. */
+  async #lookAgain(key: string | undefined): Promise<void> {
+    if (key === undefined) return this.lookAtKept();
+    this.changed(key);
+    // Where it cannot be known, what is shown stays.
+    const isThere = await this.storage.exists(key).catch(() => this.catalog.value.has(key));
+    const { value } = this.catalog;
+    this.catalog.value = isThere ? value.with(key) : value.without(key);
+    if (!isThere) this.#noteGone(key);
   }
 }
 

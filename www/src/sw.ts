@@ -80,6 +80,7 @@ async function open(id: string, access: Access): Promise<TieredStorage> {
     promotionStrategy: 'eager',
     revalidateAfter: FRESH_MS,
     staleIfUnavailable: STALE_MS,
+    tabs: databaseOf(id),
     onEvent: (event: StorageEvent) => {
       if (event.type === 'promoted' && event.tier === 'warm') void tellPages({ type: 'kept', id, key: event.key });
     },

@@ -22,6 +22,8 @@ export type Files = Record<string, Uint8Array | { bytes: Uint8Array; mimeType: s
 export interface World {
   readonly origin: Origin;
   readonly cold: S3StorageTier;
+  /** What the server of the app suggests. */
+  readonly config: { accessKeyId: string; secretAccessKey: string };
   /** What the bucket was asked since the last time, such as `GET /library/key`. */
   asked(): string[];
   put(files: Files): Promise<void>;
@@ -67,6 +69,7 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
   return {
     origin,
     cold,
+    config,
     put,
     asked: () => proxy.take(),
     hold: (matches) => {
