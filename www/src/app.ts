@@ -5,14 +5,14 @@ import { Library, sentenceOf } from './library.js';
 import { Pins } from './pins.js';
 import { suggested, type Access } from './place.js';
 import { State } from './state.js';
-import { Uploads } from './uploads.js';
 import { WorkerLink } from './worker-link.js';
+import { Writes } from './writes.js';
 
 /** A library, and what goes on in it. */
 export interface Session {
   readonly library: Library;
   readonly pins: Pins;
-  readonly uploads: Uploads;
+  readonly writes: Writes;
 }
 
 export type Dialog = { readonly name: 'settings' } | { readonly name: 'device' } | { readonly name: 'ask'; readonly question: Question };
@@ -32,6 +32,8 @@ export interface Toast {
 }
 
 const TOAST_MS = 5_000;
+/** How often a bucket that cannot be reached is looked for. */
+const AGAIN_MS = 10_000;
 
 export class App {
   readonly session = new Cell<Session | undefined>(undefined);
@@ -53,6 +55,7 @@ export class App {
 
   async start(): Promise<void> {
     void this.worker.start().catch((error: unknown) => this.tell(`The app cannot work offline here: ${sentenceOf(error)}`, 'problem'));
+    this.#watch();
     const state = (this.#state = await State.open());
     this.view.value = (await state.get('view')) ?? 'grid';
     const [chosen, offered] = await Promise.all([state.get('chosen'), suggested()]);
@@ -121,6 +124,17 @@ export class App {
     });
   }
 
+  /** While the bucket cannot be reached, it is looked for: when the browser says so, and now and then. */
+  #watch(): void {
+    const look = (): void => {
+      const { library } = this.session.value ?? {};
+      if (library?.network.reach.value === 'offline' && document.visibilityState === 'visible') void library.refresh();
+    };
+    addEventListener('online', look);
+    document.addEventListener('visibilitychange', look);
+    setInterval(look, AGAIN_MS);
+  }
+
   async #open(access: Access, when: 'at once' | 'if it can be listed' = 'at once'): Promise<void> {
     if (!this.#state) return;
     const library = await Library.open(access, this.#state);
@@ -135,9 +149,9 @@ export class App {
     const before = this.session.value;
     const pins = new Pins(library, this.#state);
     this.access.value = access;
-    this.session.value = { library, pins, uploads: new Uploads(library) };
+    this.session.value = { library, pins, writes: await Writes.open(library) };
     this.worker.open(library.id, access);
-    void before?.library.close();
+    void before?.writes.close().then(() => before.library.close());
     if (when === 'at once') await library.refresh();
     await pins.restore();
   }

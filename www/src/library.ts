@@ -165,17 +165,15 @@ export class Library {
     return this.#warm.getStats();
   }
 
-  /** Stores a file; fails as `conflict` if there is one of that name, unless it is to be replaced. */
-  async upload(key: string, file: Blob, isReplacing: boolean, signal: AbortSignal): Promise<void> {
-    const mimeType = file.type || undefined;
-    await this.storage.setStream(key, file, { mimeType, signal, ...(isReplacing ? {} : { ifAbsent: true }) });
+  /** Notes that the bucket took an entry. */
+  noteStored(key: string): void {
     this.changed(key);
     this.catalog.value = this.catalog.value.with(key);
-    this.noteKept(key);
+    void this.lookAtKept();
   }
 
-  async remove(key: string): Promise<void> {
-    await this.storage.delete(key);
+  /** Notes that an entry is gone from the bucket. */
+  noteRemoved(key: string): void {
     this.changed(key);
     this.catalog.value = this.catalog.value.without(key);
     this.#noteGone(key);

@@ -111,7 +111,7 @@ async function holds(text: string): Promise<boolean> {
   const decoder = new TextDecoder('latin1');
   const readable = async (value: unknown): Promise<string> => {
     if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) {
-      const bytes = new Uint8Array(value instanceof ArrayBuffer ? value : value.buffer);
+      const bytes = new Uint8Array((value instanceof ArrayBuffer ? value : value.buffer) as ArrayBuffer);
       const isPacked = bytes[0] === 0x1f && bytes[1] === 0x8b;
       const stream = new Blob([bytes]).stream();
       return decoder.decode(isPacked ? await new Response(stream.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer() : bytes);

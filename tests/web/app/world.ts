@@ -29,6 +29,8 @@ export interface World {
   put(files: Files): Promise<void>;
   /** Lets requests wait that `matches` takes, for good, until what it gives is called: those that come then are answered. */
   hold(matches: (line: string) => boolean): () => void;
+  /** Takes the bucket away from the browser, until what it gives is called. */
+  cut(): () => void;
   /** Opens the app in a tab, and waits until it has listed the bucket. */
   open(hash?: string): Promise<Page>;
   /** Ends the process of the bucket, and the server of the app. */
@@ -74,6 +76,10 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
     asked: () => proxy.take(),
     hold: (matches) => {
       proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { never: true } : undefined);
+      return () => void (proxy.answer = () => undefined);
+    },
+    cut: () => {
+      proxy.answer = () => ({});
       return () => void (proxy.answer = () => undefined);
     },
     open: async (hash = '') => {

@@ -2,12 +2,14 @@
 
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
+import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
 import { folderOf, type Folder } from '../catalog.js';
 import { count, counted } from '../format.js';
 import { folderLink } from '../route.js';
 import { Icon } from './icons.js';
-import { EntryCard, EntryRow, FolderCard, FolderRow } from './item.js';
+import { EntryCard, EntryRow, FolderCard, FolderRow, type Presence } from './item.js';
+import { upload } from './upload.js';
 import { useCell } from './use-cell.js';
 import { Virtual } from './virtual.js';
 
@@ -15,14 +17,18 @@ const GRID = { columnWidth: 148, rowHeight: 178, gap: 12 };
 const LIST = { columnWidth: 0, rowHeight: 44, gap: 2 };
 
 export function Browse({ session, prefix }: { session: Session; prefix: string }): JSX.Element {
-  const { library } = session;
-  const catalog = useCell(library.catalog);
+  const { library, writes } = session;
+  const known = useCell(library.catalog);
+  const pending = useCell(writes.pending);
   const phase = useCell(library.phase);
   const kept = useCell(library.kept);
   const reach = useCell(library.network.reach);
   const isServing = useCell(app.worker.isServing);
   const view = useCell(app.view);
   const search = useCell(app.search).trim();
+  // What is not sent yet is shown where it will be.
+  const catalog = useMemo(() => pending.reduce((all, { key, kind }) => (kind === 'set' ? all.with(key) : all), known), [known, pending]);
+  const states = useMemo(() => new Map(pending.map((write) => [write.key, write])), [pending]);
   const listing = useMemo(
     () => (search ? { folders: [], keys: catalog.search(search, prefix) } : catalog.list(prefix)),
     [catalog, search, prefix],
@@ -36,7 +42,7 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
       return isGrid ? <FolderCard folder={folder} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
     }
     const entry = keys[index - folders.length] as string;
-    const presence = kept.has(entry) ? 'kept' : isAway ? 'missing' : 'away';
+    const presence = presenceOf(states.get(entry), kept.has(entry), isAway);
     const where = search ? folderOf(entry).slice(0, -1) || 'Library' : undefined;
     const props = { library, entry, presence, tabIndex, where, isServing, url: library.url(entry) } as const;
     return isGrid ? <EntryCard {...props} /> : <EntryRow {...props} />;
@@ -69,6 +75,11 @@ interface HeadProps {
   readonly search: string;
   readonly total: number;
   readonly folders: number;
+}
+
+function presenceOf(write: QueuedWrite | undefined, isKept: boolean, isAway: boolean): Presence {
+  if (write) return write.state === 'conflict' || write.state === 'failed' ? 'choice' : write.kind === 'set' ? 'coming' : 'going';
+  return isKept ? 'kept' : isAway ? 'missing' : 'away';
 }
 
 /** What is in a folder, such as `2 folders, 1 item, 51 in all`. */
@@ -115,7 +126,7 @@ function Head({ session, prefix, search, total, folders }: HeadProps): JSX.Eleme
 function UploadButton({ session, prefix }: { session: Session; prefix: string }): JSX.Element {
   const onChange = (event: Event): void => {
     const input = event.currentTarget as HTMLInputElement;
-    session.uploads.add(prefix, input.files ?? []);
+    upload(session, prefix, [...(input.files ?? [])]);
     input.value = '';
   };
   return (

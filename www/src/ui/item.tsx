@@ -9,9 +9,10 @@ import { bytes, count, counted, day } from '../format.js';
 import { isPicture, kindOf, extensionOf, wordOf } from '../kinds.js';
 import type { Library } from '../library.js';
 import { entryLink, folderLink } from '../route.js';
-import { Icon, iconOf } from './icons.js';
+import { Icon, iconOf, type IconName } from './icons.js';
 
-type Presence = 'kept' | 'away' | 'missing';
+/** Where an entry is: on this device, in the bucket alone, out of reach; or what is to become of it. */
+export type Presence = 'kept' | 'away' | 'missing' | 'coming' | 'going' | 'choice';
 
 interface EntryProps {
   readonly library: Library;
@@ -28,7 +29,19 @@ interface EntryProps {
 /** How long an entry must be in sight before anything is asked of it. */
 const REST_MS = 200;
 
-const PRESENCE: Record<Presence, string> = { kept: 'On this device', away: '', missing: 'Not on this device' };
+const PRESENCE: Record<Presence, string> = {
+  kept: 'On this device',
+  away: '',
+  missing: 'Not on this device',
+  coming: 'Waits to be sent',
+  going: 'To be deleted',
+  choice: 'Needs a choice',
+};
+const BADGES: Partial<Record<Presence, IconName>> = { kept: 'check', missing: 'cloud', coming: 'upload', going: 'trash', choice: 'settings' };
+/** Of these, the card says more than what they are. */
+const TOLD: readonly Presence[] = ['missing', 'coming', 'going', 'choice'];
+/** Of these, there is something to be shown. */
+const THERE: readonly Presence[] = ['kept', 'away', 'going'];
 
 export const EntryCard = memo(function EntryCard(props: EntryProps): JSX.Element {
   const { entry, presence, tabIndex, where } = props;
@@ -38,7 +51,7 @@ export const EntryCard = memo(function EntryCard(props: EntryProps): JSX.Element
       <Picture {...props} size={30} />
       <span class="card-name" title={entry}>{nameOf(entry)}</span>
       <span class="card-sub">
-        <span class="grow">{where ?? (presence === 'missing' ? PRESENCE.missing : wordOf(kind))}</span>
+        <span class="grow">{TOLD.includes(presence) ? PRESENCE[presence] : (where ?? wordOf(kind))}</span>
         <Badge presence={presence} />
       </span>
     </a>
@@ -91,7 +104,7 @@ function Picture({ entry, url, presence, isServing, size }: EntryProps & { size:
   const kind = kindOf(entry);
   const [failed, setFailed] = useState<string>();
   const [loaded, setLoaded] = useState<string>();
-  const isShown = isPicture(kind) && isServing && presence !== 'missing' && failed !== url;
+  const isShown = isPicture(kind) && isServing && THERE.includes(presence) && failed !== url;
   return (
     <span class={`${size > 24 ? 'tile' : 'thumb'} ${isShown ? kind : ''}`}>
       {isShown ? (
@@ -109,8 +122,7 @@ function Picture({ entry, url, presence, isServing, size }: EntryProps & { size:
 function Badge({ presence }: { presence: Presence }): JSX.Element {
   return (
     <span class="badge">
-      {presence === 'kept' && <Icon name="check" size={14} />}
-      {presence === 'missing' && <Icon name="cloud" size={14} />}
+      {BADGES[presence] && <Icon name={BADGES[presence]} size={14} />}
       {presence !== 'away' && <span class="unseen">{PRESENCE[presence]}</span>}
     </span>
   );

@@ -9,8 +9,9 @@ import { Browse } from './browse.js';
 import { Dialogs } from './dialogs.js';
 import { Icon, Mark } from './icons.js';
 import { Inside } from './inside.js';
-import { Sidebar } from './sidebar.js';
 import { Notices } from './notices.js';
+import { Sidebar } from './sidebar.js';
+import { upload } from './upload.js';
 import { useCell } from './use-cell.js';
 import { Viewer } from './viewer.js';
 
@@ -152,7 +153,7 @@ function useDrop(session: Session | undefined, prefix: string): boolean {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setIsOver(false);
-      session?.uploads.add(prefix, event.dataTransfer?.files ?? []);
+      if (session) upload(session, prefix, event.dataTransfer?.files ?? []);
     };
     const listeners = [['dragover', over], ['dragleave', leave], ['drop', drop]] as const;
     for (const [type, listener] of listeners) addEventListener(type, listener);

@@ -16,6 +16,7 @@ export function Viewer({ session, entry }: { session: Session; entry: string }):
   const { library } = session;
   const catalog = useCell(library.catalog);
   const kept = useCell(library.kept);
+  const pending = useCell(session.writes.pending);
   const reach = useCell(library.network.reach);
   const isServing = useCell(app.worker.isServing);
   const heading = useRef<HTMLHeadingElement>(null);
@@ -35,6 +36,7 @@ export function Viewer({ session, entry }: { session: Session; entry: string }):
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, [folder, before, after]);
+  const isComing = pending.some(({ key, kind }) => key === entry && kind === 'set') && !catalog.has(entry);
   const isMissing = reach === 'offline' && !kept.has(entry);
   return (
     <section class="viewer" aria-label={nameOf(entry)}>
@@ -47,11 +49,21 @@ export function Viewer({ session, entry }: { session: Session; entry: string }):
       </header>
       <div class={`stage ${kindOf(entry)}`}>
         {before !== undefined && <a class="turn left" href={entryLink(before)} aria-label={`Before: ${nameOf(before)}`}><Icon name="back" /></a>}
-        {isMissing ? <Missing /> : isServing ? <Body key={url} url={url} entry={entry} /> : <p class="small" role="status">Getting ready</p>}
+        {isComing ? <Coming /> : isMissing ? <Missing /> : isServing ? <Body key={url} url={url} entry={entry} /> : <p class="small" role="status">Getting ready</p>}
         {after !== undefined && <a class="turn right" href={entryLink(after)} aria-label={`Next: ${nameOf(after)}`}><Icon name="next" /></a>}
       </div>
       <Details session={session} entry={entry} isKept={kept.has(entry)} url={url} />
     </section>
+  );
+}
+
+function Coming(): JSX.Element {
+  return (
+    <div class="empty" role="status">
+      <Icon name="upload" size={40} />
+      <h2>Waits to be sent</h2>
+      <p>It is safe on this device, and will be in the bucket once that can be reached.</p>
+    </div>
   );
 }
 
@@ -76,8 +88,7 @@ function Actions({ session, entry, url, isMissing }: { session: Session; entry: 
     const choices = [{ label: 'Delete', value: 'delete', isDangerous: true }];
     if ((await app.ask('Delete this?', `${entry} will be gone from the bucket, for everyone.`, choices)) !== 'delete') return;
     await app.attempt('It cannot be deleted', async () => {
-      await library.remove(entry);
-      app.tell(`${nameOf(entry)} is deleted`);
+      await session.writes.remove(entry);
       location.hash = folderLink(folderOf(entry));
     });
   };
