@@ -36,7 +36,8 @@ export class Writes {
   }
 
   async remove(key: string): Promise<void> {
-    await this.#queue.delete(key);
+    // Of what has no copy here, only the name was seen: whatever has that name is meant.
+    await this.#queue.delete(key, this.#library.kept.value.has(key) ? {} : { overwrite: true });
   }
 
   async choose({ id, key }: QueuedWrite, choice: Choice): Promise<void> {

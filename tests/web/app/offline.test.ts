@@ -88,7 +88,7 @@ test('a folder is pinned, stopped in the middle, goes on after a crash, and is r
   // Started again and cut off by the end of the browser, it goes on by itself.
   await page.getByTestId('pin').click();
   await page.getByTestId('pin').getByText('Stop').waitFor();
-  await engine.restart();
+  await engine.crash();
   release();
   asked();
   const { page: again } = await origin.tab('/#/browse/folder/');
@@ -100,7 +100,7 @@ test('a folder is pinned, stopped in the middle, goes on after a crash, and is r
   await shoot(again, 'device');
   await again.getByRole('button', { name: 'Remove folder from this device' }).click();
   await again.getByText('None yet.').waitFor();
-  await again.waitForFunction(() => document.querySelector('[data-testid=device-size]')?.textContent === '0 bytes');
+  await again.getByTestId('device-size').getByText('0 bytes').waitFor();
 });
 
 test('copies that no folder keeps are removed to make room, and the bucket keeps them', async (t) => {

@@ -37,8 +37,7 @@ test('what is uploaded and deleted offline outlives a killed browser, and is sen
   await shoot(page, 'queue-offline');
   assert.equal(await stored(cold, 'inbox/old.txt'), 'old');
 
-  await kill(page);
-  await engine.restart();
+  await engine.crash();
   const { page: again } = await origin.tab('/#/browse/inbox/');
   await again.getByTestId('pending').getByText('3 changes to be sent').waitFor();
   restore();
@@ -80,11 +79,3 @@ test('what waits can be given up', async (t) => {
   await page.getByTestId('reach').getByText('Online').waitFor();
   assert.equal(await cold.exists('unwanted.txt'), false);
 });
-
-/** Ends the browser as a crash does. */
-async function kill(page: Page): Promise<void> {
-  const session = await page.context().newCDPSession(page);
-  const gone = new Promise((resolve) => page.context().on('close', resolve));
-  await session.send('Browser.crash').catch(() => undefined);
-  await gone;
-}
