@@ -1,6 +1,6 @@
 /** The service worker: the app without a network, and entries at `/media/PLACE/?key=KEY`, with seeking. */
 
-import { IndexedDBStorageTier, StorageError, TieredStorage, type StorageEvent } from 'tiered-storage';
+import { IndexedDBStorageTier, MemoryStorageTier, StorageError, TieredStorage, type StorageEvent } from 'tiered-storage';
 import { publishTo } from 'tiered-storage/inspector';
 import { sandboxed, serve } from 'tiered-storage/sw';
 import { FRESH_MS, STALE_MS } from './freshness.js';
@@ -17,6 +17,8 @@ interface Global {
   addEventListener(type: 'message', listener: (event: MessageEvent<Told>) => void): void;
 }
 
+/** For small pictures, which are asked for again and again. */
+const HOT_BYTES = 16 * 2 ** 20;
 const scope = globalThis as unknown as Global;
 /** How long a page may take to say where its entries are. */
 const ANSWER_MS = 3_000;
@@ -74,7 +76,11 @@ async function storageOf(id: string): Promise<TieredStorage> {
 
 async function open(id: string, access: Access): Promise<TieredStorage> {
   const network = new Network();
-  const tiers = { warm: new IndexedDBStorageTier({ name: databaseOf(id) }), cold: coldOf(access, network.fetch) };
+  const tiers = {
+    hot: new MemoryStorageTier({ maxSizeBytes: HOT_BYTES }),
+    warm: new IndexedDBStorageTier({ name: databaseOf(id) }),
+    cold: coldOf(access, network.fetch),
+  };
   const storage = await TieredStorage.open({
     tiers,
     promotionStrategy: 'eager',
@@ -85,7 +91,7 @@ async function open(id: string, access: Access): Promise<TieredStorage> {
       if (event.type === 'promoted' && event.tier === 'warm') void tellPages({ type: 'kept', id, key: event.key });
     },
   });
-  publishTo(storage, channelOf(id), { tiers, prices: {}, network: network.fetch });
+  publishTo(storage, channelOf(id), { tiers, limits: { hot: HOT_BYTES }, prices: {}, network: network.fetch });
   return storage;
 }
 

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import type { S3StorageTier } from 'tiered-storage';
 import { Engine } from '../browsers/engine.js';
 import { text } from './files.js';
-import { complaints } from './looks.js';
+import { complaints } from './measures.js';
 import { shoot, world } from './world.js';
 
 const engine = await Engine.start('Chromium');

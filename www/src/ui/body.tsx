@@ -91,7 +91,7 @@ function Text({ url, onFail }: { url: string; onFail: () => void }): JSX.Element
   }, [url]);
   if (!found) return <p class="small" role="status">Reading</p>;
   return (
-    <div class="text" tabIndex={0} role="region" aria-label="Text">
+    <div class="source" tabIndex={0} role="region" aria-label="Text">
       <pre>{found.text}</pre>
       {found.more > 0 && <p class="small">{bytes(found.more)} more are not shown. Download it to see all.</p>}
     </div>
