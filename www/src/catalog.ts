@@ -62,7 +62,7 @@ export class Catalog {
       }
       const inner = key.slice(0, slash + 1);
       const after = this.#after(inner);
-      folders.push({ prefix: inner, name: inner.slice(prefix.length, -1), count: after - at });
+      folders.push({ prefix: inner, name: plain(inner.slice(prefix.length, -1)) || '(no name)', count: after - at });
       at = after;
     }
     return { folders, keys };
@@ -115,10 +115,13 @@ export class Catalog {
   }
 }
 
+/** A name as it is shown: characters that are not seen, and those that turn others around, cannot make it look like another. */
+export const plain = (name: string): string => name.replace(/[\0-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, '\ufffd');
+
 /** What is behind the last slash; of a key that ends with one, its last part. */
 export function nameOf(key: string): string {
   const path = key.endsWith('/') ? key.slice(0, -1) : key;
-  return path.slice(path.lastIndexOf('/') + 1) || '(no name)';
+  return plain(path.slice(path.lastIndexOf('/') + 1)) || '(no name)';
 }
 
 /** The folder of a key: all up to the last slash that does not end it. */

@@ -34,6 +34,7 @@ test('hostile names are text', async (t) => {
   const requests: string[] = [];
   page.on('request', (request) => requests.push(request.url()));
   await page.getByRole('link', { name: /onerror/ }).waitFor();
+  await page.getByRole('link', { name: '\ufffdgnp.exe' }).waitFor();
   for (const view of ['Show as a list', 'Show as a grid']) {
     await page.getByRole('button', { name: view }).click();
     await shoot(page, `hostile-${view.replaceAll(' ', '-').toLowerCase()}`);

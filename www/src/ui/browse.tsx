@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
-import { folderOf, type Folder } from '../catalog.js';
+import { folderOf, plain, type Folder } from '../catalog.js';
 import { count, counted } from '../format.js';
 import { folderLink } from '../route.js';
 import { Icon } from './icons.js';
@@ -139,7 +139,7 @@ function UploadButton({ session, prefix }: { session: Session; prefix: string })
 
 function Crumbs({ prefix }: { prefix: string }): JSX.Element {
   const parts = prefix.split('/').slice(0, -1);
-  const links = parts.map((name, at) => ({ name: name || '(no name)', prefix: `${parts.slice(0, at + 1).join('/')}/` }));
+  const links = parts.map((name, at) => ({ name: plain(name) || '(no name)', prefix: `${parts.slice(0, at + 1).join('/')}/` }));
   const last = links.pop();
   return (
     <nav class="crumbs" aria-label="Folders">

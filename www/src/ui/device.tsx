@@ -3,6 +3,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { app, type Session } from '../app.js';
+import { plain } from '../catalog.js';
 import { bytes, count, counted } from '../format.js';
 import type { PinState } from '../pins.js';
 import { INSIDE_LINK, folderLink } from '../route.js';
@@ -59,7 +60,7 @@ function PinLine({ pin }: { pin: PinState }): JSX.Element {
   return (
     <a class="pin-line" href={folderLink(pin.prefix)}>
       <Icon name={pin.done === pin.total ? 'check' : 'pin'} size={16} />
-      <span class="grow">{pin.prefix.slice(0, -1) || 'Everything'}</span>
+      <span class="grow">{plain(pin.prefix.slice(0, -1)) || 'Everything'}</span>
       <span class="side-count">{pin.total ? Math.floor((pin.done / pin.total) * 100) : 0}&#8239;%</span>
     </a>
   );
@@ -115,7 +116,7 @@ export function Device({ session }: { session: Session }): JSX.Element {
 }
 
 function PinRow({ pin, session: { pins } }: { pin: PinState; session: Session }): JSX.Element {
-  const name = pin.prefix.slice(0, -1) || 'Everything';
+  const name = plain(pin.prefix.slice(0, -1)) || 'Everything';
   const isDone = pin.done === pin.total;
   return (
     <li class="pin">

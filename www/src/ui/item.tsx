@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { memo } from 'preact/compat';
 import { useEffect, useState } from 'preact/hooks';
 import type { StorageMetadata } from 'tiered-storage';
-import { nameOf, type Folder } from '../catalog.js';
+import { nameOf, plain, type Folder } from '../catalog.js';
 import { bytes, count, counted, day } from '../format.js';
 import { isPicture, kindOf, extensionOf, wordOf } from '../kinds.js';
 import type { Library } from '../library.js';
@@ -49,9 +49,9 @@ export const EntryCard = memo(function EntryCard(props: EntryProps): JSX.Element
   return (
     <a class={`card ${presence}`} href={entryLink(entry)} tabIndex={tabIndex} draggable={false}>
       <Picture {...props} size={30} />
-      <span class="card-name" title={entry}>{nameOf(entry)}</span>
+      <span class="card-name" title={plain(entry)}>{nameOf(entry)}</span>
       <span class="card-sub">
-        <span class="grow">{TOLD.includes(presence) ? PRESENCE[presence] : (where ?? wordOf(kind))}</span>
+        <span class="grow">{TOLD.includes(presence) ? PRESENCE[presence] : (where === undefined ? wordOf(kind) : plain(where))}</span>
         <Badge presence={presence} />
       </span>
     </a>
@@ -64,9 +64,9 @@ export const EntryRow = memo(function EntryRow(props: EntryProps): JSX.Element {
   return (
     <a class={`row ${presence}`} href={entryLink(entry)} tabIndex={tabIndex} draggable={false}>
       <Picture {...props} size={20} />
-      <span class="row-name" title={entry}>
+      <span class="row-name" title={plain(entry)}>
         {nameOf(entry)}
-        {where !== undefined && <span class="row-where">{where}</span>}
+        {where !== undefined && <span class="row-where">{plain(where)}</span>}
       </span>
       <span class="row-kind">{wordOf(kindOf(entry))}</span>
       <span class="row-size">{details ? bytes(details.size) : ''}</span>
@@ -80,7 +80,7 @@ export const FolderCard = memo(function FolderCard({ folder, tabIndex }: { folde
   return (
     <a class="card folder" href={folderLink(folder.prefix)} tabIndex={tabIndex} draggable={false}>
       <span class="tile"><Icon name="folder" size={38} /></span>
-      <span class="card-name" title={folder.prefix}>{folder.name || '(no name)'}</span>
+      <span class="card-name" title={plain(folder.prefix)}>{folder.name}</span>
       <span class="card-sub">{counted(folder.count, 'item')}</span>
     </a>
   );
@@ -90,7 +90,7 @@ export const FolderRow = memo(function FolderRow({ folder, tabIndex }: { folder:
   return (
     <a class="row folder" href={folderLink(folder.prefix)} tabIndex={tabIndex} draggable={false}>
       <span class="thumb"><Icon name="folder" size={20} /></span>
-      <span class="row-name" title={folder.prefix}>{folder.name || '(no name)'}</span>
+      <span class="row-name" title={plain(folder.prefix)}>{folder.name}</span>
       <span class="row-kind">Folder</span>
       <span class="row-size">{count(folder.count)}</span>
       <span class="row-time" />

@@ -41,14 +41,14 @@ export function Settings({ onDone }: { onDone: () => void }): JSX.Element {
       <Field label="Prefix" name="prefix" value={place?.prefix} placeholder="None: the whole bucket" />
       <fieldset>
         <legend>Access</legend>
-        <label class="choice"><input type="radio" name="access" checked={!isSigned} onChange={() => setIsSigned(false)} /> Anonymous</label>
-        <label class="choice"><input type="radio" name="access" checked={isSigned} onChange={() => setIsSigned(true)} /> With a key</label>
+        <label class="option"><input type="radio" name="access" checked={!isSigned} onChange={() => setIsSigned(false)} /> Anonymous</label>
+        <label class="option"><input type="radio" name="access" checked={isSigned} onChange={() => setIsSigned(true)} /> With a key</label>
       </fieldset>
       {isSigned && (
         <>
           <Field label="Access key" name="accessKeyId" value={isOwn ? access?.credentials?.accessKeyId : ''} isRequired />
           <Field label="Secret key" name="secretAccessKey" type="password" isRequired />
-          <label class="choice">
+          <label class="option">
             <input type="checkbox" name="remember" defaultChecked={isRemembering} /> Keep the key on this device
           </label>
           <p class="small">Otherwise it is forgotten when the last tab is closed.</p>

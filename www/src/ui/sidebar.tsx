@@ -34,7 +34,7 @@ function Folders({ session: { library }, prefix }: { session: Session; prefix: s
         {folders.slice(0, 40).map((folder) => (
           <li key={folder.prefix}>
             <a href={folderLink(folder.prefix)} aria-current={folder.prefix === top ? (folder.prefix === prefix ? 'page' : 'true') : undefined}>
-              <Icon name="folder" size={18} /> <span class="grow">{folder.name || '(no name)'}</span> <span class="side-count">{count(folder.count)}</span>
+              <Icon name="folder" size={18} /> <span class="grow">{folder.name}</span> <span class="side-count">{count(folder.count)}</span>
             </a>
           </li>
         ))}

@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { StorageMetadata } from 'tiered-storage';
 import { app, type Session } from '../app.js';
-import { folderOf, nameOf } from '../catalog.js';
+import { folderOf, nameOf, plain } from '../catalog.js';
 import { bytes, moment } from '../format.js';
 import { kindOf, wordOf } from '../kinds.js';
 import { entryLink, folderLink } from '../route.js';
@@ -86,7 +86,7 @@ function Actions({ session, entry, url, isMissing }: { session: Session; entry: 
     });
   const remove = async (): Promise<void> => {
     const choices = [{ label: 'Delete', value: 'delete', isDangerous: true }];
-    if ((await app.ask('Delete this?', `${entry} will be gone from the bucket, for everyone.`, choices)) !== 'delete') return;
+    if ((await app.ask('Delete this?', `${plain(entry)} will be gone from the bucket, for everyone.`, choices)) !== 'delete') return;
     await app.attempt('It cannot be deleted', async () => {
       await session.writes.remove(entry);
       location.hash = folderLink(folderOf(entry));

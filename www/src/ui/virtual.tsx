@@ -1,6 +1,6 @@
 /** Thousands of items, of which only those in sight are in the page. */
 
-import type { JSX } from 'preact';
+import type { JSX, RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 /** How the items are laid out. */
@@ -28,7 +28,7 @@ const left = new Map<string, { top: number; active: number }>();
 
 export function Virtual({ label, count, layout, id, keyOf, item }: VirtualProps): JSX.Element {
   const scroller = useRef<HTMLDivElement>(null);
-  const [size, setSize] = useState({ width: 0, height: 0 });
+  const size = useSize(scroller);
   const [first, setFirst] = useState(0);
   const [active, setActive] = useState(0);
   const focus = useRef(false);
@@ -39,19 +39,6 @@ export function Virtual({ label, count, layout, id, keyOf, item }: VirtualProps)
   const from = Math.max(0, first - OVERSCAN);
   const to = Math.min(rows, first + Math.ceil(size.height / pitch) + OVERSCAN + 1);
   const chosen = Math.min(active, Math.max(0, count - 1));
-
-  useLayoutEffect(() => {
-    const element = scroller.current;
-    if (!element) return;
-    const measure = (): void => {
-      const { paddingLeft, paddingRight } = getComputedStyle(element);
-      setSize({ width: element.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight), height: element.clientHeight });
-    };
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
 
   useLayoutEffect(() => {
     const element = scroller.current;
@@ -109,4 +96,22 @@ export function Virtual({ label, count, layout, id, keyOf, item }: VirtualProps)
       </div>
     </div>
   );
+}
+
+/** How large the inside of an element is, without what is around it. */
+function useSize(scroller: RefObject<HTMLElement>): { width: number; height: number } {
+  const [size, setSize] = useState({ width: 0, height: 0 });
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const measure = (): void => {
+      const { paddingLeft, paddingRight } = getComputedStyle(element);
+      setSize({ width: element.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight), height: element.clientHeight });
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return size;
 }

@@ -25,8 +25,8 @@ const RECIPES: [Recipe; 11] = [
     },
     Recipe {
         name: "Films/Drifting colours.webm",
-        words: "-f lavfi -i gradients=s=960x540:n=6:seed=11:r=24:speed=0.02:d=60 -c:v \
-                libvpx -deadline realtime -cpu-used 8 -b:v 2M",
+        words: "-f lavfi -i gradients=s=960x540:n=6:seed=11:r=24:speed=0.02:d=60 -pix_fmt \
+                yuv420p -c:v libvpx -deadline realtime -cpu-used 8 -b:v 2M",
     },
     Recipe {
         name: "Music/Fifths.m4a",
