@@ -161,7 +161,8 @@ export class Library {
     await this.lookAtKept();
   }
 
-  async usage(): Promise<{ bytes: number; items: number }> {
+  /** How much room the copies take. */
+  async usage(): Promise<{ bytes: number }> {
     return this.#warm.getStats();
   }
 

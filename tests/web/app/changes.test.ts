@@ -29,6 +29,7 @@ test('files are uploaded by choice and by dropping, seen in another tab at once,
   await shoot(page, 'drop');
   await page.dispatchEvent('main', 'drop', { dataTransfer: transfer });
   await other.getByRole('link', { name: /dropped\.txt/ }).waitFor();
+  await page.getByTestId('pending').waitFor({ state: 'detached' });
   assert.equal(Buffer.from((await cold.get('inbox/dropped.txt')) ?? []).toString(), 'dropped');
 
   await engine.context.grantPermissions(['clipboard-read', 'clipboard-write']);
@@ -45,6 +46,7 @@ test('files are uploaded by choice and by dropping, seen in another tab at once,
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
   await other.getByRole('link', { name: /new\.txt/ }).waitFor({ state: 'detached' });
+  await page.getByTestId('pending').waitFor({ state: 'detached' });
   assert.equal(await cold.exists('inbox/new.txt'), false);
 });
 

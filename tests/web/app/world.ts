@@ -1,5 +1,6 @@
 /** The web app as it is built, over an S3 server of its own, in a browser that can be restarted. */
 
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -61,7 +62,8 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
       for (const [key, file] of all) {
         const { bytes, mimeType } = file instanceof Uint8Array ? { bytes: file, mimeType: undefined } : file;
         const now = new Date();
-        const stored = { key, size: bytes.length, createdAt: now, lastAccessed: now, accessCount: 0, compressed: false, checksum: '' };
+        const checksum = createHash('sha256').update(bytes).digest('hex');
+        const stored = { key, size: bytes.length, createdAt: now, lastAccessed: now, accessCount: 0, compressed: false, checksum };
         await cold.set(key, bytes, mimeType === undefined ? stored : { ...stored, mimeType });
       }
     };

@@ -31,7 +31,7 @@ function useSpace({ library }: Session): [Space | undefined, () => void] {
         navigator.storage?.estimate().catch(() => undefined),
         navigator.storage?.persisted().catch(() => false),
       ]);
-      if (!isLeft) setSpace({ ...usage, quota: estimate?.quota ?? 0, isProtected: isProtected ?? false });
+      if (!isLeft) setSpace({ bytes: usage.bytes, items: kept.size, quota: estimate?.quota ?? 0, isProtected: isProtected ?? false });
     };
     look().catch(() => undefined);
     return () => void (isLeft = true);
