@@ -8,6 +8,7 @@ declare global {
   interface CacheStorage {}
   interface IDBDatabase {}
   interface IDBFactory {}
+  interface IDBKeyRange {}
   interface IDBObjectStore {}
   interface ServiceWorkerRegistration {}
   // The names of its parameters must be those of the DOM.
