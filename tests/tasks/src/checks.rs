@@ -82,6 +82,13 @@ fn tools(host: &Host) -> Outcome {
             return Outcome::Failed(format!("{name} is missing: install it"));
         }
     }
+    // It makes the film of the web app's tests.
+    if !host.succeeds(host.command("ffmpeg").arg("-version")) {
+        println!("ffmpeg is missing");
+        if !host.install(&["ffmpeg"]) {
+            return Outcome::Failed("ffmpeg is missing: install it".to_owned());
+        }
+    }
     let version = host.output(&mut host.cargo("version")).unwrap_or_default();
     Outcome::Passed(version.trim().to_owned())
 }
