@@ -12,11 +12,12 @@ const GENERATED = join(PACKAGE, 'generated');
 const MODULE = join(GENERATED, 'tiers.wasm');
 /** Stands for the text of the module until the bundles are written, so that it is in no source map. */
 const PLACEHOLDER = '@text@';
-const ENTRIES = ['inline', 'url', 'slim', 'node', 'deno', 'workerd', 'edge', 'http', 'inspector', 'queue'];
+const ENTRIES = ['inline', 'url', 'slim', 'node', 'deno', 'workerd', 'edge', 'http', 'inspector', 'queue', 'sw'];
 /** The files that entries share: their names, by something that is in them. */
 const SHARED = new Map([
   ['ts/index.ts', 'core'],
   ['ts/disk.ts', 'disk'],
+  ['ts/http.ts', 'answers'],
   ['ts/errors.ts', 'common'],
 ]);
 

@@ -5,10 +5,12 @@ export {};
 declare global {
   interface Blob {}
   interface Cache {}
+  interface CacheStorage {}
   interface IDBDatabase {}
   interface IDBFactory {}
   interface IDBKeyRange {}
   interface IDBObjectStore {}
+  interface ServiceWorkerRegistration {}
   // The names of its parameters must be those of the DOM.
   interface IDBRequest<T = any> {}
   interface IDBTransaction {}

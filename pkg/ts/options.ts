@@ -6,7 +6,7 @@ import type { Pieces } from './port.js';
 import type { Content } from './serialize.js';
 import type { RawSet } from './wasm.js';
 
-type Check = (value: unknown) => boolean;
+export type Check = (value: unknown) => boolean;
 
 export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isPositive: Check = (value) => isCount(value) && value !== 0;

@@ -75,8 +75,8 @@ mod lexer {
 const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 const README_LINES_MAX: usize = 150;
-const SOURCES: [&str; 11] =
-    ["rs", "ts", "mts", "js", "mjs", "cjs", "css", "html", "toml", "sh", "py"];
+const SOURCES: [&str; 12] =
+    ["rs", "ts", "tsx", "mts", "js", "mjs", "cjs", "css", "html", "toml", "sh", "py"];
 /// Where a machine keeps what is its own; written so that this file does not have them.
 const MACHINE_PATHS: [&str; 5] = [
     concat!("/ro", "ot/"),
@@ -126,7 +126,7 @@ type Findings = Vec<String>;
 fn files_are_short() {
     complain(|file| {
         let lines = file.text.lines().count();
-        let is_counted = matches!(file.extension(), "rs" | "ts" | "mts" | "mjs" | "js");
+        let is_counted = matches!(file.extension(), "rs" | "ts" | "tsx" | "mts" | "mjs" | "js");
         let is_over = is_counted && !file.is_test() && lines > FILE_LINES_MAX;
         let finding = || format!("has {lines} lines; split it to {FILE_LINES_MAX}");
         is_over.then(finding).into_iter().collect()

@@ -40,6 +40,7 @@ pub(crate) const CHECKS: &[Check] = &[
     Check { name: "pack", about: "the tarball holds what it should", run: web::pack },
     Check { name: "loaders", about: "runtimes and bundlers load the package", run: web::loaders },
     Check { name: "browsers", about: "browsers keep what is stored", run: web::browsers },
+    Check { name: "app", about: "the web app works, offline too", run: web::app },
     Check { name: "scenarios", about: "the scenarios hold on every host", run: scenarios },
     Check { name: "demo", about: "real files pass through all tiers", run: demo },
 ];
@@ -79,6 +80,13 @@ fn tools(host: &Host) -> Outcome {
         println!("{name} is missing");
         if !host.install(&[programs[0]]) {
             return Outcome::Failed(format!("{name} is missing: install it"));
+        }
+    }
+    // It makes the film of the web app's tests.
+    if !host.succeeds(host.command("ffmpeg").arg("-version")) {
+        println!("ffmpeg is missing");
+        if !host.install(&["ffmpeg"]) {
+            return Outcome::Failed("ffmpeg is missing: install it".to_owned());
         }
     }
     let version = host.output(&mut host.cargo("version")).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+pub mod app;
 pub mod host;
 pub mod npm;
 pub mod toolchain;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::checks::program;
 use tiered_storage_tasks::{
-    Outcome,
+    Outcome, app,
     host::Host,
     npm,
     toolchain::{Toolchain, WASM},
@@ -12,7 +12,7 @@ use tiered_storage_tasks::{
 
 const WEB: &str = "tests/web";
 /// Folders whose tests are checks of their own.
-const APART: [&str; 5] = ["browsers", "loaders", "pack", "size", "wasm"];
+const APART: [&str; 6] = ["app", "browsers", "loaders", "pack", "size", "wasm"];
 pub(crate) const LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Builds the package.
@@ -23,8 +23,14 @@ pub(crate) fn package(host: &Host) -> Outcome {
 /// Compiles the tests, and with them the sources that they import.
 pub(crate) fn types(host: &Host) -> Outcome {
     with_packages(host, || {
+        if let Err(why) = npm::install(host, "www") {
+            return Outcome::Failed(why);
+        }
         let tsc = "pkg/node_modules/typescript/bin/tsc";
-        host.run(host.command("node").args([tsc, "--project", WEB]))
+        match host.run(host.command("node").args([tsc, "--project", WEB])) {
+            Outcome::Passed(_) => host.run(host.command("node").args([tsc, "--project", "www"])),
+            other => other,
+        }
     })
 }
 
@@ -60,6 +66,14 @@ pub(crate) fn loaders(host: &Host) -> Outcome {
 
 pub(crate) fn browsers(host: &Host) -> Outcome {
     run(host, &["browsers"])
+}
+
+/// Builds the web app over the package, and has browsers use it.
+pub(crate) fn app(host: &Host) -> Outcome {
+    match app::build(host) {
+        Ok(()) => run(host, &["app"]),
+        Err(why) => Outcome::Failed(why),
+    }
 }
 
 /// Runs scenarios on a host of the npm package.

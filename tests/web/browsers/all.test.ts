@@ -10,6 +10,7 @@ import { persistence } from './persistence.js';
 import { quota } from './quota.js';
 import { revalidation } from './revalidation.js';
 import { stopServers } from './s3.js';
+import { shell } from './shell.js';
 import { start } from './start.js';
 import { streams } from './streams.js';
 import { tabs } from './tabs.js';
@@ -36,6 +37,7 @@ suite('browsers', { concurrency: true }, () => {
       pages(engine);
       media(engine);
       streams(engine);
+      shell(engine);
     });
   }
 });

@@ -1,6 +1,6 @@
 /** Browsers that keep their profile when they are restarted, and tabs in which tests run. */
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -51,6 +51,14 @@ export class Engine {
     this.#context = await LAUNCHES[this.name](this.#profile);
   }
 
+  /** Kills the browser in the middle of whatever it does, and starts it again with what it stored. */
+  async crash(): Promise<void> {
+    const closed = new Promise((resolve) => this.#context.once('close', resolve));
+    for (const id of await processesOf(this.#profile)) process.kill(id, 'SIGKILL');
+    await closed;
+    this.#context = await LAUNCHES[this.name](this.#profile);
+  }
+
   async close(): Promise<void> {
     await this.#context.close();
     await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
@@ -68,6 +76,13 @@ export class Engine {
     test.after(() => origin.close());
     return origin;
   }
+}
+
+/** The processes that were started with this profile, as Linux lists them. */
+async function processesOf(profile: string): Promise<number[]> {
+  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const words = await Promise.all(ids.map((id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')));
+  return ids.filter((_, at) => words[at]?.includes(`--user-data-dir=${profile}\0`)).map(Number);
 }
 
 export class Origin {

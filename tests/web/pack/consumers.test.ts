@@ -12,12 +12,14 @@ const EVERYWHERE = `
 import { MemoryStorageTier, StorageError, TieredStorage, type StorageTier } from 'tiered-storage';
 import { respond } from 'tiered-storage/http';
 import { WriteQueue, type QueuedWrite } from 'tiered-storage/queue';
+import { sandboxed, serve } from 'tiered-storage/sw';
 const cold: StorageTier = new MemoryStorageTier();
 export const storage = await TieredStorage.open<{ text: string }>({ tiers: { cold } });
 export const value: { text: string } | null = await storage.get('key');
 export const error = new StorageError('invalid', 'a sentence');
 export const response: Response = await respond(storage, new Request('https://example.org/key'), { cacheControl: 'no-cache' });
 export const queued = async (): Promise<QueuedWrite> => (await WriteQueue.open(storage)).set('key', 'value', { ifAbsent: true });
+serve({ base: '/media/', storage: () => storage, headers: sandboxed });
 `;
 const DISK = `import { DiskStorageTier } from 'tiered-storage';\nexport { DiskStorageTier };\n`;
 const NO_DISK = `// @ts-expect-error There are no files here.\n${DISK}`;

@@ -12,7 +12,8 @@ import { ROOT, WEB } from '../lib/bundle.mjs';
 import { pack } from '../lib/tarball.js';
 
 const PACKAGE = join(ROOT, 'pkg');
-const SCRIPTS = ['common', 'core', 'deno', 'disk', 'edge', 'http', 'inline', 'inspector', 'node', 'queue', 'slim', 'text', 'url', 'workerd'];
+const SHARED = ['answers', 'common', 'core', 'disk', 'text'];
+const SCRIPTS = [...SHARED, 'deno', 'edge', 'http', 'inline', 'inspector', 'node', 'queue', 'slim', 'sw', 'url', 'workerd'].sort();
 const FILES = [
   'LICENSE-APACHE',
   'LICENSE-MIT',
@@ -53,7 +54,7 @@ test('@arethetypeswrong/cli finds the types of every entry', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, words).catch((error: unknown) => {
     throw new Error(`attw: ${(error as { stdout: string }).stdout}`);
   });
-  for (const name of ['', '/url', '/slim', '/http', '/inspector', '/queue'].map((path) => `tiered-storage${path}`)) {
+  for (const name of ['', '/url', '/slim', '/http', '/inspector', '/queue', '/sw'].map((path) => `tiered-storage${path}`)) {
     assert.match(stdout, new RegExp(`"${name}" .* OK \\(ESM\\) .* OK `));
   }
 });

@@ -3,20 +3,25 @@
 //! It starts an S3 server on loopback, opens a storage over it with a small memory tier and a disk tier, and goes
 //! through what such a storage lives through: an upload, skewed reads, a restart, an outage of S3, writes beside reads,
 //! and a second machine. It ends with exit status 0 only if everything held.
+//!
+//! With `--web`, it serves the web app over the same files instead, until it is stopped.
 
 use std::{error, fmt, io, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
 mod assets;
+mod media;
 mod numbers;
 mod options;
 mod phases;
 mod races;
 mod reads;
 mod report;
+mod site;
+mod web;
 mod world;
 
 use assets::File;
-use options::Options;
+use options::{Options, Part};
 use reads::Tally;
 use report::Report;
 use world::World;
@@ -55,7 +60,13 @@ fn main() -> ExitCode {
 fn start(options: &Options) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("the system gives a process its first threads");
-    match runtime.block_on(run(options)) {
+    let demo = async {
+        match options.part {
+            Part::Tiers => run(options).await,
+            Part::Web => web::run(options).await,
+        }
+    };
+    match runtime.block_on(demo) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\ndemo failed: {error}");

@@ -6,13 +6,25 @@ use crate::DemoError;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo demo -- [FOLDER] [--tasks N] [--reads N] [--seed N] [--latency-ms N]
+       cargo demo --web [FOLDER] [--port N] [--latency-ms N]
 
   FOLDER           whose files are stored; by default fonts, icons, maps and
                    scripts from npm, fetched into tests/assets/node_modules
   --tasks N        how many tasks read at once (8)
   --reads N        how many reads they do in the second part (60000)
   --seed N         which files are popular (1)
-  --latency-ms N   how long S3 takes to begin an answer (0: as fast as loopback)";
+  --latency-ms N   how long S3 takes to begin an answer (0: as fast as loopback)
+  --web            serves the web app over these files until it is stopped
+  --port N         where (8787); S3 is at the next port";
+
+/// What there is to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The storage, in a terminal.
+    Tiers,
+    /// The web app, in a browser.
+    Web,
+}
 
 /// The options, checked.
 #[derive(Debug)]
@@ -22,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) reads: usize,
     pub(crate) seed: u64,
     pub(crate) latency: Duration,
+    pub(crate) part: Part,
+    pub(crate) port: u16,
 }
 
 impl Options {
@@ -30,7 +44,9 @@ impl Options {
         mut words: impl Iterator<Item = String>,
     ) -> Result<Option<Self>, DemoError> {
         let latency = Duration::ZERO;
-        let mut options = Self { folder: None, tasks: 8, reads: 60_000, seed: 1, latency };
+        let (part, port) = (Part::Tiers, 8787);
+        let mut options =
+            Self { folder: None, tasks: 8, reads: 60_000, seed: 1, latency, part, port };
         while let Some(word) = words.next() {
             let mut number = |range: std::ops::RangeInclusive<u64>| {
                 let value = words.next().unwrap_or_default();
@@ -45,6 +61,11 @@ impl Options {
                 "--reads" => options.reads = small(number(1..=100_000_000)?),
                 "--seed" => options.seed = number(0..=u64::MAX)?,
                 "--latency-ms" => options.latency = Duration::from_millis(number(0..=10_000)?),
+                "--web" => options.part = Part::Web,
+                "--port" => {
+                    let port = number(1..=u64::from(u16::MAX) - 1)?;
+                    options.port = u16::try_from(port).expect("the range ends at the last port");
+                }
                 flag if flag.starts_with('-') => {
                     return Err(DemoError::Usage(format!("{flag} is not an option")));
                 }
@@ -77,6 +98,9 @@ mod tests {
         assert_eq!((read.tasks, read.reads, read.seed), (3, 10, 7));
         assert_eq!(read.folder, Some(PathBuf::from("some/folder")));
         assert_eq!(read.latency, Duration::from_millis(20));
+        assert_eq!((read.part, read.port), (Part::Tiers, 8787));
+        let web = parse("--web --port 9000").expect("these are options");
+        assert!(web.is_some_and(|web| (web.part, web.port) == (Part::Web, 9000)));
         assert!(parse("--help").expect("help is no error").is_none());
         let refused = |words| parse(words).expect_err("this is wrong").to_string();
         assert_eq!(refused("--tasks 0"), "--tasks takes a number from 1 to 1000");

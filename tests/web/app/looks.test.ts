@@ -1,0 +1,185 @@
+/** What people see and use: without barriers, in light and dark, on wide and narrow screens; and how soon and how smoothly. */
+
+import assert from 'node:assert/strict';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { Engine } from '../browsers/engine.js';
+import { ROOT } from '../lib/bundle.mjs';
+import { PICTURE, text } from './files.js';
+import { complaints, fits, shifts } from './measures.js';
+import { listed, shoot, world } from './world.js';
+
+const engine = await Engine.start('Chromium');
+after(() => engine.close());
+
+const BUNDLE_BYTES_MAX = 60 * 1024;
+const READY_MS_MAX = 1_000;
+const DRAWING = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="3" fill="teal"/></svg>';
+const FILES = {
+  'drawings/circle.svg': { bytes: text(DRAWING), mimeType: 'image/svg+xml' },
+  'notes/a long name that does not fit into a card at all, so that it has to be cut.txt': text('hello '.repeat(400)),
+  'notes/b.txt': text('b'),
+  'pictures/dot.png': PICTURE,
+  'readme.md': text('# Read me'),
+};
+
+for (const [name, colorScheme, width] of [
+  ['light', 'light', 1280],
+  ['dark', 'dark', 1280],
+  ['narrow', 'light', 390],
+  ['narrow-dark', 'dark', 390],
+] as const) {
+  test(`axe finds nothing to complain of: ${name}`, async (t) => {
+    const { open, stop } = await world(t, engine, FILES);
+    const page = await open();
+    await page.emulateMedia({ colorScheme });
+    await page.setViewportSize({ width, height: 844 });
+    const look = async (what: string): Promise<void> => {
+      assert.deepEqual(await complaints(page), [], what);
+      assert.ok(await fits(page), `${what} is as wide as the page`);
+      await shoot(page, `${what}-${name}`);
+    };
+    const go = (hash: string): Promise<void> => page.evaluate((hash) => void (location.hash = hash), hash);
+    await look('folder');
+    await go('#/browse/notes/');
+    await page.getByRole('heading', { name: 'notes' }).waitFor();
+    await page.getByRole('button', { name: 'Show as a list' }).click();
+    await page.getByText('2.4 kB').waitFor();
+    await look('list');
+    await page.getByRole('button', { name: 'Show as a grid' }).click();
+    await go('#/view/drawings/circle.svg');
+    await page.waitForFunction(() => document.querySelector<HTMLImageElement>('img.picture')?.complete);
+    await look('drawing');
+    await go('#/view/readme.md');
+    await page.getByText('# Read me').waitFor();
+    await look('text');
+    await go('#/inside');
+    await page.getByText('of 16.0 MiB').waitFor();
+    await look('inside');
+    await go('#/browse/');
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await look('settings');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: width < 860 ? 'On this device' : 'Manage' }).click();
+    await look('device');
+    await page.keyboard.press('Escape');
+    await page.getByRole('searchbox').fill('circle');
+    await page.getByRole('link', { name: /circle\.svg/ }).waitFor();
+    await look('search');
+    await page.getByRole('searchbox').fill('no such thing');
+    await page.getByText('Nothing found').waitFor();
+    await look('nothing');
+    await page.getByRole('searchbox').fill('');
+    await stop();
+    await page.reload();
+    await page.getByTestId('offline').waitFor();
+    await look('offline');
+  });
+}
+
+test('all can be done with a keyboard', async (t) => {
+  const { open } = await world(t, engine, FILES);
+  const page = await open();
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the contents');
+  await page.keyboard.press('/');
+  await page.keyboard.type('b.txt');
+  await page.getByRole('link', { name: /b\.txt/ }).waitFor();
+  await page.getByRole('searchbox').fill('');
+  await page.locator('.cell').nth(3).waitFor();
+  await page.locator('.cell a[tabindex="0"]').focus();
+  await page.keyboard.press('ArrowRight');
+  await page.waitForFunction(() => document.activeElement?.textContent?.startsWith('notes'));
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'notes' }).waitFor();
+  await page.locator('.cell a[tabindex="0"]').focus();
+  await page.keyboard.press('End');
+  await page.waitForFunction(() => document.activeElement?.textContent?.includes('b.txt'));
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.activeElement?.tagName === 'H1' && document.activeElement.textContent === 'b.txt');
+  await page.keyboard.press('ArrowLeft');
+  await page.getByRole('heading', { name: /a long name/ }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('heading', { name: 'notes' }).waitFor();
+});
+
+suite('budgets', { concurrency: false }, () => {
+  test('the app without the library is small', async (t) => {
+    const folder = join(ROOT, 'www/dist');
+    const names = (await readdir(folder, { recursive: true })).filter((name) => /\.(js|css|html)$/.test(name) && !name.includes('tiered-storage-'));
+    const sizes = await Promise.all(names.map(async (name) => gzipSync(await readFile(join(folder, name)), { level: 9 }).length));
+    const size = sizes.reduce((sum, one) => sum + one, 0);
+    t.diagnostic(`${(size / 1024).toFixed(1)} KiB of gzip in ${names.length} files`);
+    assert.ok(names.length >= 4 && size < BUNDLE_BYTES_MAX, `${size} bytes`);
+  });
+
+  test('it can be used within a second, and nothing moves while it gets there', async (t) => {
+    const { open } = await world(t, engine, FILES);
+    const page = await open();
+    const times: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      await page.goto('about:blank');
+      await page.goBack({ waitUntil: 'commit' });
+      await page.getByRole('link', { name: /notes/ }).first().waitFor();
+      times.push(await page.evaluate(() => performance.now()));
+      await listed(page);
+      assert.ok((await shifts(page)) < 0.01, 'nothing moves');
+    }
+    const best = Math.min(...times);
+    t.diagnostic(`${times.map((time) => time.toFixed(0)).join(', ')} ms until the folders can be opened`);
+    assert.ok(best < READY_MS_MAX, `${best} ms`);
+  });
+
+  test('5,000 items are scrolled through smoothly, and few of them are in the page', async (t) => {
+    const files = Object.fromEntries(Array.from({ length: 5_000 }, (_, at) => [`many/${String(at).padStart(5, '0')}.dat`, text('x')]));
+    const { open } = await world(t, engine, files);
+    const page = await open('#/browse/many/');
+    await page.getByText('5,000 items').waitFor();
+    const { frames, longest, most } = await page.evaluate(scroll);
+    frames.sort((left, right) => left - right);
+    const [median = NaN, late = NaN] = [frames[frames.length >> 1], frames[Math.floor(frames.length * 0.95)]];
+    t.diagnostic(`frames of ${median.toFixed(1)} ms (median), ${late.toFixed(1)} ms (95 of 100); work of ${longest.toFixed(1)} ms at most; ${most} items in the page`);
+    assert.ok(most < 200, `${most} items`);
+    // Frames come late on a busy machine, whatever the page does; how long it works itself is its own.
+    assert.ok(median < 34, `${median} ms`);
+    await page.getByRole('link', { name: '04999.dat' }).waitFor();
+  });
+
+  test('a picture that was seen is painted without a request', async (t) => {
+    const { open, asked } = await world(t, engine, FILES);
+    const page = await open('#/view/pictures/dot.png');
+    const isPainted = (): Promise<unknown> => page.waitForFunction(() => document.querySelector<HTMLImageElement>('img.picture')?.naturalWidth === 2);
+    await isPainted();
+    await page.getByText('On this device', { exact: true }).last().waitFor();
+    await page.reload();
+    await listed(page);
+    await isPainted();
+    await page.evaluate(() => void (location.hash = '#/browse/pictures/'));
+    await page.getByRole('link', { name: /dot\.png/ }).waitFor();
+    const requests = asked().filter((line) => line.includes('dot.png'));
+    assert.equal(requests.filter((line) => line.startsWith('GET')).length, 1, requests.join());
+  });
+});
+
+/** Scrolls from the top to the end, a row or so in each frame; gives how long frames and the work in them took. */
+async function scroll(): Promise<{ frames: number[]; longest: number; most: number }> {
+  const scroller = document.querySelector('.scroller') as HTMLElement;
+  const frame = (): Promise<number> => new Promise((resolve) => requestAnimationFrame(resolve));
+  const frames: number[] = [];
+  let [longest, most] = [0, 0];
+  let before = await frame();
+  const step = scroller.scrollHeight / 240;
+  for (let top = 0; top < scroller.scrollHeight; top += step) {
+    const began = performance.now();
+    scroller.scrollTop = top;
+    scroller.dispatchEvent(new Event('scroll'));
+    longest = Math.max(longest, performance.now() - began);
+    const now = await frame();
+    frames.push(now - before);
+    before = now;
+    most = Math.max(most, document.querySelectorAll('.cell').length);
+  }
+  return { frames, longest, most };
+}

@@ -1,0 +1,228 @@
+/** A bucket with its copies on this device: what there is, and what can be done with it. */
+
+import { IndexedDBStorageTier, MemoryStorageTier, StorageError, TieredStorage, type S3StorageTier, type StorageMetadata } from 'tiered-storage';
+import type { InspectorOptions } from 'tiered-storage/inspector';
+import { Catalog } from './catalog.js';
+import { Cell } from './cell.js';
+import { FRESH_MS, STALE_MS } from './freshness.js';
+import { Network } from './network.js';
+import { coldOf, databaseOf, idOf, mediaUrl, type Access, type Place } from './place.js';
+import type { State } from './state.js';
+
+const HOT_BYTES = 32 * 2 ** 20;
+/** How often a listing that still comes in is shown. */
+const SHOW_MS = 250;
+const LINK_MS = 3_600_000;
+
+interface Tiers {
+  readonly hot: MemoryStorageTier;
+  readonly warm: IndexedDBStorageTier;
+  readonly cold: S3StorageTier;
+}
+
+export type Phase = 'loading' | 'listed' | 'remembered' | 'failed';
+
+export class Library {
+  readonly id: string;
+  readonly place: Place;
+  readonly hasCredentials: boolean;
+  readonly storage: TieredStorage;
+  readonly network: Network;
+  readonly catalog = new Cell(Catalog.of([]));
+  /** Where the catalog is from: the bucket, or what it had when it was last seen. */
+  readonly phase = new Cell<Phase>('loading');
+  readonly problem = new Cell<string | undefined>(undefined);
+  /** What an inspector has to know to show this storage. */
+  readonly inside: InspectorOptions;
+  /** The keys that have a copy on this device. */
+  readonly kept = new Cell<ReadonlySet<string>>(new Set());
+  readonly #warm: IndexedDBStorageTier;
+  readonly #state: State;
+  readonly #versions = new Map<string, number>();
+  readonly #details = new Map<string, Promise<StorageMetadata | null>>();
+  #keptSoon: Set<string> | undefined;
+  #listing: AbortController | undefined;
+
+  private constructor(id: string, access: Access, state: State, storage: TieredStorage, tiers: Tiers, network: Network) {
+    this.id = id;
+    this.place = access.place;
+    this.hasCredentials = access.credentials !== undefined;
+    this.storage = storage;
+    this.network = network;
+    this.#warm = tiers.warm;
+    this.inside = { tiers, limits: { hot: HOT_BYTES }, prices: {}, network: network.fetch };
+    this.#state = state;
+  }
+
+  static async open(access: Access, state: State): Promise<Library> {
+    const id = await idOf(access.place);
+    const network = new Network();
+    const tiers: Tiers = {
+      hot: new MemoryStorageTier({ maxSizeBytes: HOT_BYTES }),
+      warm: new IndexedDBStorageTier({ name: databaseOf(id) }),
+      cold: coldOf(access, network.fetch),
+    };
+    const storage = await TieredStorage.open({
+      tiers,
+      promotionStrategy: 'eager',
+      revalidateAfter: FRESH_MS,
+      staleIfUnavailable: STALE_MS,
+      tabs: databaseOf(id),
+    });
+    const library = new Library(id, access, state, storage, tiers, network);
+    storage.on('promoted', ({ tier, key }) => tier === 'warm' && library.noteKept(key));
+    storage.on('evicted', ({ tier, key }) => tier === 'warm' && library.#noteGone(key));
+    storage.on('changedElsewhere', ({ key }) => void library.#lookAgain(key));
+    return library;
+  }
+
+  async close(): Promise<void> {
+    this.#listing?.abort();
+    await this.storage.close();
+  }
+
+  url(key: string): string {
+    return mediaUrl(this.id, key, this.#versions.get(key));
+  }
+
+  /** Lists the bucket; where it cannot be reached, what it had when it was last seen is shown. */
+  async refresh(): Promise<void> {
+    this.#listing?.abort();
+    const listing = (this.#listing = new AbortController());
+    const { signal } = listing;
+    this.network.retry();
+    const remembered = this.catalog.value.size ? undefined : await this.#state.get('keys', this.id);
+    if (signal.aborted) return;
+    if (remembered?.length) this.catalog.value = Catalog.of(remembered);
+    void this.lookAtKept();
+    try {
+      const keys = await this.#list(signal, this.catalog.value.size === 0);
+      this.catalog.value = Catalog.of(keys);
+      this.phase.value = 'listed';
+      this.problem.value = undefined;
+      this.#details.clear();
+      await this.#state.set('keys', [...this.catalog.value.keys], this.id);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.problem.value = sentenceOf(error);
+      this.phase.value = this.catalog.value.size ? 'remembered' : 'failed';
+    }
+  }
+
+  async #list(signal: AbortSignal, isShown: boolean): Promise<string[]> {
+    const keys: string[] = [];
+    let shownAt = performance.now();
+    for await (const key of this.storage.listKeys('', { signal })) {
+      keys.push(key);
+      if (!isShown || performance.now() - shownAt < SHOW_MS) continue;
+      shownAt = performance.now();
+      this.catalog.value = Catalog.of(keys);
+    }
+    return keys;
+  }
+
+  /** Looks at what is on this device. */
+  async lookAtKept(): Promise<void> {
+    const kept = new Set<string>();
+    for await (const key of this.#warm.listKeys()) kept.add(key);
+    this.kept.value = kept;
+  }
+
+  /** Notes that a copy came to this device; many at once make one change. */
+  noteKept(key: string): void {
+    if (this.#keptSoon) return void this.#keptSoon.add(key);
+    this.#keptSoon = new Set([key]);
+    setTimeout(() => {
+      this.kept.value = new Set([...this.kept.value, ...(this.#keptSoon ?? [])]);
+      this.#keptSoon = undefined;
+    }, SHOW_MS);
+  }
+
+  /** Size, type and times; from this device where it has a copy. Asked once for each. */
+  details(key: string): Promise<StorageMetadata | null> {
+    const known = this.#details.get(key) ?? this.storage.getMetadata(key);
+    this.#details.set(key, known);
+    known.catch(() => this.#details.delete(key));
+    return known;
+  }
+
+  /** Brings an entry to this device, unless it is there. */
+  async keep(key: string, signal: AbortSignal): Promise<void> {
+    const found = await this.storage.getStream(key, { signal });
+    // What comes is put into the tiers as it is read, so that a film never lies in memory.
+    await found?.stream.pipeTo(new WritableStream());
+    await this.storage.settled({ signal });
+  }
+
+  /** Removes copies from this device, and nothing from the bucket. */
+  async drop(keys: readonly string[]): Promise<void> {
+    await this.#warm.deleteMany([...keys]);
+    await this.storage.clearTier('hot');
+    await this.lookAtKept();
+  }
+
+  /** How much room the copies take. */
+  async usage(): Promise<{ bytes: number }> {
+    return this.#warm.getStats();
+  }
+
+  /** Notes that the bucket took an entry. */
+  noteStored(key: string): void {
+    this.changed(key);
+    this.catalog.value = this.catalog.value.with(key);
+    void this.lookAtKept();
+  }
+
+  /** Notes that an entry is gone from the bucket. */
+  noteRemoved(key: string): void {
+    this.changed(key);
+    this.catalog.value = this.catalog.value.without(key);
+    this.#noteGone(key);
+  }
+
+  /** A link that anyone can open for an hour. */
+  link(key: string): Promise<string> {
+    return this.storage.presign(key, { expires: LINK_MS });
+  }
+
+  /** Has what is shown of an entry be asked for anew. */
+  changed(key: string): void {
+    this.#details.delete(key);
+    this.#versions.set(key, (this.#versions.get(key) ?? 0) + 1);
+  }
+
+  #noteGone(key: string): void {
+    if (!this.kept.value.has(key)) return;
+    const kept = new Set(this.kept.value);
+    kept.delete(key);
+    this.kept.value = kept;
+  }
+
+  /** Another tab changed something: one entry, or more than can be told. */
+  async #lookAgain(key: string | undefined): Promise<void> {
+    if (key === undefined) return this.lookAtKept();
+    this.changed(key);
+    // Where it cannot be known, what is shown stays.
+    const isThere = await this.storage.exists(key).catch(() => this.catalog.value.has(key));
+    const { value } = this.catalog;
+    this.catalog.value = isThere ? value.with(key) : value.without(key);
+    if (!isThere) this.#noteGone(key);
+  }
+}
+
+/** A failure in words for people. */
+export function sentenceOf(error: unknown): string {
+  if (!(error instanceof StorageError)) return error instanceof Error ? error.message : String(error);
+  switch (error.kind) {
+    case 'unavailable':
+      return 'The bucket cannot be reached.';
+    case 'denied':
+      return 'The bucket refuses access. Check the key and its secret.';
+    case 'full':
+      return 'This device has no room left.';
+    case 'conflict':
+      return 'Somebody else changed this in the meantime.';
+    default:
+      return error.message;
+  }
+}

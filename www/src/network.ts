@@ -1,0 +1,54 @@
+/** Whether the bucket can be reached, as its answers say; what browsers say of it is a hint. */
+
+import { switchable, type SwitchableFetch } from 'tiered-storage/inspector';
+import { Cell } from './cell.js';
+
+export type Reach = 'unknown' | 'online' | 'offline';
+
+/** How long a failure stands for the next attempts, so that what is on this device does not wait for each of them. */
+const REST_MS = 2_000;
+
+export class Network {
+  readonly reach = new Cell<Reach>('unknown');
+  #failedAt = -Infinity;
+
+  /** `fetch`, that keeps note, and that an inspector can cut. */
+  readonly fetch: SwitchableFetch;
+
+  constructor() {
+    const cable = switchable((url, init) => fetch(url, init));
+    const noted = (url: string, init: RequestInit = {}): Promise<Response> => this.#send(cable, url, init);
+    this.fetch = Object.defineProperty(noted, 'isCut', {
+      get: () => cable.isCut,
+      set: (isCut: boolean) => {
+        cable.isCut = isCut;
+        this.retry();
+      },
+    }) as SwitchableFetch;
+  }
+
+  async #send(cable: SwitchableFetch, url: string, init: RequestInit): Promise<Response> {
+    if (performance.now() - this.#failedAt < REST_MS || navigator.onLine === false) {
+      this.reach.value = 'offline';
+      throw new TypeError('there is no network');
+    }
+    try {
+      const response = await cable(url, init);
+      this.#failedAt = -Infinity;
+      this.reach.value = 'online';
+      return response;
+    } catch (error) {
+      // Who gave a request up says nothing about the network.
+      if (!init.signal?.aborted) {
+        this.#failedAt = performance.now();
+        this.reach.value = 'offline';
+      }
+      throw error;
+    }
+  }
+
+  /** Lets the next request through. */
+  retry(): void {
+    this.#failedAt = -Infinity;
+  }
+}

@@ -1,0 +1,152 @@
+/** What an entry looks like. Nothing of it runs: the service worker sends it in a sandbox, and names are text. */
+
+import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { nameOf } from '../catalog.js';
+import { bytes } from '../format.js';
+import { extensionOf, kindOf } from '../kinds.js';
+import { Icon } from './icons.js';
+
+/** How much of a text is shown. */
+const TEXT_BYTES = 256 * 1024;
+const SAMPLE = 'Sphinx of black quartz, judge my vow';
+const GLYPHS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz 0123456789 .,:;!?&@#()[]{}';
+
+interface BodyProps {
+  readonly url: string;
+  readonly entry: string;
+}
+
+export function Body({ url, entry }: BodyProps): JSX.Element {
+  const [problem, setProblem] = useState<string>();
+  const name = nameOf(entry);
+  const fail = (): void => void reason(url).then(setProblem);
+  if (problem) return <Problem text={problem} />;
+  switch (kindOf(entry)) {
+    case 'image':
+      return <img class="picture" src={url} alt={name} onError={fail} />;
+    case 'svg':
+      return <Sides name="Drawing" shown={<img class="picture" src={url} alt={name} onError={fail} />} url={url} />;
+    case 'video':
+      return <video class="film" src={url} controls preload="metadata" playsInline onError={fail} aria-label={name} />;
+    case 'audio':
+      return (
+        <div class="sound">
+          <Icon name="audio" size={72} />
+          <audio src={url} controls preload="metadata" onError={fail} aria-label={name} />
+        </div>
+      );
+    case 'font':
+      return <Specimen url={url} onFail={fail} />;
+    case 'pdf':
+      return <iframe class="page" src={url} title={name} />;
+    case 'html':
+      // Of its own origin, or the service worker would not be asked for it: its answer has the rest of the sandbox.
+      return <Sides name="Page" shown={<iframe class="page" src={url} title={name} sandbox="allow-same-origin" />} url={url} />;
+    case 'text':
+      return <Text url={url} onFail={fail} />;
+    case 'other':
+      return (
+        <div class="empty">
+          <Icon name="file" size={56} />
+          <h2>{extensionOf(entry) ? `${extensionOf(entry).toUpperCase()} file` : 'File'}</h2>
+          <p>It cannot be shown here, but it can be downloaded.</p>
+          <a class="button" href={url} download={name}><Icon name="download" /> Download</a>
+        </div>
+      );
+  }
+}
+
+function Problem({ text }: { text: string }): JSX.Element {
+  return (
+    <div class="empty" role="alert">
+      <Icon name="cloud" size={40} />
+      <h2>It cannot be shown</h2>
+      <p>{text}</p>
+    </div>
+  );
+}
+
+/** What it looks like, and its source. */
+function Sides({ name, shown, url }: { name: string; shown: JSX.Element; url: string }): JSX.Element {
+  const [isSource, setIsSource] = useState(false);
+  const [problem, setProblem] = useState<string>();
+  const sides = [name, 'Source'].map((label, at) => (
+    <button type="button" key={label} class="side" aria-pressed={isSource === (at === 1)} onClick={() => setIsSource(at === 1)}>{label}</button>
+  ));
+  return (
+    <div class="sides">
+      <div class="side-buttons" role="group" aria-label="Show as">{sides}</div>
+      {problem ? <Problem text={problem} /> : isSource ? <Text url={url} onFail={() => void reason(url).then(setProblem)} /> : shown}
+    </div>
+  );
+}
+
+function Text({ url, onFail }: { url: string; onFail: () => void }): JSX.Element {
+  const [found, setFound] = useState<{ text: string; more: number }>();
+  useEffect(() => {
+    const abort = new AbortController();
+    textOf(url, abort.signal).then(setFound, () => abort.signal.aborted || onFail());
+    return () => abort.abort();
+  }, [url]);
+  if (!found) return <p class="small" role="status">Reading</p>;
+  return (
+    <div class="source" tabIndex={0} role="region" aria-label="Text">
+      <pre>{found.text}</pre>
+      {found.more > 0 && <p class="small">{bytes(found.more)} more are not shown. Download it to see all.</p>}
+    </div>
+  );
+}
+
+async function textOf(url: string, signal: AbortSignal): Promise<{ text: string; more: number }> {
+  const response = await fetch(url, { headers: { range: `bytes=0-${TEXT_BYTES - 1}` }, signal });
+  // There is no range of nothing.
+  if (response.status === 416) return { text: '', more: 0 };
+  if (!response.ok) throw new Error(`${response.status}`);
+  const read = await response.arrayBuffer();
+  const size = Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1] ?? read.byteLength);
+  return { text: new TextDecoder().decode(read), more: size - read.byteLength };
+}
+
+function Specimen({ url, onFail }: { url: string; onFail: () => void }): JSX.Element {
+  const [family, setFamily] = useState<string>();
+  const [sample, setSample] = useState(SAMPLE);
+  useEffect(() => {
+    const name = `specimen-${Math.random().toString(36).slice(2)}`;
+    const face = new FontFace(name, `url("${url}")`);
+    let isLeft = false;
+    face.load().then(
+      (loaded) => {
+        if (isLeft) return;
+        document.fonts.add(loaded);
+        setFamily(name);
+      },
+      () => isLeft || onFail(),
+    );
+    return () => {
+      isLeft = true;
+      document.fonts.delete(face);
+    };
+  }, [url]);
+  const style = { fontFamily: family ? `"${family}"` : 'inherit', visibility: family ? ('visible' as const) : ('hidden' as const) };
+  return (
+    <div class="specimen" data-testid={family ? 'specimen' : undefined}>
+      <label class="field">
+        <span>Sample</span>
+        <input value={sample} onInput={(event) => setSample(event.currentTarget.value)} />
+      </label>
+      <div style={style}>
+        {[64, 36, 22, 15].map((size) => <p key={size} style={{ fontSize: `${size}px` }}>{sample}</p>)}
+        <p class="glyphs">{GLYPHS}</p>
+      </div>
+    </div>
+  );
+}
+
+/** Why an entry cannot be shown: elements do not tell, but an answer does. */
+async function reason(url: string): Promise<string> {
+  const response = await fetch(url, { headers: { range: 'bytes=0-0' } }).catch(() => undefined);
+  if (!response) return 'The app cannot be reached.';
+  const text = response.ok || response.status === 416 ? '' : await response.text();
+  return text.trim() || 'This browser does not know how to show it, or it is damaged.';
+}

@@ -1,0 +1,89 @@
+/** What waits, what needs a choice, and what went wrong, in a corner. */
+
+import type { JSX } from 'preact';
+import type { QueuedWrite } from 'tiered-storage/queue';
+import { app, type Session } from '../app.js';
+import { nameOf } from '../catalog.js';
+import { bytes, counted } from '../format.js';
+import { sentenceOf } from '../library.js';
+import type { Choice } from '../writes.js';
+import { Icon } from './icons.js';
+import { useCell } from './use-cell.js';
+
+export function Notices({ session }: { session: Session | undefined }): JSX.Element {
+  const toasts = useCell(app.toasts);
+  return (
+    <div class="notices">
+      {session && <Pending session={session} />}
+      <div role="status" aria-live="polite">
+        {toasts.map(({ id, text, isProblem }) => (
+          <div class={`toast ${isProblem ? 'bad' : ''}`} key={id}>
+            <p class="grow">{text}</p>
+            <button type="button" class="button quiet small" aria-label="Dismiss" onClick={() => app.dismiss(id)}><Icon name="close" size={16} /></button>
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+/** How many are listed; of the others, their number. */
+const SHOWN = 20;
+
+function Pending({ session }: { session: Session }): JSX.Element | null {
+  const pending = useCell(session.writes.pending);
+  const reach = useCell(session.library.network.reach);
+  if (!pending.length) return null;
+  const shown = pending.slice(0, SHOWN);
+  return (
+    <section class="uploads" aria-label="Waiting to be sent" data-testid="pending">
+      <h2 class="side-title">{counted(pending.length, 'change')} to be sent</h2>
+      <ul>{shown.map((write) => <Row key={write.id} write={write} session={session} isAway={reach === 'offline'} />)}</ul>
+      {pending.length > SHOWN && <p class="small">and {counted(pending.length - SHOWN, 'more change')}</p>}
+    </section>
+  );
+}
+
+const CHOICES: Record<QueuedWrite['kind'], readonly { label: string; choice: Choice }[]> = {
+  set: [
+    { label: 'Keep mine', choice: 'mine' },
+    { label: 'Keep theirs', choice: 'theirs' },
+    { label: 'Keep both', choice: 'both' },
+  ],
+  delete: [
+    { label: 'Delete it', choice: 'mine' },
+    { label: 'Keep it', choice: 'theirs' },
+  ],
+};
+
+function Row({ write, session: { writes }, isAway }: { write: QueuedWrite; session: Session; isAway: boolean }): JSX.Element {
+  const { id, key, kind, state, size } = write;
+  const name = nameOf(key);
+  const attempt = (work: () => Promise<void>): void => void app.attempt('It cannot be done', work);
+  return (
+    <li class="upload">
+      <div class="upload-line">
+        <Icon name={kind === 'set' ? 'upload' : 'trash'} size={16} />
+        <span class="grow upload-name" title={key}>{name}</span>
+        {kind === 'set' && <span class="small">{bytes(size)}</span>}
+        <button type="button" class="button quiet small" aria-label={`Give up: ${name}`} onClick={() => attempt(() => writes.cancel(id))}><Icon name="close" size={16} /></button>
+      </div>
+      {state === 'sending' && !isAway ? <progress aria-label={`Sending ${name}`} /> : <p class={`small ${state === 'failed' ? 'bad' : ''}`}>{wordsOf(write, isAway)}</p>}
+      {state === 'conflict' && (
+        <div class="upload-line" role="group" aria-label={`What to do with ${name}`}>
+          {CHOICES[kind].map(({ label, choice }) => (
+            <button type="button" class="button small" key={choice} onClick={() => attempt(() => writes.choose(write, choice))}>{label}</button>
+          ))}
+        </div>
+      )}
+      {state === 'failed' && <button type="button" class="button small" onClick={() => attempt(() => writes.choose(write, 'mine'))}>Try again</button>}
+    </li>
+  );
+}
+
+function wordsOf({ kind, state, current, error }: QueuedWrite, isAway: boolean): string {
+  if (state === 'failed') return sentenceOf(error);
+  if (state !== 'conflict') return isAway ? 'Waits for the network' : 'Waits for its turn';
+  if (current === null) return 'Somebody deleted it in the meantime.';
+  return kind === 'set' ? 'The bucket has another one of this name.' : 'Somebody changed it in the meantime.';
+}

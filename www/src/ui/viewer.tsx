@@ -1,0 +1,128 @@
+/** One entry: shown as what it is, with all that can be done with it. */
+
+import type { JSX } from 'preact';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { StorageMetadata } from 'tiered-storage';
+import { app, type Session } from '../app.js';
+import { folderOf, nameOf, plain } from '../catalog.js';
+import { bytes, moment } from '../format.js';
+import { kindOf, wordOf } from '../kinds.js';
+import { entryLink, folderLink } from '../route.js';
+import { Body } from './body.js';
+import { Icon } from './icons.js';
+import { useCell } from './use-cell.js';
+
+export function Viewer({ session, entry }: { session: Session; entry: string }): JSX.Element {
+  const { library } = session;
+  const catalog = useCell(library.catalog);
+  const kept = useCell(library.kept);
+  const pending = useCell(session.writes.pending);
+  const reach = useCell(library.network.reach);
+  const isServing = useCell(app.worker.isServing);
+  const heading = useRef<HTMLHeadingElement>(null);
+  const url = library.url(entry);
+  const folder = folderOf(entry);
+  const { keys } = useMemo(() => catalog.list(folder), [catalog, folder]);
+  const at = keys.indexOf(entry);
+  const [before, after] = [keys[at - 1], at < 0 ? undefined : keys[at + 1]];
+  useEffect(() => heading.current?.focus({ preventScroll: true }), [entry]);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const { target } = event;
+      if (target instanceof HTMLMediaElement || target instanceof HTMLInputElement || event.defaultPrevented || app.dialog.value) return;
+      const to = { Escape: folderLink(folder), ArrowLeft: before && entryLink(before), ArrowRight: after && entryLink(after) }[event.key];
+      if (to !== undefined && !event.altKey && !event.ctrlKey && !event.metaKey) location.hash = to;
+    };
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, [folder, before, after]);
+  const isComing = pending.some(({ key, kind }) => key === entry && kind === 'set') && !catalog.has(entry);
+  const isMissing = reach === 'offline' && !kept.has(entry);
+  return (
+    <section class="viewer" aria-label={nameOf(entry)}>
+      <header class="viewer-head">
+        <a class="button quiet" href={folderLink(folder)} aria-label="Back to the folder"><Icon name="back" /></a>
+        <div class="viewer-title">
+          <h1 tabIndex={-1} ref={heading} title={entry}>{nameOf(entry)}</h1>
+        </div>
+        <Actions session={session} entry={entry} url={url} isMissing={isMissing} />
+      </header>
+      <div class={`stage ${kindOf(entry)}`}>
+        {before !== undefined && <a class="turn left" href={entryLink(before)} aria-label={`Before: ${nameOf(before)}`}><Icon name="back" /></a>}
+        {isComing ? <Coming /> : isMissing ? <Missing /> : isServing ? <Body key={url} url={url} entry={entry} /> : <p class="small" role="status">Getting ready</p>}
+        {after !== undefined && <a class="turn right" href={entryLink(after)} aria-label={`Next: ${nameOf(after)}`}><Icon name="next" /></a>}
+      </div>
+      <Details session={session} entry={entry} isKept={kept.has(entry)} url={url} />
+    </section>
+  );
+}
+
+function Coming(): JSX.Element {
+  return (
+    <div class="empty" role="status">
+      <Icon name="upload" size={40} />
+      <h2>Waits to be sent</h2>
+      <p>It is safe on this device, and will be in the bucket once that can be reached.</p>
+    </div>
+  );
+}
+
+function Missing(): JSX.Element {
+  return (
+    <div class="empty" role="status" data-testid="missing">
+      <Icon name="cloud" size={40} />
+      <h2>Not on this device</h2>
+      <p>It will be here again when the bucket can be reached.</p>
+    </div>
+  );
+}
+
+function Actions({ session, entry, url, isMissing }: { session: Session; entry: string; url: string; isMissing: boolean }): JSX.Element {
+  const { library } = session;
+  const copy = (): Promise<void> =>
+    app.attempt('The link cannot be made', async () => {
+      await navigator.clipboard.writeText(await library.link(entry));
+      app.tell('Link copied. It works for an hour.');
+    });
+  const remove = async (): Promise<void> => {
+    const choices = [{ label: 'Delete', value: 'delete', isDangerous: true }];
+    if ((await app.ask('Delete this?', `${plain(entry)} will be gone from the bucket, for everyone.`, choices)) !== 'delete') return;
+    await app.attempt('It cannot be deleted', async () => {
+      await session.writes.remove(entry);
+      location.hash = folderLink(folderOf(entry));
+    });
+  };
+  return (
+    <div class="viewer-actions">
+      {!isMissing && <a class="button quiet" href={url} download={nameOf(entry)} aria-label="Download"><Icon name="download" /></a>}
+      {library.hasCredentials && <button type="button" class="button quiet" onClick={() => void copy()} aria-label="Copy link"><Icon name="link" /></button>}
+      <button type="button" class="button quiet" onClick={() => void remove()} aria-label="Delete"><Icon name="trash" /></button>
+    </div>
+  );
+}
+
+function Details({ session, entry, isKept, url }: { session: Session; entry: string; isKept: boolean; url: string }): JSX.Element {
+  const [found, setFound] = useState<StorageMetadata | null>();
+  useEffect(() => {
+    let isLeft = false;
+    setFound(undefined);
+    session.library.details(entry).then((details) => !isLeft && setFound(details), () => undefined);
+    return () => void (isLeft = true);
+  }, [session, entry, url]);
+  const facts: [string, string][] = [
+    ['Kind', found?.mimeType ?? wordOf(kindOf(entry))],
+    ['Size', found ? bytes(found.size) : '\u2013'],
+    ['Written', found ? moment(found.createdAt) : '\u2013'],
+    ['Copy', isKept ? 'On this device' : 'In the bucket alone'],
+  ];
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
