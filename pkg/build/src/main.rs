@@ -11,6 +11,7 @@ use tiered_storage_tasks::{Outcome, host::Host, npm, seconds};
 
 mod glue;
 mod module;
+mod pack;
 mod step;
 
 use step::Step;
@@ -51,11 +52,13 @@ fn build(host: &Host) -> Result<(), String> {
     module::compile(host)?;
     step("module")
         .reads(&host.root, &[module::COMPILED])
-        .makes(package, &["generated/tiers.js", "generated/tiers.wasm"])
+        .makes(package, &["generated/tiers.js", "generated/tiers.wasm", "generated/tiers.lzma"])
         .run(|| {
             let compiled = host.root.join(module::COMPILED);
             let made = glue::generate(&compiled, &package.join("generated"), "tiers")?;
-            shrink(host, &made, &package.join("generated/tiers.wasm"))
+            let module = package.join("generated/tiers.wasm");
+            shrink(host, &made, &module)?;
+            pack(&module, &package.join("generated/tiers.lzma"))
         })?;
     step("types").reads(package, TYPESCRIPT).makes(package, &["dist/types/index.d.ts"]).run(
         || {
@@ -82,6 +85,11 @@ fn shrink(host: &Host, from: &Path, to: &Path) -> Result<(), String> {
     let program = "pkg/node_modules/binaryen/bin/wasm-opt";
     let (from, to) = (from.to_string_lossy(), to.to_string_lossy());
     succeed(host, "node", &[program, "-Os", &from, "-o", &to])
+}
+
+fn pack(from: &Path, to: &Path) -> Result<(), String> {
+    let packed = fs::read(from).and_then(|module| fs::write(to, pack::pack(&module)?));
+    packed.map_err(|error| format!("{} cannot be packed: {error}", from.display()))
 }
 
 fn remove(folder: &Path) -> Result<(), String> {
