@@ -8,8 +8,8 @@ use lzma_rust2::{LzmaOptions, LzmaWriter};
 pub(crate) fn pack(plain: &[u8]) -> io::Result<Vec<u8>> {
     let size = u32::try_from(plain.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
     let mut options = LzmaOptions::with_preset(9);
-    // The bytes of a module lie at no even places, and say much of those that follow.
-    (options.lc, options.lp, options.pb) = (4, 0, 0);
+    // Bytes of a kind lie at no even places.
+    (options.lc, options.lp, options.pb) = (3, 0, 0);
     options.nice_len = LzmaOptions::NICE_LEN_MAX;
     options.depth_limit = 1_000;
     let packed = size.to_le_bytes().to_vec();

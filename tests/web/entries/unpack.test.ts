@@ -10,18 +10,18 @@ import { DIST } from '../lib/bundle.mjs';
 
 const TEXT = new TextEncoder().encode('tiers of storage, stored in tiers; '.repeat(3_000));
 const SQUARES = Array.from({ length: 64 }, (_, at) => ((at * at) >> 4) & 255);
-/** Bytes, and what liblzma makes of them: a bare stream with `lc` 4, behind their number. */
+/** Bytes, and what liblzma makes of them: a bare stream with `lc` 3, behind their number. */
 const PACKED: readonly (readonly [Uint8Array, string])[] = [
   [new Uint8Array(), 'AAAAAACD//v//8AAAAA='],
   [Uint8Array.of(1), 'AQAAAAAAw+zv///hAIAA'],
   [
     TEXT,
-    'KJoBAAA6GxvazxSvUZXRWudthyegUQji020IGkHHcsj87Wy/4Rx1MsU8JL/2ALqKCfmrYcJofSmRIQmJX6qhblMIN6cys5P7v3yNcU0OGhM84E8NnJEJ/q44k5f21BXLwBZVfIzf//+mqAAA',
+    'KJoBAAA6GxwMWc+DeL+NOnL32Ifcavir64K5qhOkb9weeQ3A4u5+I1H0lc2MSnbHx+SYE1OQJE2KAYCfdWrZKKDXqUvWVnXK5oum+V+itoIaYQvSOzlUSqPHVmV+SPTQNRPXJ0v///fYAAA=',
   ],
   [new Uint8Array(100_000).fill(7), 'oIYBAAAD8HvB/q6PoUATvVM2nbQYY2uh7nH35o17fWX51jF9IJgwCNCqY3RZD6Uryerd4nkIfN6omlhVIaTRdK2JVp0Xz///YFQAAA=='],
   [
     Uint8Array.of(...SQUARES, ...new Uint8Array(5_000), ...SQUARES),
-    'CBQAAAAAaTrGgxKEFgZ8IGDWX9lcaPV7fc0P3x/X6x3u+/nX1kxjkzzI/pFo0UPeV7cOANuTM3Q8ACUE3Sld84nB7mMmcMwtwUGE/51aMh9QIFWhrxlgqxdBc+OVF8eDDIRcM1f//5pNoYA=',
+    'CBQAAAAAaTrGgxKEFgZ8IGDWX9llj9hAypJQxStbGgxN79jzmh6I5HBBgO7AdssWvis6u3xXTyQYG7QLLh81z6Q6uztixD0biP9VXgqX3mBrmksDFF1JxaQVr3YKYmM8uBO6Y///q+YEAA==',
   ],
 ];
 
