@@ -49,7 +49,7 @@ const text = await build({
   plugins: [{ name: 'module-text', setup: addText }],
 });
 
-const packed = await readFile(join(GENERATED, 'tiers.lzma'), 'base64');
+const packed = await readFile(join(GENERATED, 'tiers.gz'), 'base64');
 const names = renames(entries.metafile);
 await mkdir(DIST, { recursive: true });
 for (const old of await readdir(DIST)) {

@@ -54,13 +54,13 @@ fn build(host: &Host) -> Result<(), String> {
     module::compile(host)?;
     step("module")
         .reads(&host.root, &[module::COMPILED])
-        .makes(package, &["generated/tiers.js", "generated/tiers.wasm", "generated/tiers.lzma"])
+        .makes(package, &["generated/tiers.js", "generated/tiers.wasm", "generated/tiers.gz"])
         .run(|| {
             let compiled = host.root.join(module::COMPILED);
             let made = glue::generate(&compiled, &package.join("generated"), "tiers")?;
             let module = package.join("generated/tiers.wasm");
             shrink::shrink(host, &made, &module, &package.join("generated/tiers.js"))?;
-            pack(&module, &package.join("generated/tiers.lzma"))
+            pack(&module, &package.join("generated/tiers.gz"))
         })?;
     step("types").reads(package, TYPESCRIPT).makes(package, &["dist/types/index.d.ts"]).run(
         || {

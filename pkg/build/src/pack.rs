@@ -1,22 +1,18 @@
-//! The module as entries carry it along: as small as it gets, because nobody compresses it further on its way.
+//! The module as entries carry it along: as small as gzip gets, because nobody compresses it further on its way.
 
-use std::io::{self, Write};
+use std::{io, num::NonZeroU64};
 
-use lzma_rust2::{LzmaOptions, LzmaWriter};
+use zopfli::{Format, Options};
 
-/// Packs what `pkg/ts/entries/unpack.ts` unpacks: the size in four bytes, then bare LZMA.
+/// More rounds find next to nothing.
+const ROUNDS: NonZeroU64 = NonZeroU64::new(15).expect("it is not 0");
+
+/// Packs what every runtime unpacks by itself.
 pub(crate) fn pack(plain: &[u8]) -> io::Result<Vec<u8>> {
-    let size = u32::try_from(plain.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
-    let mut options = LzmaOptions::with_preset(9);
-    // Bytes of a kind lie at no even places.
-    (options.lc, options.lp, options.pb) = (3, 0, 0);
-    options.nice_len = LzmaOptions::NICE_LEN_MAX;
-    options.depth_limit = 1_000;
-    let packed = size.to_le_bytes().to_vec();
-    let mut writer = LzmaWriter::new_no_header(packed, &options, false)?;
-    writer.write_all(plain)?;
-    writer.finish()
+    // Bytes of each kind, and parts of them, have codes of their own.
+    let maximum_block_splits = 60;
+    let options = Options { iteration_count: ROUNDS, maximum_block_splits, ..Options::default() };
+    let mut packed = Vec::new();
+    zopfli::compress(options, Format::Gzip, plain, &mut packed)?;
+    Ok(packed)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,4 @@
-//! Sorts the bytes of a module by what they are, which makes them an eighth smaller once they are packed: an offset says
+//! Sorts the bytes of a module by what they are, which makes them a sixth smaller once they are packed: an offset says
 //! much of the next offset, and little of the instruction that stands between them.
 
 /// What the bytes of a module are. `pkg/ts/entries/join.ts` has them in this order.

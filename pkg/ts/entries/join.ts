@@ -1,4 +1,7 @@
-/** Puts together what `pkg/build` sorted: the bytes of the module by what they are, behind how many there are of each kind. */
+/**
+ * Puts together what `pkg/build` sorted: the bytes of the module by what they are, behind how many there are of each kind.
+ * It runs once, when nothing is compiled yet, so that what it does for each byte stands in one loop.
+ */
 
 /** The kinds: what is not sorted stands before the first function and behind the last one. */
 const BEFORE = 0;
@@ -13,77 +16,122 @@ const BRANCHES = 8;
 const SIZES = 9;
 const LOCALS = 10;
 const AFTER = 11;
+const START = 4 * (AFTER + 1);
+
+/** The first number says how many follow; or it is a constant of so many bytes. */
+const MORE = 0x10;
+/** A number of the instruction's own comes first. */
+const OWN = 0x20;
+const KIND = 0x0f;
+/** For instructions, from one to another: the kind of the number behind them. */
+const OPERANDS = new Uint8Array(256);
+const TABLE: readonly (readonly [from: number, to: number, operands: number])[] = [
+  [0x02, 0x04, OPERATIONS],
+  [0x0c, 0x0d, BRANCHES],
+  [0x0e, 0x0e, BRANCHES | MORE],
+  [0x10, 0x10, CALLS],
+  [0x11, 0x11, OPERATIONS | OWN],
+  [0x1c, 0x1c, OPERATIONS | MORE],
+  [0x20, 0x20, GETS],
+  [0x21, 0x22, SETS],
+  [0x23, 0x26, OPERATIONS],
+  [0x28, 0x3e, OFFSETS | OWN],
+  [0x3f, 0x40, OPERATIONS],
+  [0x41, 0x41, INTEGERS],
+  [0x42, 0x42, CONSTANTS],
+  [0x43, 0x44, CONSTANTS | MORE],
+  [0xd0, 0xd0, OPERATIONS],
+  [0xd2, 0xd2, CALLS],
+  [0xfc, 0xfc, OPERATIONS | MORE],
+];
 
 export function join(sorted: Uint8Array): Uint8Array<ArrayBuffer> {
-  const view = new DataView(sorted.buffer, sorted.byteOffset, sorted.byteLength);
-  /** Where the next byte of each kind is, and where the last one ends. */
+  for (const [from, to, operands] of TABLE) OPERANDS.fill(operands, from, to + 1);
+  const sizes = new DataView(sorted.buffer, sorted.byteOffset, START);
+  const output = new Uint8Array(sorted.length - START);
+  /** Where the next byte of each kind is. */
   const places: number[] = [];
-  const ends: number[] = [];
-  let end = 4 * (AFTER + 1);
-  for (let kind = BEFORE; kind <= AFTER; kind += 1) {
-    places.push(end);
-    ends.push((end += view.getUint32(4 * kind, true)));
+  for (let kind = BEFORE, next = START; kind <= AFTER; kind += 1) {
+    places.push(next);
+    next += sizes.getUint32(4 * kind, true);
   }
-  const output = new Uint8Array(end - 4 * (AFTER + 1));
-  let filled = 0;
-  const left = (kind: number): number => (ends[kind] ?? 0) - (places[kind] ?? 0);
-  const bytes = (kind: number, count: number): number => {
-    let byte = 0;
-    for (let copied = 0; copied < count; copied += 1) {
-      const place = places[kind] ?? 0;
-      places[kind] = place + 1;
-      output[filled++] = byte = sorted[place] ?? 0;
-    }
-    return byte;
+  const [, before = 0] = places;
+  const functionsEnd = places[LOCALS] ?? 0;
+  output.set(sorted.subarray(START, before));
+  let filled = before - START;
+  const copy = (kind: number, count: number): void => {
+    const place = places[kind] ?? 0;
+    const bytes = sorted.subarray(place, place + count);
+    output.set(bytes, filled);
+    places[kind] = place + bytes.length;
+    filled += bytes.length;
   };
-  /** A number of any length; what it gives of a long one is of no use. */
-  const number = (kind: number): number => {
-    for (let value = 0, shift = 0; ; shift += 7) {
-      const byte = bytes(kind, 1);
-      value |= (byte & 127) << shift;
-      if (byte < 128) return value;
-    }
-  };
-  const numbers = (kind: number, count: number): void => {
-    for (let copied = 0; copied < count; copied += 1) number(kind);
-  };
+  const numbers = (kind: number, count: number): void => copy(kind, lengthOf(sorted, places[kind] ?? 0, count));
+  const value = (kind: number): number => valueAt(sorted, places[kind] ?? 0);
 
-  bytes(BEFORE, left(BEFORE));
-  while (left(SIZES)) {
-    const behind = number(SIZES) + filled;
-    numbers(LOCALS, 2 * number(LOCALS));
-    while (filled < behind) operands(bytes(OPERATIONS, 1), bytes, number, numbers);
+  while ((places[SIZES] ?? 0) < functionsEnd) {
+    const size = value(SIZES);
+    numbers(SIZES, 1);
+    const end = filled + size;
+    numbers(LOCALS, 1 + 2 * value(LOCALS));
+    while (filled < end) {
+      filled = copyPlain(sorted, places, output, filled, end);
+      const code = sorted[(places[OPERATIONS] ?? 0) - 1] ?? 0;
+      const operands = OPERANDS[code] ?? 0;
+      if (operands & MORE) {
+        const kind = operands & KIND;
+        if (kind === CONSTANTS) copy(kind, code === 0x43 ? 4 : 8);
+        else numbers(kind, 1 + further(code, value(kind)));
+      }
+    }
   }
-  bytes(AFTER, left(AFTER));
+  copy(AFTER, Infinity);
   return output;
 }
 
-/** Copies what stands behind an instruction. */
-function operands(
-  code: number,
-  bytes: (kind: number, count: number) => number,
-  number: (kind: number) => number,
-  numbers: (kind: number, count: number) => void,
-): void {
-  if (code === 0x20) number(GETS);
-  else if (code === 0x21 || code === 0x22) number(SETS);
-  else if (code === 0x41) number(INTEGERS);
-  else if (code > 0x27 && code < 0x3f) {
-    number(OPERATIONS);
-    number(OFFSETS);
-  } else if (code === 0x10 || code === 0xd2) number(CALLS);
-  else if (code === 0x0c || code === 0x0d) number(BRANCHES);
-  else if (code === 0x0e) numbers(BRANCHES, number(BRANCHES) + 1);
-  else if (code === 0x42) number(CONSTANTS);
-  else if (code === 0x43 || code === 0x44) bytes(CONSTANTS, code === 0x43 ? 4 : 8);
-  else if (code === 0x1c) numbers(OPERATIONS, number(OPERATIONS));
-  else if (code === 0xfc) numbers(OPERATIONS, further(number(OPERATIONS)));
-  else if (code === 0x11) numbers(OPERATIONS, 2);
-  else if ((code > 0x01 && code < 0x05) || (code > 0x22 && code < 0x27) || code === 0x3f || code === 0x40 || code === 0xd0) number(OPERATIONS);
+/** Copies instructions as far as the next one with `MORE`, or to the end of the function, and gives how far that is. */
+function copyPlain(sorted: Uint8Array, places: number[], output: Uint8Array, start: number, end: number): number {
+  let [filled, operation, byte] = [start, places[OPERATIONS] ?? 0, 0];
+  while (filled < end) {
+    const code = sorted[operation++] ?? 0;
+    output[filled++] = code;
+    const operands = OPERANDS[code] ?? 0;
+    if (operands & MORE) break;
+    if (operands & OWN) {
+      do output[filled++] = byte = sorted[operation++] ?? 0;
+      while (byte > 127);
+    }
+    const kind = operands & KIND;
+    if (kind) {
+      let place = kind === OPERATIONS ? operation : (places[kind] ?? 0);
+      do output[filled++] = byte = sorted[place++] ?? 0;
+      while (byte > 127);
+      if (kind === OPERATIONS) operation = place;
+      else places[kind] = place;
+    }
+  }
+  places[OPERATIONS] = operation;
+  return filled;
 }
 
-/** How many numbers follow an instruction of two numbers, by the second of those. */
-function further(code: number): number {
-  if (code < 8) return 0;
-  return code < 15 && code % 2 === 0 ? 2 : 1;
+/** How many numbers follow the first one. */
+function further(code: number, first: number): number {
+  if (code === 0x0e) return first + 1;
+  if (code === 0x1c) return first;
+  return first < 8 ? 0 : first < 15 && first % 2 === 0 ? 2 : 1;
+}
+
+/** How many bytes so many numbers have. */
+function lengthOf(sorted: Uint8Array, place: number, count: number): number {
+  let end = place;
+  for (let left = count; left; end += 1) if ((sorted[end] ?? 0) < 128) left -= 1;
+  return end - place;
+}
+
+function valueAt(sorted: Uint8Array, start: number): number {
+  for (let value = 0, shift = 0, place = start; ; shift += 7, place += 1) {
+    const byte = sorted[place] ?? 0;
+    value |= (byte & 127) << shift;
+    if (byte < 128) return value;
+  }
 }
