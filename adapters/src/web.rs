@@ -9,7 +9,7 @@ pub mod flow;
 pub(crate) mod gate;
 #[cfg(feature = "s3")]
 pub mod http;
-mod js;
+pub(crate) mod js;
 pub mod neighbours;
 pub(crate) mod payload;
 pub mod port;

@@ -3,7 +3,6 @@
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const PACKAGE = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -49,7 +48,7 @@ const text = await build({
   plugins: [{ name: 'module-text', setup: addText }],
 });
 
-const packed = gzipSync(await readFile(MODULE), { level: 9 }).toString('base64');
+const packed = await readFile(join(GENERATED, 'tiers.gz'), 'base64');
 const names = renames(entries.metafile);
 await mkdir(DIST, { recursive: true });
 for (const old of await readdir(DIST)) {

@@ -306,15 +306,17 @@ export function corsRules(origin: string | readonly string[]): { CORSRules: Cors
 type RawCredentials = [id: string, secret: string, token: string | undefined, expiry: number | undefined];
 
 function isEndpoint(value: unknown): boolean {
-  return isText(value) && /^https?:\/\/(\[[\da-f:.]+\]|[\w.-]+)(:\d{1,5})?\/?$/i.test(value as string);
+  const found = isText(value) && /^https?:\/\/(?:\[[\da-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?\/?$/i.exec(value as string);
+  return !!found && Number(found[1] ?? 0) < 65_536;
 }
 
 function checkOptions(given: unknown): S3Options {
   const options = check<S3Options>(given, RULES, 'the options of an S3StorageTier', 'options with `bucket` are needed');
-  const { bucket, endpoint, addressing, forcePathStyle, prefix, credentials, sign } = options;
+  const { bucket, endpoint, addressing, forcePathStyle, prefix, credentials, sign, provider: named } = options;
   if (sign && credentials) throw invalid('there are `credentials` and `sign`; give one of the two');
-  const isInHost = addressing ? addressing === 'virtual-host' : forcePathStyle === false;
-  if (isInHost && endpoint && /^https?:\/\/(\[|\d+(\.\d+){3}([:/]|$))/i.test(endpoint)) {
+  const isAddress = !!endpoint && /^https?:\/\/(\[|\d+(\.\d+){3}([:/]|$))/i.test(endpoint);
+  const isInHost = addressing ? addressing === 'virtual-host' : forcePathStyle === undefined ? named === 'aws' && !isAddress : !forcePathStyle;
+  if (isInHost && isAddress) {
     throw invalid("an address cannot have a bucket in front; use `addressing: 'path'`");
   }
   const isStrict = isInHost || !endpoint;

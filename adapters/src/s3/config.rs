@@ -1,10 +1,7 @@
 //! The configuration of an S3 tier: checked once, then trusted.
 
 use core::fmt;
-use std::{
-    ops::RangeInclusive,
-    sync::{Arc, Mutex},
-};
+use std::sync::{Arc, Mutex};
 
 use tiered_storage_core::{Error, ErrorKind};
 
@@ -24,14 +21,12 @@ use super::{
     upload::PartLimits,
 };
 
+#[cfg_attr(target_arch = "wasm32", path = "config/trusted.rs")]
 mod check;
 
 use check::{
-    check_bucket, check_endpoint, check_prefix, check_region, is_ip_address, without_user_info,
+    check_bucket, check_endpoint, check_numbers, check_prefix, check_provider, check_region,
 };
-
-/// What S3 allows for a part that is not the last one, and for a body in one request.
-const PART_BYTES: RangeInclusive<u64> = 5 << 20..=5 << 30;
 
 /// How URLs name the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,26 +222,10 @@ impl S3TierBuilder {
             None => Profile::Aws,
             Some(_) => Profile::Custom(Flags::default()),
         });
-        let region = region(self.region, profile)?;
+        check_numbers(&self)?;
+        let default_region = || profile.region().map(str::to_owned);
+        let region = check_region(self.region.or_else(default_region), profile)?;
         let names = Names::new(check_prefix(self.prefix)?);
-        let at_least_one = [
-            ("concurrency_max", self.concurrency_max as u64),
-            ("timeout_ms", self.timeout_ms),
-            ("connect_timeout_ms", self.connect_timeout_ms),
-            ("attempts_max", self.attempts_max.into()),
-            ("parts_in_flight_max", self.parts.in_flight_max as u64),
-        ];
-        if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
-            return Err(invalid(format!("{name} is 0; give it at least 1")));
-        }
-        let sizes = [
-            ("multipart_threshold_bytes", self.parts.threshold_bytes),
-            ("part_bytes", self.parts.part_bytes),
-        ];
-        if let Some((name, bytes)) = sizes.iter().find(|(_, bytes)| !PART_BYTES.contains(bytes)) {
-            let message = format!("{name} is {bytes}; give it 5 MiB to 5 GiB, which S3 allows");
-            return Err(invalid(message));
-        }
         let address = address(self.bucket, self.endpoint.as_deref(), self.addressing, profile)?;
         let host = Host::new(&address, self.connect_timeout_ms);
         let signing = match self.function {
@@ -298,9 +277,7 @@ fn address(
     addressing: Option<Addressing>,
     profile: Profile,
 ) -> Result<Address, Error> {
-    if endpoint.is_none() && profile.needs_endpoint() {
-        return Err(invalid(format!("{profile:?} is at no endpoint of its own; give it one")));
-    }
+    check_provider(profile, endpoint)?;
     let site = endpoint.map_or(Ok(Site::Aws), check_endpoint)?;
     let addressing = addressing.unwrap_or_else(|| match &site {
         _ if bucket.contains('.') => Addressing::Path,
@@ -321,11 +298,15 @@ fn address(
     Ok(Address { bucket, site, addressing })
 }
 
-fn region(given: Option<String>, profile: Profile) -> Result<String, Error> {
-    let region = given.or_else(|| profile.region().map(str::to_owned)).ok_or_else(|| {
-        invalid(format!("{profile:?} needs its region; give the one that its endpoint names"))
-    })?;
-    check_region(&region).map(|()| region)
+/// The URL as it may be shown: a password may stand in front of the host.
+fn without_user_info(url: &str) -> &str {
+    url.rsplit_once('@').map_or(url, |(_, rest)| rest)
+}
+
+fn is_ip_address(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_byte = |part: &str| part.parse::<u8>().is_ok();
+    host.starts_with('[') || (name.split('.').count() == 4 && name.split('.').all(is_byte))
 }
 
 fn invalid(message: String) -> Error {

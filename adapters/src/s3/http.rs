@@ -182,13 +182,17 @@ impl Response {
 }
 
 /// Why there is no whole answer. It carries no URL and no header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "wasm32"), derive(Debug))]
 pub struct HttpError {
     /// What went wrong.
     pub kind: HttpErrorKind,
     /// What the transport says of it.
     pub message: String,
 }
+
+#[cfg(target_arch = "wasm32")]
+crate::web::js::opaque!(HttpError);
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

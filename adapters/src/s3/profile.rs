@@ -95,6 +95,7 @@ impl Profile {
     }
 
     /// Whether it is at no endpoint of its own.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) const fn needs_endpoint(self) -> bool {
         !matches!(self, Self::Aws | Self::Custom(_))
     }

@@ -142,13 +142,18 @@ impl Stage for Staging {
 
 impl fmt::Debug for Staging {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Staging({:?}, {} bytes)", self.key, self.object_bytes)
+        write!(f, "Staging({}, {} bytes)", self.key, self.object_bytes)
     }
 }
 
 /// What was too small to be sent.
-#[derive(Debug)]
 struct Held(Payload);
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({} bytes)", self.size_bytes())
+    }
+}
 
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
@@ -223,7 +228,7 @@ impl Source for Staged {
 
 impl fmt::Debug for Staged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Staged({:?}, {} bytes)", self.key, self.size_bytes())
+        write!(f, "Staged({}, {} bytes)", self.key, self.size_bytes())
     }
 }
 

@@ -7,12 +7,13 @@ use tiered_storage_core::{Error, Timestamp};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
+use super::js::opaque;
 use crate::host::{Host, Task};
 
 #[wasm_bindgen]
 extern "C" {
     /// A clock that JavaScript gave.
-    #[derive(Clone, Debug)]
+    #[derive(Clone)]
     pub type JsClock;
 
     #[wasm_bindgen(method, structural, catch)]
@@ -29,8 +30,10 @@ extern "C" {
 }
 
 /// The event loop that this module was loaded in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebHost(Option<JsClock>);
+
+opaque!(JsClock, WebHost);
 
 impl WebHost {
     /// By another clock than the system's.

@@ -10,7 +10,7 @@ use js_sys::{Array, Reflect};
 use tiered_storage_core::{Error, ErrorKind, Key, map::Map};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::port::line;
+use super::{js::opaque, port::line};
 
 const KINDS: [ErrorKind; 9] = [
     ErrorKind::Invalid,
@@ -36,11 +36,12 @@ struct Causes {
 }
 
 /// What JavaScript threw.
-#[derive(Debug)]
 struct Cause {
     number: u32,
     message: String,
 }
+
+opaque!(Cause);
 
 impl Cause {
     fn new(value: JsValue, message: String) -> Self {

@@ -14,7 +14,7 @@ use tiered_storage_core::Error;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 
 use super::{
-    js::count,
+    js::{count, opaque},
     port::{is_nothing, settle, wrong},
 };
 use crate::tier::{Payload, Pieces, Source, Stage};
@@ -22,7 +22,6 @@ use crate::tier::{Payload, Pieces, Source, Stage};
 #[wasm_bindgen]
 extern "C" {
     /// A body of JavaScript's that is on its way.
-    #[derive(Debug)]
     pub type JsFlow;
 
     #[wasm_bindgen(method, structural, catch)]
@@ -38,8 +37,9 @@ extern "C" {
 }
 
 /// What is to be cancelled when it is dropped.
-#[derive(Debug)]
 struct Owned(JsFlow);
+
+opaque!(JsFlow, PortStage, PortSource);
 
 impl Drop for Owned {
     fn drop(&mut self) {
@@ -56,7 +56,6 @@ pub fn pieces(flow: JsValue) -> Pieces {
 }
 
 /// A place of JavaScript's to stage a body.
-#[derive(Debug)]
 pub(super) struct PortStage(Owned);
 
 impl PortStage {
@@ -77,7 +76,6 @@ impl Stage for PortStage {
 }
 
 /// What lies ready in a place of JavaScript's.
-#[derive(Debug)]
 struct PortSource(Owned);
 
 /// What lies ready in a place of JavaScript's.

@@ -1,7 +1,5 @@
 //! [`Http`] over `fetch`, and the clock of S3 in JavaScript.
 
-use core::fmt;
-
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
@@ -11,6 +9,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::{
     clock,
+    js::opaque,
     streams::{Readable, Reader},
 };
 use crate::{
@@ -98,11 +97,7 @@ impl FetchHttp {
     }
 }
 
-impl fmt::Debug for FetchHttp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FetchHttp")
-    }
-}
+opaque!(FetchHttp);
 
 #[async_trait(?Send)]
 impl Http for FetchHttp {

@@ -7,6 +7,7 @@ use tiered_storage_core::{Scope, engine::Claim};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
 
+use super::js::opaque;
 use crate::{
     host::Task,
     neighbours::{Granted, Neighbours},
@@ -16,7 +17,7 @@ use crate::{
 #[wasm_bindgen]
 extern "C" {
     /// The `Neighbours` of `neighbours.ts`.
-    #[derive(Clone, Debug)]
+    #[derive(Clone)]
     pub type JsNeighbours;
 
     #[wasm_bindgen(method, structural)]
@@ -28,7 +29,6 @@ extern "C" {
     #[wasm_bindgen(method, structural, js_name = passOn)]
     fn pass_on(this: &JsNeighbours, accesses: Array);
 
-    #[derive(Debug)]
     type JsClaim;
 
     /// 0 if nobody had it, 1 if somebody did, 2 if it is not to be had.
@@ -40,8 +40,9 @@ extern "C" {
 }
 
 /// Released when it is dropped, granted or not.
-#[derive(Debug)]
 struct Claimed(JsClaim);
+
+opaque!(JsNeighbours, Claimed);
 
 impl Drop for Claimed {
     fn drop(&mut self) {

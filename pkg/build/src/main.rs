@@ -5,12 +5,15 @@
 //!
 //! With the words `glue MODULE FOLDER NAME` it only makes the glue of another module.
 
-use std::{env, fs, path::Path, process::ExitCode, time::Instant};
+use std::{env, fs, io, path::Path, process::ExitCode, time::Instant};
 
 use tiered_storage_tasks::{Outcome, host::Host, npm, seconds};
 
 mod glue;
 mod module;
+mod pack;
+mod shrink;
+mod split;
 mod step;
 
 use step::Step;
@@ -51,11 +54,13 @@ fn build(host: &Host) -> Result<(), String> {
     module::compile(host)?;
     step("module")
         .reads(&host.root, &[module::COMPILED])
-        .makes(package, &["generated/tiers.js", "generated/tiers.wasm"])
+        .makes(package, &["generated/tiers.js", "generated/tiers.wasm", "generated/tiers.gz"])
         .run(|| {
             let compiled = host.root.join(module::COMPILED);
             let made = glue::generate(&compiled, &package.join("generated"), "tiers")?;
-            shrink(host, &made, &package.join("generated/tiers.wasm"))
+            let module = package.join("generated/tiers.wasm");
+            shrink::shrink(host, &made, &module, &package.join("generated/tiers.js"))?;
+            pack(&module, &package.join("generated/tiers.gz"))
         })?;
     step("types").reads(package, TYPESCRIPT).makes(package, &["dist/types/index.d.ts"]).run(
         || {
@@ -78,10 +83,11 @@ fn build(host: &Host) -> Result<(), String> {
     Ok(())
 }
 
-fn shrink(host: &Host, from: &Path, to: &Path) -> Result<(), String> {
-    let program = "pkg/node_modules/binaryen/bin/wasm-opt";
-    let (from, to) = (from.to_string_lossy(), to.to_string_lossy());
-    succeed(host, "node", &[program, "-Os", &from, "-o", &to])
+fn pack(from: &Path, to: &Path) -> Result<(), String> {
+    let told = |error: io::Error| format!("{} cannot be packed: {error}", from.display());
+    let module = fs::read(from).map_err(told)?;
+    let sorted = split::split(&module)?;
+    pack::pack(&sorted).and_then(|packed| fs::write(to, packed)).map_err(told)
 }
 
 fn remove(folder: &Path) -> Result<(), String> {

@@ -112,6 +112,10 @@ impl Toolchain {
         let Target { name, libraries, folder, shrinks } = self.target;
         let mut cargo = host.cargo(words);
         let mut flags = self.flags(host);
+        if *shrinks {
+            // SHA-256 with its rounds in a loop: a fifth of the code, for what is shorter than 8 KiB.
+            flags += " --cfg sha2_backend_soft=\"compact\"";
+        }
         cargo.args(["--target", name, "--target-dir", folder]);
         if self.way == Way::DebianSources {
             // Another compiler's results must not mix with those of others; nor is its age of interest here.

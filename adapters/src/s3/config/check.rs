@@ -1,15 +1,50 @@
 //! What a bucket, a region, a prefix and an endpoint may be.
 
+use std::ops::RangeInclusive;
+
 use tiered_storage_core::Error;
 
-use super::invalid;
+use super::{Profile, S3TierBuilder, invalid, without_user_info};
 use crate::s3::{
     keys::{AREA, has_dot_segment, is_xml_safe},
     request::Site,
 };
 
+/// What S3 allows for a part that is not the last one, and for a body in one request.
+const PART_BYTES: RangeInclusive<u64> = 5 << 20..=5 << 30;
 /// The longest prefix, in bytes: it leaves room for the names of keys that are not ordinary.
 const PREFIX_BYTES_MAX: usize = 512;
+
+/// What must be at least 1, and the sizes of parts.
+pub(super) fn check_numbers(given: &S3TierBuilder) -> Result<(), Error> {
+    let at_least_one = [
+        ("concurrency_max", given.concurrency_max as u64),
+        ("timeout_ms", given.timeout_ms),
+        ("connect_timeout_ms", given.connect_timeout_ms),
+        ("attempts_max", given.attempts_max.into()),
+        ("parts_in_flight_max", given.parts.in_flight_max as u64),
+    ];
+    if let Some((name, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+        return Err(invalid(format!("{name} is 0; give it at least 1")));
+    }
+    let sizes = [
+        ("multipart_threshold_bytes", given.parts.threshold_bytes),
+        ("part_bytes", given.parts.part_bytes),
+    ];
+    if let Some((name, bytes)) = sizes.iter().find(|(_, bytes)| !PART_BYTES.contains(bytes)) {
+        let message = format!("{name} is {bytes}; give it 5 MiB to 5 GiB, which S3 allows");
+        return Err(invalid(message));
+    }
+    Ok(())
+}
+
+/// Whether the provider has an endpoint of its own where none is given.
+pub(super) fn check_provider(profile: Profile, endpoint: Option<&str>) -> Result<(), Error> {
+    if endpoint.is_none() && profile.needs_endpoint() {
+        return Err(invalid(format!("{profile:?} is at no endpoint of its own; give it one")));
+    }
+    Ok(())
+}
 
 pub(super) fn check_bucket(bucket: &str, is_strict: bool) -> Result<(), Error> {
     let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
@@ -33,11 +68,15 @@ pub(super) fn check_bucket(bucket: &str, is_strict: bool) -> Result<(), Error> {
     )))
 }
 
-pub(super) fn check_region(region: &str) -> Result<(), Error> {
+/// A region, which some providers need to be told.
+pub(super) fn check_region(region: Option<String>, profile: Profile) -> Result<String, Error> {
+    let region = region.ok_or_else(|| {
+        invalid(format!("{profile:?} needs its region; give the one that its endpoint names"))
+    })?;
     let is_allowed =
         |byte: u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_');
     if (1..=64).contains(&region.len()) && region.bytes().all(is_allowed) {
-        return Ok(());
+        return Ok(region);
     }
     Err(invalid(format!(
         "{region:?} is not a region; give one such as \"eu-central-1\" or \"auto\""
@@ -101,15 +140,4 @@ pub(super) fn check_endpoint(url: &str) -> Result<Site, Error> {
     }
     let host = host.strip_suffix(default_port).unwrap_or(&host).to_owned();
     Ok(Site::Custom { scheme, host })
-}
-
-/// The URL as it may be shown: a password may stand in front of the host.
-pub(super) fn without_user_info(url: &str) -> &str {
-    url.rsplit_once('@').map_or(url, |(_, rest)| rest)
-}
-
-pub(super) fn is_ip_address(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let is_byte = |part: &str| part.parse::<u8>().is_ok();
-    host.starts_with('[') || (name.split('.').count() == 4 && name.split('.').all(is_byte))
 }
