@@ -40,6 +40,7 @@ export class Library {
   readonly #state: State;
   readonly #versions = new Map<string, number>();
   readonly #details = new Map<string, Promise<StorageMetadata | null>>();
+  #looks = 0;
   #keptSoon: Set<string> | undefined;
   #listing: AbortController | undefined;
 
@@ -123,9 +124,13 @@ export class Library {
 
   /** Looks at what is on this device. */
   async lookAtKept(): Promise<void> {
+    const look = (this.#looks += 1);
+    // What came before is seen now, if it is still there.
+    this.#keptSoon?.clear();
     const kept = new Set<string>();
     for await (const key of this.#warm.listKeys()) kept.add(key);
-    this.kept.value = kept;
+    // A later look has seen what changed meanwhile.
+    if (look === this.#looks) this.kept.value = kept;
   }
 
   /** Notes that a copy came to this device; many at once make one change. */

@@ -335,9 +335,9 @@ function note(event: StorageEvent): void {
   const { type, tier, error, key, prefix } = event as { type: string; tier?: string; error?: Error; key?: string; prefix?: string };
   const scope = type === 'changedElsewhere' || type === 'claimTimedOut' ? (key ?? `${prefix}*`) : undefined;
   const { kind, isTimeout } = error instanceof StorageError ? error : { kind: undefined, isTimeout: undefined };
-  // Requests are told of too, and are kept apart.
+  // Requests are told of too, and are kept apart; what makes room for others is no matter here.
   if (event.type === 'requested') requests.push(event.operation);
-  else events.push({ type, tier, kind, isTimeout, message: error?.message, scope });
+  else if (event.type !== 'evicted') events.push({ type, tier, kind, isTimeout, message: error?.message, scope });
 }
 
 async function said<T>(work: () => Promise<T>): Promise<Said<T>> {
