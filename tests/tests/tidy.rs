@@ -187,6 +187,19 @@ fn readmes_are_short() {
     });
 }
 
+/// What is downloaded and not text is made or installed, and never kept here.
+#[test]
+fn what_is_no_text_is_a_picture() {
+    let listed = listed();
+    assert!(listed.iter().any(|path| path.ends_with(".png")), "git lists no pictures");
+    let is_text = |path: &str| match fs::read(root().join(path)) {
+        Ok(bytes) => String::from_utf8(bytes).is_ok(),
+        Err(_) => true,
+    };
+    let strange = listed.iter().filter(|path| !path.ends_with(".png") && !is_text(path));
+    assert_eq!(strange.collect::<Vec<_>>(), [""; 0]);
+}
+
 #[test]
 fn the_rules_find_what_they_look_for() {
     let body = "    let brace = '{'; // {\n".repeat(FUNCTION_LINES_MAX - 1);
@@ -294,14 +307,22 @@ fn complain(rule: impl Fn(&File) -> Findings) {
 
 /// Every text file that git has or would take.
 fn files() -> Vec<File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: String| -> Option<File> {
+        let text = fs::read_to_string(root().join(&path)).ok()?;
+        Some(File { path, text })
+    };
+    listed().into_iter().filter_map(read).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Every file that git has or would take.
+fn listed() -> Vec<String> {
     let words = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-    let listed = Command::new("git").current_dir(&root).args(words).output();
+    let listed = Command::new("git").current_dir(root()).args(words).output();
     let listed = listed.expect("git is installed, for the repository was cloned with it");
     let listed = String::from_utf8(listed.stdout).expect("the repository has plain names");
-    let read = |path: &str| -> Option<File> {
-        let absolute: PathBuf = root.join(path);
-        Some(File { path: path.to_owned(), text: fs::read_to_string(absolute).ok()? })
-    };
-    listed.split('\0').filter(|path| !path.is_empty()).filter_map(read).collect()
+    listed.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()
 }
