@@ -77,16 +77,35 @@ pub trait Source: fmt::Debug + Shareable {
 }
 
 /// A body on its way into a tier, invisible until it is [stored](crate::tier::StorageTier::store). Dropped, it leaves
-/// nothing; after a write that failed or was given up, that is all that is left to do with it.
+/// nothing.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Stage: fmt::Debug + Shareable {
-    /// Takes the next bytes. After a failure nothing more is written; where none of `piece` was taken, `finish` may still
-    /// give what was there before, so that it can be brought to another tier.
+    /// Takes the next bytes. After a call that failed or was given up nothing more is written; where one that failed took
+    /// none of `piece`, `finish` may still give what was there before, so that it can be brought to another tier.
     async fn write(&mut self, piece: Payload) -> Result<(), Error>;
 
     /// All bytes are there. What it gives is discarded when it is dropped without having been stored.
     async fn finish(self: Box<Self>) -> Result<Arc<dyn Source>, Error>;
+}
+
+/// Writes all that lies ready in `source` to `stage`, so many bytes at a time.
+pub(crate) async fn pour(
+    source: &dyn Source,
+    stage: &mut dyn Stage,
+    piece_bytes: u64,
+) -> Result<(), Error> {
+    let (size, mut at) = (source.size_bytes(), 0);
+    while at < size {
+        let piece = source.read(at..size.min(at + piece_bytes)).await?;
+        if piece.is_empty() {
+            let message = "a staged body ended before its size; stage it again";
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        at += piece.len() as u64;
+        stage.write(piece).await?;
+    }
+    Ok(())
 }
 
 /// What a tier is to store as a body.

@@ -27,6 +27,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::S3ServiceBuilder;
+use tiered_storage::s3::{S3Tier, S3TierBuilder, StaticCredentials};
 use tokio::sync::oneshot;
 
 pub use self::cors::CorsMode;
@@ -80,6 +81,15 @@ impl Default for Options {
             part_bytes_min: 5 << 20,
             ignores_conditions: false,
         }
+    }
+}
+
+impl Options {
+    /// A tier over the first bucket of a server that was started so and is at `endpoint`, with its keys.
+    pub fn tier(&self, endpoint: impl Into<String>) -> S3TierBuilder {
+        let bucket = self.buckets.first().expect("the server has a bucket");
+        let keys = StaticCredentials::new(&*self.access_key, &*self.secret_key);
+        S3Tier::builder(bucket).endpoint(endpoint).credentials(keys)
     }
 }
 

@@ -16,7 +16,7 @@ use tiered_storage::{
     conformance::{Call, FaultTier},
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier, Durability},
-    s3::{S3Tier, StaticCredentials},
+    s3::S3Tier,
     tier::{Read, StorageTier},
 };
 use tiered_storage_tests::{
@@ -25,10 +25,7 @@ use tiered_storage_tests::{
 };
 
 fn cold(server: &Server) -> Arc<S3Tier> {
-    let Options { access_key, secret_key, .. } = server.options();
-    let builder = S3Tier::builder("bucket")
-        .endpoint(server.endpoint())
-        .credentials(StaticCredentials::new(access_key, secret_key));
+    let builder = server.options().tier(server.endpoint());
     Arc::new(builder.build().expect("the settings are right"))
 }
 

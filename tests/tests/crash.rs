@@ -13,7 +13,7 @@ use tiered_storage::{
     Promotion, Tier, TieredStorage,
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier, Durability},
-    s3::{S3Tier, StaticCredentials},
+    s3::S3Tier,
 };
 use tiered_storage_tests::{
     server::{Options, Server},
@@ -119,12 +119,7 @@ impl World {
     }
 
     fn cold(&self) -> S3Tier {
-        let Options { access_key, secret_key, .. } = Options::default();
-        S3Tier::builder("bucket")
-            .endpoint(self.server.endpoint())
-            .credentials(StaticCredentials::new(access_key, secret_key))
-            .build()
-            .expect("the settings are right")
+        Options::default().tier(self.server.endpoint()).build().expect("the settings are right")
     }
 
     /// Opens the folder again: every key reads as its last version, whole, and as cold has it. Says how many reads

@@ -1,24 +1,18 @@
 /** A bucket with its copies on this device: what there is, and what can be done with it. */
 
-import { IndexedDBStorageTier, MemoryStorageTier, StorageError, TieredStorage, type S3StorageTier, type StorageMetadata } from 'tiered-storage';
+import { StorageError, type IndexedDBStorageTier, type StorageMetadata, type TieredStorage } from 'tiered-storage';
 import type { InspectorOptions } from 'tiered-storage/inspector';
 import { Catalog } from './catalog.js';
 import { Cell } from './cell.js';
-import { FRESH_MS, STALE_MS } from './freshness.js';
-import { Network } from './network.js';
-import { coldOf, databaseOf, idOf, mediaUrl, type Access, type Place } from './place.js';
+import type { Network } from './network.js';
+import { opened, type Opened } from './opened.js';
+import { idOf, mediaUrl, type Access, type Place } from './place.js';
 import type { State } from './state.js';
 
 const HOT_BYTES = 32 * 2 ** 20;
 /** How often a listing that still comes in is shown. */
 const SHOW_MS = 250;
 const LINK_MS = 3_600_000;
-
-interface Tiers {
-  readonly hot: MemoryStorageTier;
-  readonly warm: IndexedDBStorageTier;
-  readonly cold: S3StorageTier;
-}
 
 export type Phase = 'loading' | 'listed' | 'remembered' | 'failed';
 
@@ -44,33 +38,21 @@ export class Library {
   #keptSoon: Set<string> | undefined;
   #listing: AbortController | undefined;
 
-  private constructor(id: string, access: Access, state: State, storage: TieredStorage, tiers: Tiers, network: Network) {
+  private constructor(id: string, access: Access, state: State, { storage, tiers, network, inside }: Opened) {
     this.id = id;
     this.place = access.place;
     this.hasCredentials = access.credentials !== undefined;
     this.storage = storage;
     this.network = network;
     this.#warm = tiers.warm;
-    this.inside = { tiers, limits: { hot: HOT_BYTES }, prices: {}, network: network.fetch };
+    this.inside = inside;
     this.#state = state;
   }
 
   static async open(access: Access, state: State): Promise<Library> {
     const id = await idOf(access.place);
-    const network = new Network();
-    const tiers: Tiers = {
-      hot: new MemoryStorageTier({ maxSizeBytes: HOT_BYTES }),
-      warm: new IndexedDBStorageTier({ name: databaseOf(id) }),
-      cold: coldOf(access, network.fetch),
-    };
-    const storage = await TieredStorage.open({
-      tiers,
-      promotionStrategy: 'eager',
-      revalidateAfter: FRESH_MS,
-      staleIfUnavailable: STALE_MS,
-      tabs: databaseOf(id),
-    });
-    const library = new Library(id, access, state, storage, tiers, network);
+    const library = new Library(id, access, state, await opened(id, access, HOT_BYTES));
+    const { storage } = library;
     storage.on('promoted', ({ tier, key }) => tier === 'warm' && library.noteKept(key));
     storage.on('evicted', ({ tier, key }) => tier === 'warm' && library.#noteGone(key));
     storage.on('changedElsewhere', ({ key }) => void library.#lookAgain(key));

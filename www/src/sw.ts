@@ -1,12 +1,11 @@
 /** The service worker: the app without a network, and entries at `/media/PLACE/?key=KEY`, with seeking. */
 
-import { IndexedDBStorageTier, MemoryStorageTier, StorageError, TieredStorage, type StorageEvent } from 'tiered-storage';
+import { StorageError, type TieredStorage } from 'tiered-storage';
 import { publishTo } from 'tiered-storage/inspector';
 import { sandboxed, serve } from 'tiered-storage/sw';
-import { FRESH_MS, STALE_MS } from './freshness.js';
 import { typeOf } from './kinds.js';
-import { Network } from './network.js';
-import { channelOf, coldOf, databaseOf, type Access } from './place.js';
+import { opened } from './opened.js';
+import { channelOf, type Access } from './place.js';
 import type { Said, Told } from './worker-link.js';
 
 interface Client {
@@ -25,13 +24,13 @@ const ANSWER_MS = 3_000;
 /** The files that the app starts from: the build puts them in place of this name. */
 declare const SHELL_FILES: { version: string; files: string[] };
 
-interface Opened {
+interface Known {
   /** What it was opened with; other credentials are another storage. */
   readonly told: string;
   readonly storage: Promise<TieredStorage>;
 }
-const opened = new Map<string, Opened>();
-const waiting = new Map<string, ((opened: Opened) => void)[]>();
+const storages = new Map<string, Known>();
+const waiting = new Map<string, ((known: Known) => void)[]>();
 
 serve({
   base: '/media/',
@@ -44,13 +43,13 @@ serve({
 scope.addEventListener('message', ({ data }) => {
   if (data?.type !== 'access') return;
   const told = JSON.stringify(data.access);
-  const known = opened.get(data.id);
+  const known = storages.get(data.id);
   if (known?.told !== told) {
     // Answers that are on their way end before the old one closes.
     void known?.storage.then((storage) => storage.close()).catch(() => undefined);
-    opened.set(data.id, { told, storage: open(data.id, data.access) });
+    storages.set(data.id, { told, storage: open(data.id, data.access) });
   }
-  for (const take of waiting.get(data.id) ?? []) take(opened.get(data.id) as Opened);
+  for (const take of waiting.get(data.id) ?? []) take(storages.get(data.id) as Known);
   waiting.delete(data.id);
 });
 
@@ -64,9 +63,9 @@ function typed(response: Response, key: string): Response {
 
 /** The storage of a place. A worker that was stopped has forgotten it, and asks the pages. */
 async function storageOf(id: string): Promise<TieredStorage> {
-  const known = opened.get(id);
+  const known = storages.get(id);
   if (known) return known.storage;
-  const answered = new Promise<Opened>((resolve, reject) => {
+  const answered = new Promise<Known>((resolve, reject) => {
     waiting.set(id, [...(waiting.get(id) ?? []), resolve]);
     setTimeout(() => reject(new StorageError('unavailable', 'no page says where its entries are')), ANSWER_MS);
   });
@@ -75,23 +74,9 @@ async function storageOf(id: string): Promise<TieredStorage> {
 }
 
 async function open(id: string, access: Access): Promise<TieredStorage> {
-  const network = new Network();
-  const tiers = {
-    hot: new MemoryStorageTier({ maxSizeBytes: HOT_BYTES }),
-    warm: new IndexedDBStorageTier({ name: databaseOf(id) }),
-    cold: coldOf(access, network.fetch),
-  };
-  const storage = await TieredStorage.open({
-    tiers,
-    promotionStrategy: 'eager',
-    revalidateAfter: FRESH_MS,
-    staleIfUnavailable: STALE_MS,
-    tabs: databaseOf(id),
-    onEvent: (event: StorageEvent) => {
-      if (event.type === 'promoted' && event.tier === 'warm') void tellPages({ type: 'kept', id, key: event.key });
-    },
-  });
-  publishTo(storage, channelOf(id), { tiers, limits: { hot: HOT_BYTES }, prices: {}, network: network.fetch });
+  const { storage, inside } = await opened(id, access, HOT_BYTES);
+  storage.on('promoted', ({ tier, key }) => tier === 'warm' && void tellPages({ type: 'kept', id, key }));
+  publishTo(storage, channelOf(id), inside);
   return storage;
 }
 

@@ -17,6 +17,7 @@ use crate::web::streams::{packed, unpacked};
 use crate::{
     lock::Lock,
     payload,
+    pieces::pour,
     tier::{Body as TierBody, Payload, Pieces, Source, Stage},
 };
 
@@ -177,12 +178,7 @@ impl Inner {
         let Some(source) = whole else { return Err(error) };
         let Some(mut lower) = cold.stage(&key).await? else { return Err(error) };
         self.report(Tier::Warm, "write", Some(key), &error);
-        let mut at = 0;
-        while at < bytes {
-            let end = bytes.min(at + GATHERED_BYTES as u64);
-            lower.write(source.read(at..end).await?).await?;
-            at = end;
-        }
+        pour(&*source, &mut *lower, GATHERED_BYTES as u64).await?;
         Ok(lower)
     }
 }

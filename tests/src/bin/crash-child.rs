@@ -9,7 +9,6 @@ use tiered_storage::{
     Promotion, TieredStorage,
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier, Durability},
-    s3::{S3Tier, StaticCredentials},
 };
 use tiered_storage_tests::{
     server::Options,
@@ -33,12 +32,7 @@ async fn main() {
         "full" => Durability::Full,
         other => panic!("{other:?} is no durability"),
     };
-    let Options { access_key, secret_key, .. } = Options::default();
-    let cold = S3Tier::builder("bucket")
-        .endpoint(endpoint)
-        .credentials(StaticCredentials::new(access_key, secret_key))
-        .build()
-        .expect("the settings are right");
+    let cold = Options::default().tier(endpoint).build().expect("the settings are right");
     let disk = DiskOptions::new().durability(durability).checkpoint_interval_ms(20);
     let warm = DiskTier::open(folder, disk).expect("the folder can be opened");
     let hot = MemoryTier::new(MemoryOptions::new()).expect("the limits are right");

@@ -11,7 +11,6 @@ use tiered_storage::{
     Promotion, SetOptions, Tier, TieredStorage,
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier},
-    s3::{S3Tier, StaticCredentials},
 };
 use tiered_storage_tests::server::Options;
 
@@ -57,12 +56,7 @@ async fn main() {
 }
 
 async fn open(folder: &str, endpoint: &str) -> TieredStorage {
-    let Options { access_key, secret_key, .. } = Options::default();
-    let cold = S3Tier::builder("bucket")
-        .endpoint(endpoint)
-        .credentials(StaticCredentials::new(access_key, secret_key))
-        .build()
-        .expect("the settings are right");
+    let cold = Options::default().tier(endpoint).build().expect("the settings are right");
     let warm = DiskTier::open(folder, DiskOptions::new()).expect("the folder can be opened");
     let hot = MemoryTier::new(MemoryOptions::new()).expect("the limits are right");
     let builder = TieredStorage::builder(Arc::new(cold)).warm(Arc::new(warm)).hot(Arc::new(hot));

@@ -8,7 +8,6 @@ use std::{io::Write, sync::Arc};
 use tiered_storage::{
     TieredStorage,
     queue::{QueueOptions, WriteQueue},
-    s3::{S3Tier, StaticCredentials},
 };
 use tiered_storage_tests::{
     server::Options,
@@ -23,12 +22,7 @@ async fn main() {
     };
     let first: u64 = first.parse().expect("a number");
     let mut dice = Dice::new(seed.parse().expect("a number"));
-    let Options { access_key, secret_key, .. } = Options::default();
-    let cold = S3Tier::builder("bucket")
-        .endpoint(endpoint)
-        .credentials(StaticCredentials::new(access_key, secret_key))
-        .build()
-        .expect("the settings are right");
+    let cold = Options::default().tier(endpoint).build().expect("the settings are right");
     let storage = TieredStorage::builder(Arc::new(cold)).open().await.expect("right");
     let queue = WriteQueue::builder(storage, folder).open().await.expect("the folder is free");
     queue.start();

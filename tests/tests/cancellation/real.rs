@@ -8,7 +8,7 @@ use tiered_storage::{
     conformance::{Call, FaultTier},
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier, Durability},
-    s3::{S3Tier, StaticCredentials},
+    s3::S3Tier,
 };
 use tiered_storage_tests::{
     server::{Fault, Options, Rule, Server},
@@ -21,12 +21,7 @@ const POLLS_MAX: usize = 60;
 const LEN: usize = 40_000;
 
 fn cold(server: &Server) -> S3Tier {
-    let Options { access_key, secret_key, .. } = server.options();
-    S3Tier::builder("bucket")
-        .endpoint(server.endpoint())
-        .credentials(StaticCredentials::new(access_key, secret_key))
-        .build()
-        .expect("the settings are right")
+    server.options().tier(server.endpoint()).build().expect("the settings are right")
 }
 
 async fn open(server: &Server, folder: &Path) -> TieredStorage {

@@ -10,7 +10,6 @@ use tiered_storage::{
     Promotion, SetOptions, Tier, TieredStorage,
     conformance::Call,
     neighbours::Scope,
-    s3::{S3Tier, StaticCredentials},
     tier::{Read, StorageTier},
 };
 use tiered_storage_tests::server::{Options, Server};
@@ -267,12 +266,7 @@ async fn one_of_them_writes_statistics_to_what_is_shared() {
 async fn what_was_read_piece_by_piece_is_copied_only_if_cold_still_has_it() {
     const SIZE: usize = 3 << 20;
     let server = Server::start(Options::default()).expect("loopback can be listened on");
-    let Options { access_key, secret_key, .. } = server.options();
-    let cold = S3Tier::builder("bucket")
-        .endpoint(server.endpoint())
-        .credentials(StaticCredentials::new(access_key, secret_key))
-        .build()
-        .expect("the settings are right");
+    let cold = server.options().tier(server.endpoint()).build().expect("the settings are right");
     let clique = Clique::new(Arc::new(cold));
     let [writer, reader] = [clique.member(EAGER).await, clique.member(EAGER).await];
     for is_overtaken in [false, true] {

@@ -5,10 +5,7 @@ mod outages;
 
 use std::sync::Arc;
 
-use tiered_storage::{
-    TieredStorage,
-    s3::{S3Tier, StaticCredentials},
-};
+use tiered_storage::TieredStorage;
 use tiered_storage_tests::server::{Options, Server};
 
 fn server() -> Server {
@@ -16,10 +13,9 @@ fn server() -> Server {
 }
 
 async fn storage(server: &Server) -> TieredStorage {
-    let Options { access_key, secret_key, .. } = server.options();
-    let cold = S3Tier::builder("bucket")
-        .endpoint(server.endpoint())
-        .credentials(StaticCredentials::new(access_key, secret_key))
+    let cold = server
+        .options()
+        .tier(server.endpoint())
         .attempts_max(2)
         .build()
         .expect("the settings are right");

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { Engine } from '../browsers/engine.js';
+import { complaints } from '../lib/axe.js';
 import { ROOT } from '../lib/bundle.mjs';
 import { PICTURE, text } from './files.js';
-import { complaints, fits, shifts } from './measures.js';
+import { fits, shifts } from './measures.js';
 import { listed, shoot, world } from './world.js';
 
 const engine = await Engine.start('Chromium');

@@ -5,8 +5,8 @@ import { after, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { S3StorageTier } from 'tiered-storage';
 import { Engine } from '../browsers/engine.js';
+import { complaints } from '../lib/axe.js';
 import { text } from './files.js';
-import { complaints } from './measures.js';
 import { shoot, world } from './world.js';
 
 const engine = await Engine.start('Chromium');

@@ -11,7 +11,7 @@ import { DiskStorageTier, TieredStorage } from 'tiered-storage';
 import type { OpenedEntry, Port, Source, Stage, StoredPart } from '../../../pkg/ts/port.js';
 import { MIB, concatenated, long } from '../pieces/tier.js';
 import { until } from './check.js';
-import { commit, staged } from './pieces.js';
+import { commit, drained, staged } from './pieces.js';
 import { CREATED, inscribed, listed, metadataOf, portOf, write } from './subject.js';
 
 const root = await mkdtemp(join(tmpdir(), 'tiered-storage-'));
@@ -44,16 +44,6 @@ async function pieces(port: Port, key: string): Promise<OpenedEntry['pieces']> {
   const found = await port.readPieces?.(key, undefined);
   assert.ok(typeof found === 'object' && found && 'pieces' in found, 'it comes in pieces');
   return found.pieces;
-}
-
-async function rest(from: OpenedEntry['pieces']): Promise<Uint8Array> {
-  const given: Uint8Array[] = [];
-  try {
-    for (let piece = await from.next(); piece; piece = await from.next()) given.push(piece);
-  } finally {
-    from.cancel();
-  }
-  return concatenated(given);
 }
 
 /** The files of these tests that this process has open; none where the system does not tell. */
@@ -137,8 +127,8 @@ suite('bodies in pieces, in files', () => {
       await store(port, 'k', long(2 * MIB + 3), 1);
       await write(port, 'whole', long(MIB), 2);
     });
-    assert.deepEqual(await rest(await pieces(port, 'k')), long(2 * MIB + 3));
-    assert.deepEqual(await rest(await pieces(port, 'whole')), long(MIB));
+    assert.deepEqual(await drained(await pieces(port, 'k')), long(2 * MIB + 3));
+    assert.deepEqual(await drained(await pieces(port, 'whole')), long(MIB));
     await port.close();
   });
 
@@ -165,7 +155,7 @@ suite('bodies in pieces, in files', () => {
       const reading = await pieces(port, 'k');
       const first = (await reading.next()) as Uint8Array;
       await change();
-      assert.deepEqual(concatenated([first, await rest(reading)]), long(4 * MIB));
+      assert.deepEqual(concatenated([first, await drained(reading)]), long(4 * MIB));
     }
     await isClean('reader');
     await port.close();
@@ -179,7 +169,7 @@ suite('bodies in pieces, in files', () => {
     const part = (await port.readRange?.('k', { start: 3 * MIB, end: 4 * MIB }, undefined)) as StoredPart;
     assert.deepEqual(part.body, long(8 * MIB).slice(3 * MIB, 4 * MIB), 'what lies before the damage');
     await assert.rejects(async () => port.readRange?.('k', { last: 1 }, undefined), { kind: 'corrupt' });
-    await assert.rejects(async () => rest(await pieces(port, 'k')), { kind: 'corrupt' });
+    await assert.rejects(async () => drained(await pieces(port, 'k')), { kind: 'corrupt' });
     await assert.rejects(async () => port.read('k', undefined), { kind: 'corrupt' });
     await isClean('ranges');
     await port.close();
@@ -197,13 +187,13 @@ suite('the forms of files', () => {
     await writeFile(await onlyFile('old'), Buffer.concat([head, body]));
     port = await opened('old');
     assert.equal(await port.head('k'), line);
-    assert.deepEqual(await rest(await pieces(port, 'k')), body);
+    assert.deepEqual(await drained(await pieces(port, 'k')), body);
     const part = (await port.readRange?.('k', { last: 9 }, undefined)) as StoredPart;
     assert.deepEqual(part.body, body.slice(-9));
     assert.equal((await port.usage()).bytes, MIB);
     const [next, facts] = await inscribed({ ...metadataOf('k', body, 1), accessCount: 5 });
     await port.patch('k', next, facts);
-    assert.deepEqual([await port.head('k'), await rest(await pieces(port, 'k'))], [next, body]);
+    assert.deepEqual([await port.head('k'), await drained(await pieces(port, 'k'))], [next, body]);
     await port.close();
   });
 
@@ -227,12 +217,12 @@ suite('the forms of files', () => {
     bytes[4096 + 100] = (bytes[4096 + 100] as number) ^ 1;
     await writeFile(file, bytes);
     assert.equal(await port.head('k'), lines[2]);
-    assert.deepEqual(await rest(await pieces(port, 'k')), body);
+    assert.deepEqual(await drained(await pieces(port, 'k')), body);
     bytes[100] = (bytes[100] as number) ^ 1;
     await writeFile(file, bytes);
     await assert.rejects(() => pieces(port, 'k'), { kind: 'corrupt' });
     await store(port, 'k', body, 2);
-    assert.deepEqual(await rest(await pieces(port, 'k')), body);
+    assert.deepEqual(await drained(await pieces(port, 'k')), body);
     await isClean('heads');
     await port.close();
   });
@@ -260,10 +250,10 @@ suite('parts, in files', () => {
     await keep(port, 'k', body, [0, 60]);
     await keep(port, 'k', body, [61, 64]);
     assert.equal((await stat(await onlyFile('parts'))).ino, ino);
-    assert.deepEqual(await rest(await pieces(port, 'k')), body);
+    assert.deepEqual(await drained(await pieces(port, 'k')), body);
     await isClean('parts');
     await port.close();
-    assert.deepEqual(await rest(await pieces(await opened('parts'), 'k')), body, 'it outlasts the process');
+    assert.deepEqual(await drained(await pieces(await opened('parts'), 'k')), body, 'it outlasts the process');
   });
 
   test('they outlast neither a close nor a crash', async () => {
@@ -288,7 +278,7 @@ suite('parts, in files', () => {
     assert.ok(await keep(port, 'k', body, [0, 2]));
     await crowded(0, 1, async () => assert.ok(await keep(port, 'k', body, [2, 4])));
     assert.ok(await keep(port, 'k', body, [4, 9]));
-    assert.deepEqual(await rest(await pieces(port, 'k')), body);
+    assert.deepEqual(await drained(await pieces(port, 'k')), body);
     const [line, facts] = await inscribed(metadataOf('j', long(9), 1));
     await assert.rejects(async () => port.writePart?.('j', { body: long(10), line, start: 0 }, facts), { kind: 'invalid' }, 'beyond the end');
     await port.close();

@@ -5,26 +5,12 @@ import type { Facts, OpenedEntry, Port, Source, Stage } from '../../../pkg/ts/po
 import { MIB, concatenated, counted as streamed, long, rest } from '../pieces/tier.js';
 import { check, fails, same, sameBytes, until } from './check.js';
 import { all, edit, patched, put, raw, watched, type Options } from './indexed-db.tools.js';
+import { commit, staged as stagedIn } from './pieces.js';
 import { gathered, inscribed, metadataOf, pattern, portOf } from './subject.js';
 
-async function staged(port: Port, key: string, body: Uint8Array, pieceBytes = 700_000): Promise<Source> {
-  const stage = (await port.stage?.(key)) as Stage;
-  try {
-    for (let at = 0; at < body.length; at += pieceBytes) await stage.write(body.subarray(at, at + pieceBytes));
-    return await stage.finish();
-  } finally {
-    stage.cancel();
-  }
-}
-
-async function commit(port: Port, key: string, source: Source, number = 0, condition?: string | null): Promise<[string, Facts]> {
-  const made = await inscribed(metadataOf(key, new Uint8Array(source.size), number));
-  try {
-    await port.store?.(key, { body: source, line: made[0] }, made[1], condition);
-  } finally {
-    source.cancel();
-  }
-  return made;
+/** Stages a body, in pieces of which none ends with a chunk. */
+async function staged(port: Port, key: string, body: Uint8Array): Promise<Source> {
+  return (await stagedIn(port, key, body, 700_000)) as Source;
 }
 
 /** Writes a body in pieces. */

@@ -48,14 +48,18 @@ async function open(port: Port, key: string): Promise<StoredEntry | OpenedEntry>
 
 /** What is left of a body, and whether it came in pieces. */
 async function rest(found: StoredEntry | OpenedEntry): Promise<[Uint8Array, boolean]> {
-  if (!('pieces' in found)) return [found.body, false];
+  return 'pieces' in found ? [await drained(found.pieces), true] : [found.body, false];
+}
+
+/** The bytes that are left. */
+export async function drained(pieces: OpenedEntry['pieces']): Promise<Uint8Array> {
   const given: Uint8Array[] = [];
   try {
-    for (let piece = await found.pieces.next(); piece; piece = await found.pieces.next()) given.push(piece);
+    for (let piece = await pieces.next(); piece; piece = await pieces.next()) given.push(piece);
   } finally {
-    found.pieces.cancel();
+    pieces.cancel();
   }
-  return [concatenated(given), true];
+  return concatenated(given);
 }
 
 /** A body that lies ready somewhere else. */

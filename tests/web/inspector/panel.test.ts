@@ -1,11 +1,9 @@
 /** The inspector over a real storage: memory, IndexedDB and S3, under a policy that allows no inline style. */
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Page } from 'playwright-core';
-import { WEB } from '../lib/bundle.mjs';
+import { complaints } from '../lib/axe.js';
 import { type Seat, Stage } from './stage.js';
 
 let stage: Stage;
@@ -201,17 +199,6 @@ test('the rows are one stop of the keyboard, stand still under it, and are chose
   assert.equal(await page.locator('.story .key').innerText(), 'two');
   await page.context().close();
 });
-
-/** What axe has to say of what is on the page. */
-async function complaints(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(join(WEB, 'node_modules/axe-core/axe.min.js'), 'utf8'));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: typeof import('axe-core') };
-    const { violations, passes } = await axe.run();
-    if (!passes.length) throw new Error('nothing was looked at');
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`));
-  });
-}
 
 for (const [name, options] of [
   ['light', {}],

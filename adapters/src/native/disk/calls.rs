@@ -18,7 +18,10 @@ use super::{
     store::Material,
     task::Task,
 };
-use crate::tier::{Contents, Read, Source, Stage};
+use crate::{
+    pieces::pour,
+    tier::{Contents, Read, Source, Stage},
+};
 
 impl DiskTier {
     pub(super) async fn blocking<T: Send + 'static>(
@@ -112,16 +115,7 @@ impl DiskTier {
             return source.read(0..size).await.map(Contents::Whole);
         }
         let mut stage = Box::new(DiskStage::begin(&self.inner, key)?);
-        let mut at = 0;
-        while at < size {
-            let piece = source.read(at..size.min(at + PIECE_BYTES)).await?;
-            if piece.is_empty() {
-                let message = "a staged body ended before its size; stage it again";
-                return Err(Error::new(ErrorKind::Corrupt, message));
-            }
-            at += piece.len() as u64;
-            stage.write(piece).await?;
-        }
+        pour(&*source, &mut *stage, PIECE_BYTES).await?;
         stage.finish().await.map(Contents::Staged)
     }
 

@@ -1,19 +1,4 @@
-const PIECES = 16;
-
-/** Pieces of 300,000 bytes, each of another kind. */
-async function* body() {
-  for (let at = 0; at < PIECES; at++) yield new Uint8Array(300_000).fill(at);
-}
-
-async function read(storage) {
-  const { stream, source } = await storage.getStream('film');
-  let [size, sum] = [0, 0];
-  for await (const piece of stream) {
-    size += piece.length;
-    for (const byte of piece) sum += byte;
-  }
-  return `${source} ${size} ${sum}`;
-}
+import { body, broken, read } from './film.mjs';
 
 /** Has a long body go through a cache. */
 export async function cached({ CacheApiStorageTier, MemoryStorageTier, TieredStorage }) {
@@ -22,16 +7,12 @@ export async function cached({ CacheApiStorageTier, MemoryStorageTier, TieredSto
   const storage = await TieredStorage.open({ tiers: { warm, cold } });
   const said = [];
   await storage.setStream('film', body());
-  said.push(await read(storage));
+  said.push((await read(storage)).join(' '));
   const { data, source } = await storage.getRange('film', { start: 1_199_999, end: 1_200_001 });
   said.push(`${source} ${data}`);
-  const broken = (async function* () {
-    yield* body();
-    throw new Error('torn');
-  })();
-  said.push(await storage.setStream('film', broken).catch((error) => error.kind));
+  said.push(await storage.setStream('film', broken()).catch((error) => error.kind));
   await storage.touch('film', 3_600_000);
-  said.push(await read(storage));
+  said.push((await read(storage)).join(' '));
   await storage.delete('film');
   said.push(await storage.get('film'));
   await storage.close();

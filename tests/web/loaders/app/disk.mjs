@@ -1,24 +1,10 @@
 import { DiskStorageTier, TieredStorage } from 'tiered-storage';
+import { body, broken, read } from './film.mjs';
 
 const MIB = 2 ** 20;
 
-/** Nothing but sixteen pieces of 300,000 bytes, each of another kind. */
-async function* body() {
-  for (let at = 0; at < 16; at++) yield new Uint8Array(300_000).fill(at);
-}
-
 function same(found, expected) {
   if (JSON.stringify(found) !== JSON.stringify(expected)) throw new Error(`found ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`);
-}
-
-async function read(storage) {
-  const { stream, source } = await storage.getStream('film');
-  let [size, sum] = [0, 0];
-  for await (const piece of stream) {
-    size += piece.length;
-    for (const byte of piece) sum += byte;
-  }
-  return [source, size, sum];
 }
 
 const [warm, cold] = ['warm', 'cold'].map((name) => new DiskStorageTier({ directory: `tiers/${name}` }));
@@ -40,11 +26,7 @@ same(await read(storage), ['warm', 4_800_000, sum]);
 await storage.close();
 storage = await TieredStorage.open({ tiers: { warm, cold } });
 same(await read(storage), ['warm', 4_800_000, sum]);
-const broken = (async function* () {
-  yield* body();
-  throw new Error('torn');
-})();
-same(await storage.setStream('film', broken).catch((error) => error.kind), 'unavailable');
+same(await storage.setStream('film', broken()).catch((error) => error.kind), 'unavailable');
 same(await read(storage), ['warm', 4_800_000, sum]);
 await storage.delete('film');
 same(await storage.getStream('film'), null);
