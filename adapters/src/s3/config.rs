@@ -225,7 +225,9 @@ impl S3TierBuilder {
         check_numbers(&self)?;
         let default_region = || profile.region().map(str::to_owned);
         let region = check_region(self.region.or_else(default_region), profile)?;
-        let names = Names::new(check_prefix(self.prefix)?);
+        let prefix = folder(self.prefix);
+        check_prefix(&prefix)?;
+        let names = Names::new(prefix);
         let address = address(self.bucket, self.endpoint.as_deref(), self.addressing, profile)?;
         let host = Host::new(&address, self.connect_timeout_ms);
         let signing = match self.function {
@@ -278,7 +280,8 @@ fn address(
     profile: Profile,
 ) -> Result<Address, Error> {
     check_provider(profile, endpoint)?;
-    let site = endpoint.map_or(Ok(Site::Aws), check_endpoint)?;
+    endpoint.map_or(Ok(()), check_endpoint)?;
+    let site = endpoint.map_or(Site::Aws, site);
     let addressing = addressing.unwrap_or_else(|| match &site {
         _ if bucket.contains('.') => Addressing::Path,
         Site::Aws => Addressing::VirtualHost,
@@ -296,6 +299,26 @@ fn address(
     let is_strict = addressing == Addressing::VirtualHost || matches!(site, Site::Aws);
     check_bucket(&bucket, is_strict)?;
     Ok(Address { bucket, site, addressing })
+}
+
+/// A prefix with a slash behind it, where there is one.
+fn folder(mut prefix: String) -> String {
+    if !prefix.is_empty() && !prefix.ends_with('/') {
+        prefix.push('/');
+    }
+    prefix
+}
+
+/// The site at a URL of an endpoint.
+fn site(url: &str) -> Site {
+    let url = url.to_ascii_lowercase();
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let (scheme, default_port) = match scheme {
+        "http" => ("http", ":80"),
+        _ => ("https", ":443"),
+    };
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    Site::Custom { scheme, host: host.strip_suffix(default_port).unwrap_or(host).to_owned() }
 }
 
 /// The URL as it may be shown: a password may stand in front of the host.

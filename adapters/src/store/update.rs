@@ -76,8 +76,8 @@ impl TieredStorage {
         }
     }
 
-    /// Removes an entry from every tier if it is still this version: what [`Metadata::version`](crate::Metadata::version) said of it. That there is
-    /// no live entry is no error.
+    /// Removes an entry from every tier if it is still this version: what [`Metadata::version`](crate::Metadata::version)
+    /// said of it. That there is no live entry is no error.
     ///
     /// Cold is asked for its version first; where it can compare and remove in one step (S3 that heeds `If-Match` on
     /// `DELETE`, memory, disk), nothing of another writer's is ever removed. Elsewhere a write of another instance that

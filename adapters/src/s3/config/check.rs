@@ -5,10 +5,7 @@ use std::ops::RangeInclusive;
 use tiered_storage_core::Error;
 
 use super::{Profile, S3TierBuilder, invalid, without_user_info};
-use crate::s3::{
-    keys::{AREA, has_dot_segment, is_xml_safe},
-    request::Site,
-};
+use crate::s3::keys::{AREA, has_dot_segment, is_xml_safe};
 
 /// What S3 allows for a part that is not the last one, and for a body in one request.
 const PART_BYTES: RangeInclusive<u64> = 5 << 20..=5 << 30;
@@ -83,31 +80,26 @@ pub(super) fn check_region(region: Option<String>, profile: Profile) -> Result<S
     )))
 }
 
-pub(super) fn check_prefix(mut prefix: String) -> Result<String, Error> {
-    if prefix.is_empty() {
-        return Ok(prefix);
-    }
-    if !prefix.ends_with('/') {
-        prefix.push('/');
-    }
+/// A prefix that ends with a slash, or none.
+pub(super) fn check_prefix(prefix: &str) -> Result<(), Error> {
     let problem = if prefix.len() > PREFIX_BYTES_MAX {
         "is longer than 512 bytes; shorten it"
     } else if prefix.starts_with('/') {
         "starts with a slash; leave it out, since names of objects have none"
-    } else if has_dot_segment(&prefix) {
+    } else if has_dot_segment(prefix) {
         "has a segment `.` or `..`, which URLs cannot carry; leave it out"
     } else if !prefix.chars().all(is_xml_safe) {
         "has a control character; leave it out"
     } else if prefix.split('/').any(|segment| AREA.strip_suffix('/') == Some(segment)) {
         "has the segment that this library keeps for itself; choose another"
     } else {
-        return Ok(prefix);
+        return Ok(());
     };
     Err(invalid(format!("the prefix {prefix:?} {problem}")))
 }
 
 /// Takes `http(s)://host[:port]`, with at most a slash behind it.
-pub(super) fn check_endpoint(url: &str) -> Result<Site, Error> {
+pub(super) fn check_endpoint(url: &str) -> Result<(), Error> {
     let bad = || {
         invalid(format!(
             "the endpoint {:?} is not a URL such as \"https://s3.example.org\"; give scheme, host and port alone",
@@ -116,16 +108,12 @@ pub(super) fn check_endpoint(url: &str) -> Result<Site, Error> {
     };
     let (scheme, rest) = url.split_once(':').ok_or_else(bad)?;
     let rest = rest.strip_prefix("//").ok_or_else(bad)?;
-    let (scheme, default_port) = match scheme.to_ascii_lowercase().as_str() {
-        "http" => ("http", ":80"),
-        "https" => ("https", ":443"),
-        _ => return Err(bad()),
-    };
-    let host = rest.strip_suffix('/').unwrap_or(rest).to_ascii_lowercase();
+    let host = rest.strip_suffix('/').unwrap_or(rest);
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
-        _ => (host.as_str(), None),
+        _ => (host, None),
     };
+    let is_http = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     let is_name = |name: &str| {
         !name.is_empty()
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
@@ -135,9 +123,10 @@ pub(super) fn check_endpoint(url: &str) -> Result<Site, Error> {
         let is_allowed = |byte: u8| byte.is_ascii_hexdigit() || b":.".contains(&byte);
         inner.is_some_and(|inner| inner.contains(':') && inner.bytes().all(is_allowed))
     };
-    if !(is_name(name) || is_ipv6(name)) || port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err(bad());
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    if is_http && (is_name(name) || is_ipv6(name)) && port.is_none_or(is_port) {
+        Ok(())
+    } else {
+        Err(bad())
     }
-    let host = host.strip_suffix(default_port).unwrap_or(&host).to_owned();
-    Ok(Site::Custom { scheme, host })
 }
