@@ -68,7 +68,7 @@ fn fetch(assets: &Path) -> Result<(), DemoError> {
         let missing = error.kind() == io::ErrorKind::NotFound;
         let what = if missing { "is not installed".to_owned() } else { error.to_string() };
         DemoError::Assets(format!(
-            "npm {what}; install Node.js with npm, or name a folder: cargo demo -- FOLDER"
+            "npm {what}; install Node.js with npm, or name a folder: cargo demo FOLDER"
         ))
     })?;
     if output.status.success() {
@@ -77,7 +77,7 @@ fn fetch(assets: &Path) -> Result<(), DemoError> {
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.trim().lines().next().unwrap_or("it says nothing");
     Err(DemoError::Assets(format!(
-        "npm ci in tests/assets failed ({last}); try again, or name a folder: cargo demo -- FOLDER"
+        "npm ci in tests/assets failed ({last}); try again, or name a folder: cargo demo FOLDER"
     )))
 }
 

@@ -29,7 +29,7 @@ use world::World;
 /// Why the demo ended early.
 #[derive(Debug)]
 enum DemoError {
-    /// The words after `cargo demo --` are not understood.
+    /// The words after `cargo demo` are not understood.
     Usage(String),
     /// The default folder cannot be filled.
     Assets(String),

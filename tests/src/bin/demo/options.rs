@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use crate::DemoError;
 
 pub(crate) const USAGE: &str = "\
-usage: cargo demo -- [FOLDER] [--tasks N] [--reads N] [--seed N] [--latency-ms N]
+usage: cargo demo [FOLDER] [--tasks N] [--reads N] [--seed N] [--latency-ms N]
        cargo demo --web [FOLDER] [--port N] [--latency-ms N]
 
   FOLDER           whose files are stored; by default fonts, icons, maps and
@@ -56,6 +56,8 @@ impl Options {
                 })
             };
             match word.as_str() {
+                // The alias of cargo ends with one already; out of habit, people write another.
+                "--" => {}
                 "-h" | "--help" => return Ok(None),
                 "--tasks" => options.tasks = small(number(1..=1_000)?),
                 "--reads" => options.reads = small(number(1..=100_000_000)?),
@@ -99,6 +101,8 @@ mod tests {
         assert_eq!(read.folder, Some(PathBuf::from("some/folder")));
         assert_eq!(read.latency, Duration::from_millis(20));
         assert_eq!((read.part, read.port), (Part::Tiers, 8787));
+        let folder = parse("-- some/folder").expect("these are options");
+        assert_eq!(folder.and_then(|options| options.folder), Some(PathBuf::from("some/folder")));
         let web = parse("--web --port 9000").expect("these are options");
         assert!(web.is_some_and(|web| (web.part, web.port) == (Part::Web, 9000)));
         assert!(parse("--help").expect("help is no error").is_none());
