@@ -165,6 +165,8 @@ class S3Port implements Port {
   readonly traits = {};
   readonly #raw: RawS3;
   readonly #watchers = new Set<(request: RequestFacts) => void>();
+  readonly settled = (): Promise<void> => this.#call('settled', []);
+  readonly close = this.settled;
 
   constructor(raw: RawS3) {
     this.#raw = raw;
@@ -219,7 +221,6 @@ class S3Port implements Port {
     return [];
   }
 
-  close(): void {}
 
   async costs(): Promise<Costs> {
     return toCosts(await this.#call('costs', []));

@@ -26,6 +26,8 @@ export interface RoomOptions {
   readonly bytesMax: number;
   readonly itemsMax: number;
   readonly policy: RoomPolicy;
+  /** Whether an entry may not be given up, by its key. */
+  readonly isPinned?: ((key: string) => boolean) | undefined;
 }
 
 /** The key of the totals, with the name of who counted last. All others but `WRONG` are of those that owe something. */
@@ -104,9 +106,9 @@ export class Room implements LaneHooks {
     this.bytesMax = Math.min(8 * 2 ** 20, options.bytesMax / 2);
   }
 
-  /** What there is, as the last transaction that settled left it. */
+  /** What there is, as far as this tab knows. */
   get totals(): Totals {
-    return this.#known ?? [0, 0, 0];
+    return sum(this.#known ?? [0, 0, 0], this.#owed);
   }
 
   /** Whether the database was not told of everything yet. */
@@ -201,8 +203,9 @@ export class Room implements LaneHooks {
     if (weight > share || share === Infinity) return weight <= share;
     const others = (await this.#marks(stores)).filter(([other]) => other !== key);
     const [before, all] = [this.#added[2], others.reduce((total, [, more]) => total + more, weight)];
-    await this.#giveUpParts(stores, this.#added, new Set([key]), () => all + this.#added[2] - before <= share);
-    return true;
+    const isEnough = (): boolean => all + this.#added[2] - before <= share;
+    await this.#giveUpParts(stores, this.#added, new Set([key]), isEnough);
+    return isEnough();
   }
 
   makeRoom(bytes: number): Operation<boolean> {
@@ -257,19 +260,22 @@ export class Room implements LaneHooks {
       if (setOf(toRecord(await answer(entries.get(key)))) !== set) bodies.delete(keysOf(set));
     }
     if (stores.transaction.db !== this.#db) await sweep(bodies);
-    if (this.#isOver(next)) {
-      const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
-      await this.#giveUpParts(stores, next, kept, () => !this.#isOver(next));
-      if (this.#options.policy === 'none' && this.#isOver(next)) {
-        throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
-      }
-      if (this.#isOver(next)) await this.#giveUp(stores, next, kept, () => !this.#isOver(next, SLACK));
-    }
+    const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
+    if (this.#isOver(next)) await this.#fit(stores, next, kept);
     totals.put([...next, this.#name], SUM);
     // Who comes later counts once more.
     if (this.#isLost && !this.#isRecounted) totals.put(Date.now(), this.#name);
     else totals.delete(this.#name);
     this.#next = next;
+  }
+
+  /** Gives up what is beyond the limits, or fails. */
+  async #fit(stores: Stores, totals: Totals, kept: ReadonlySet<string>): Promise<void> {
+    await this.#giveUpParts(stores, totals, kept, () => !this.#isOver(totals));
+    if (!this.#isOver(totals)) return;
+    if (this.#options.policy === 'none') throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
+    await this.#giveUp(stores, totals, kept, () => !this.#isOver(totals, SLACK));
+    if (this.#options.isPinned && this.#isOver(totals)) throw new StorageError('full', 'the tier has reached its limits, and all the rest is pinned');
   }
 
   /**
@@ -292,7 +298,7 @@ export class Room implements LaneHooks {
       const worst = isAll || round > 1 ? Infinity : (seen[(seen.length * (round + 1)) >> 2] ?? Infinity);
       for (const { key, record, rank } of found) {
         if (isEnough() || rank > worst) break;
-        if (kept.has(key)) continue;
+        if (kept.has(key) || this.#isPinned(key)) continue;
         this.#drop(stores, totals, key, record);
       }
       this.#hand = keys.length < PAGE ? undefined : (keys.at(-1) as string);
@@ -305,7 +311,7 @@ export class Room implements LaneHooks {
     if (isEnough()) return;
     for (const [key] of await this.#marks(stores)) {
       if (isEnough()) return;
-      const record = kept.has(key) ? undefined : toRecord(await answer(stores.entries.get(key)));
+      const record = kept.has(key) || this.#isPinned(key) ? undefined : toRecord(await answer(stores.entries.get(key)));
       if (record && partsOf(record)) this.#drop(stores, totals, key, record);
     }
   }
@@ -316,6 +322,10 @@ export class Room implements LaneHooks {
     const sets = keys.filter(({ length }) => length === 1);
     const marks: Mark[] = await Promise.all(sets.map((set) => answer(bodies.get(set))));
     return marks.map(([key, weight, used]): Mark => [key, weight, Math.max(used, this.#uses.get(key) ?? 0)]).sort((one, other) => one[2] - other[2]);
+  }
+
+  #isPinned(name: string): boolean {
+    return this.#options.isPinned?.(unordered(name)) ?? false;
   }
 
   #drop({ entries, bodies }: Stores, totals: Totals, key: string, record: StoredRecord): void {

@@ -133,6 +133,18 @@ export async function set(key: string, value: unknown): Promise<Said<TierName[]>
   return said(async () => (await storage().set(key, value)).tiersWritten);
 }
 
+/** Stores a value where there is none yet. */
+export async function setIfAbsent(key: string, value: unknown): Promise<Said<TierName[]>> {
+  return said(async () => (await storage().set(key, value, { ifAbsent: true })).tiersWritten);
+}
+
+/** Raises a number so often by one. */
+export async function raise(key: string, times: number): Promise<Said<void>> {
+  return said(async () => {
+    for (let turn = 0; turn < times; turn += 1) await storage().update(key, (count) => Number(count ?? 0) + 1);
+  });
+}
+
 /** Stores bytes that cannot be packed. */
 export async function fill(key: string, size: number): Promise<Said<TierName[]>> {
   return set(key, randomBytes(size));
