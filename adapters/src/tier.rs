@@ -9,7 +9,7 @@ use tiered_storage_core::{
     Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, cost::Requests, range::ByteRange,
 };
 
-use crate::events::Watcher;
+use crate::events::{EvictionWatcher, Watcher};
 pub use crate::payload::Payload;
 pub use crate::pieces::{Body, Contents, GATHERED_BYTES_MAX, Opened, Part, Pieces, Source, Stage};
 
@@ -349,6 +349,10 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
 
     /// Tells `watcher` of every such request when it ends, for as long as somebody holds it.
     fn watch(&self, _watcher: Weak<Watcher>) {}
+
+    /// Tells `watcher` of every entry that is given up to keep the tier's limits, once it is gone, for as long as somebody holds
+    /// it. This default tells nothing.
+    fn watch_evictions(&self, _watcher: Weak<EvictionWatcher>) {}
 
     /// A URL that lets its holder do one thing with the entry of `key`, without credentials.
     ///

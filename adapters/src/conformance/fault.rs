@@ -16,11 +16,11 @@ use tiered_storage_core::{
 };
 
 use self::gate::{Gate, lock};
-use crate::Watcher;
 use crate::tier::{
     Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Presign, Properties,
     Read, Stage, StorageTier, Stored, Usage,
 };
+use crate::{EvictionWatcher, Watcher};
 
 /// A way into a tier, as scenarios name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -309,6 +309,10 @@ impl StorageTier for FaultTier {
 
     fn watch(&self, watcher: Weak<Watcher>) {
         self.inner.watch(watcher);
+    }
+
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.inner.watch_evictions(watcher);
     }
 
     fn peek(&self, key: &str, now: Timestamp) -> Option<Stored> {

@@ -13,7 +13,7 @@ use tiered_storage_core::{
 
 use super::{FaultTier, run_all, yield_once};
 use crate::{
-    Watcher,
+    EvictionWatcher, Watcher,
     memory::{MemoryOptions, MemoryTier, Volatility},
     tier::{
         Access, Body, Contents, Listing, Opened, Page, Part, Patched, Peeked, Presign, Properties,
@@ -411,6 +411,10 @@ impl StorageTier for Broken {
 
     fn watch(&self, watcher: Weak<Watcher>) {
         self.inner.watch(watcher);
+    }
+
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.inner.watch_evictions(watcher);
     }
 
     async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {

@@ -3,13 +3,14 @@
  * changes: what is written over it is another one. While it is staged, `[set]` marks it, and no entry names it.
  */
 
+import { count } from '../garbage.js';
 import { answer, type StoredRecord } from './records.js';
 
 /** Where the chunks of a body are. The name of a set starts with the time when it was begun, in ms since 1970. */
 export type Chunks = [set: string, chunkBytes: number, count: number];
 
 /** Larger bodies that come in pieces are stored in chunks of this size. */
-export const CHUNK_BYTES = 2 ** 20;
+export const CHUNK_BYTES = 2 ** 19;
 /** Who stages a body for longer is gone. */
 const STAGING_MS = 86_400_000;
 
@@ -34,7 +35,12 @@ export function chunksOf(record: StoredRecord | null | undefined): Chunks | unde
   return Array.isArray(body) ? body : undefined;
 }
 
-/** Gives the bytes from `start` to `end`, or nothing if a chunk is missing. Reads only what it needs. */
+/**
+ * Gives the bytes from `start` to `end`, or nothing if a chunk is missing. Reads only what it needs.
+ *
+ * By a cursor, up to its end: a browser holds what a request answered, beside the bytes that were made of it, until it
+ * collects both as garbage, which for large bodies it does too late. A cursor holds its last answer alone.
+ */
 export function readChunks(
   bodies: IDBObjectStore,
   [set, chunkBytes]: Chunks,
@@ -43,21 +49,28 @@ export function readChunks(
   failed: (error: unknown) => void,
 ): void {
   const body = new Uint8Array(end - start);
-  const first = Math.floor(start / chunkBytes);
-  let open = Math.ceil(end / chunkBytes) - first;
-  let isWhole = true;
+  count(body.length);
   if (start >= end) return found(body);
-  for (let at = first; at * chunkBytes < end; at++) {
+  let at = Math.floor(start / chunkBytes);
+  const last = Math.ceil(end / chunkBytes) - 1;
+  const request = bodies.openCursor(IDBKeyRange.bound([set, at], [set, last]));
+  request.onerror = () => failed(request.error);
+  request.onsuccess = () => {
+    const cursor = request.result;
+    if (at > last) return found(body);
+    const chunk: unknown = cursor?.value;
+    if (!cursor || !(chunk instanceof Uint8Array) || (cursor.key as IDBValidKey[])[1] !== at) return found(undefined);
     const from = at * chunkBytes;
-    const request: IDBRequest<unknown> = bodies.get([set, at]);
-    request.onerror = () => failed(request.error);
-    request.onsuccess = () => {
-      const chunk = request.result;
-      if (chunk instanceof Uint8Array) body.set(chunk.subarray(Math.max(start - from, 0), end - from), Math.max(from - start, 0));
-      else isWhole = false;
-      if (--open === 0) found(isWhole ? body : undefined);
-    };
-  }
+    body.set(chunk.subarray(Math.max(start - from, 0), end - from), Math.max(from - start, 0));
+    release(chunk);
+    at += 1;
+    cursor.continue();
+  };
+}
+
+/** Gives back the memory of bytes that nobody has any more, where the browser can do that before it looks for garbage. */
+function release({ buffer }: Uint8Array): void {
+  (buffer as { transfer?(bytes: number): ArrayBuffer }).transfer?.(0);
 }
 
 /**

@@ -234,7 +234,10 @@ export class DatabasePort implements Port {
   }
 
   async usage(): Promise<PortUsage> {
-    await this.#settle(true);
+    // At the browser's quota there may be no room to note what was counted; it can be told all the same.
+    await this.#settle(true).catch((error: unknown) => {
+      if (!(error instanceof StorageError) || error.kind !== 'full') throw error;
+    });
     const [items, bytes] = this.#room.totals;
     return { bytes, items, evictions: this.#room.evictions };
   }
@@ -266,8 +269,11 @@ export class DatabasePort implements Port {
 
   /** Writes out what is owed and closes the database. A later call opens it again. */
   async close(): Promise<void> {
-    if (this.#connection.current && this.#room.isOwing) await this.#settle();
-    this.#connection.drop();
+    try {
+      if (this.#connection.current && this.#room.isOwing) await this.#settle();
+    } finally {
+      this.#connection.drop();
+    }
   }
 
   /** Makes an entry of what was staged here. */

@@ -50,8 +50,8 @@ export class Reads {
 
   pieces(key: string, sets: ChunkSets): Promise<StoredEntry | OpenedEntry | null> {
     const name = ordered(key);
-    return this.#find<OpenedEntry>(key, (_, [line], chunks, outcome) => {
-      outcome.done({ pieces: sets.pieces(key, name, chunks), line });
+    return this.#find<OpenedEntry>(key, (_, [line, , , size], chunks, outcome) => {
+      outcome.done({ pieces: sets.pieces(key, name, chunks, size), line });
     });
   }
 

@@ -23,6 +23,8 @@ export interface RoomOptions {
   readonly bytesMax: number;
   readonly itemsMax: number;
   readonly policy: RoomPolicy;
+  /** Whether an entry may not be given up, by its key. */
+  readonly isPinned?: ((key: string) => boolean) | undefined;
 }
 
 /** The key of the totals, with the name of who counted last. All others but `WRONG` are of those that owe something. */
@@ -100,9 +102,9 @@ export class Room implements LaneHooks {
     this.bytesMax = Math.min(8 * 2 ** 20, options.bytesMax / 2);
   }
 
-  /** What there is, as the last transaction that settled left it. */
+  /** What there is, as far as this tab knows. */
   get totals(): Totals {
-    return this.#known ?? [0, 0, 0];
+    return sum(this.#known ?? [0, 0, 0], this.#owed);
   }
 
   /** Whether the database was not told of everything yet. */
@@ -246,6 +248,7 @@ export class Room implements LaneHooks {
       if (this.#options.policy === 'none') throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
       const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
       await this.#giveUp(stores, next, kept, () => !this.#isOver(next, SLACK));
+      if (this.#options.isPinned && this.#isOver(next)) throw new StorageError('full', 'the tier has reached its limits, and all the rest is pinned');
     }
     totals.put([...next, this.#name], SUM);
     // Who comes later counts once more.
@@ -273,7 +276,7 @@ export class Room implements LaneHooks {
       const worst = isAll || round > 1 ? Infinity : (seen[(seen.length * (round + 1)) >> 2] ?? Infinity);
       for (const { key, record, rank } of found) {
         if (isEnough() || rank > worst) break;
-        if (kept.has(key)) continue;
+        if (kept.has(key) || this.#options.isPinned?.(unordered(key))) continue;
         entries.delete(key);
         if (record.length < 6) bodies.delete(key);
         const chunks = chunksOf(record);

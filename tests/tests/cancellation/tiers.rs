@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use tiered_storage::{
-    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp, Watcher,
+    ByteRange, Condition, ETag, Error, EvictionWatcher, Key, Metadata, Timestamp, Watcher,
     cost::Requests,
     tier::{
         Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Presign,
@@ -125,6 +125,10 @@ impl StorageTier for SteppingTier {
 
     fn watch(&self, watcher: Weak<Watcher>) {
         self.0.watch(watcher);
+    }
+
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.0.watch_evictions(watcher);
     }
 
     async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {

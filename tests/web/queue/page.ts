@@ -120,6 +120,15 @@ export async function pieces(name: string): Promise<number> {
   return count;
 }
 
+/** Has the database lose the last piece of a body, of which it has one. */
+export async function lose(name: string): Promise<void> {
+  const db = await answered(indexedDB.open(name));
+  const bodies = db.transaction('bodies', 'readwrite').objectStore('bodies');
+  const keys = await answered(bodies.getAllKeys());
+  await answered(bodies.delete(keys.at(-1) as IDBValidKey));
+  db.close();
+}
+
 function answered<T>(request: IDBRequest<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
