@@ -5,6 +5,7 @@ import { StorageError, attempt, invalid } from './errors.js';
 import { FLAG, check, checkPresign, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
 import type { Costs, Facts, OpenedEntry, Port, PortListing, PortUsage, ReadyEntry, RequestFacts, Source, Stage, StoredEntry, StoredPart } from './port.js';
 import { toBounds } from './ranges.js';
+import { sending } from './s3/send.js';
 import { toSigner, type SignRequest } from './s3/sign.js';
 import { OpenedTier, checkKey, checkPrefix, isBytes, utf8Length } from './tier.js';
 import {
@@ -155,7 +156,7 @@ export class S3StorageTier extends OpenedTier {
     const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch, sign } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
     const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices(prices), rawProvider(provider)];
-    return new S3Port(new S3(this.#credentials, fetch, settings, toSigner(sign, timeout)));
+    return new S3Port(new S3(this.#credentials, sending(fetch), settings, toSigner(sign, timeout)));
   }
 }
 
