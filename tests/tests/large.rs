@@ -28,7 +28,7 @@ fn a_large_entry_takes_little_memory_through_all_tiers() {
         })
         .collect();
     let names: Vec<&str> = steps.iter().map(|(step, _)| *step).collect();
-    assert_eq!(names, ["write", "read-warm", "read-cold", "read-promoted"]);
+    assert_eq!(names, ["write", "read-warm", "read-cold", "read-promoted", "queue", "send"]);
     for (step, extra_kib) in steps {
         assert!(extra_kib <= EXTRA_MIB_MAX * 1024, "{step} took {} MiB", extra_kib / 1024);
     }
