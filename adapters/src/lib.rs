@@ -39,6 +39,7 @@
 )]
 #![cfg_attr(web_tests, expect(unreachable_pub, reason = "what JavaScript calls must be public"))]
 
+mod background;
 mod builder;
 #[cfg(any(feature = "conformance", test))]
 pub mod conformance;

@@ -364,6 +364,9 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
         Err(Error::new(ErrorKind::Unsupported, message))
     }
 
+    /// Waits for what the tier does by itself after calls have returned. This default does nothing of the kind.
+    async fn settled(&self) {}
+
     /// Writes out what is pending and releases what is held. The storage calls nothing afterwards.
     async fn close(&self) -> Result<(), Error> {
         Ok(())

@@ -339,6 +339,10 @@ impl StorageTier for FaultTier {
         self.inner.presign(key, presign).await
     }
 
+    async fn settled(&self) {
+        self.inner.settled().await;
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.inner.close().await
     }

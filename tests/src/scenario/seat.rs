@@ -156,6 +156,10 @@ impl StorageTier for Seat {
         self.tier().presign(key, presign).await
     }
 
+    async fn settled(&self) {
+        self.tier().settled().await;
+    }
+
     async fn close(&self) -> Result<(), Error> {
         match self.owner {
             Owner::One => self.tier().close().await,

@@ -135,6 +135,10 @@ impl StorageTier for SteppingTier {
         step(self.0.presign(key, presign)).await
     }
 
+    async fn settled(&self) {
+        step(self.0.settled()).await;
+    }
+
     async fn close(&self) -> Result<(), Error> {
         step(self.0.close()).await
     }
