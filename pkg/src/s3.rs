@@ -169,6 +169,10 @@ async fn run(tier: S3Tier, prices: Option<Prices>, call: u8, args: Args) -> Resu
             JsValue::UNDEFINED
         }
         9 => costs(&tier.requests().unwrap_or_default(), prices),
+        15 => {
+            tier.settled().await;
+            JsValue::UNDEFINED
+        }
         10 => {
             let method = match args.count(1) {
                 0 => PresignMethod::Get,

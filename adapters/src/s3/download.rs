@@ -41,6 +41,8 @@ pub(super) struct Download {
     /// What came already.
     ready: Option<Payload>,
     pieces: Option<Pieces<HttpError>>,
+    /// Where the answer ends that is being read.
+    answer_end: u64,
     broke_at: u64,
     retries: u32,
 }
@@ -64,6 +66,7 @@ impl Download {
             skip: 0,
             ready: None,
             pieces: None,
+            answer_end: range.end,
             broke_at: range.start,
             retries: 0,
         }
@@ -84,7 +87,11 @@ impl Download {
         Ok(payload::start(&front, len).into_owned())
     }
 
-    pub(super) fn pieces(self) -> Pieces {
+    pub(super) fn pieces(mut self) -> Pieces {
+        // What is on its way already is more than the host may be sent at once.
+        if self.etag.is_some() && self.end - self.at > self.inner.client.http.answer_bytes_max() {
+            self.answer_end = self.at;
+        }
         let pieces = stream::try_unfold(self, |mut download| async move {
             let next = download.next().await.map_err(|error| error.with_key(&download.key))?;
             Ok(next.map(|piece| (piece, download)))
@@ -145,6 +152,9 @@ impl Download {
 
     async fn next(&mut self) -> Result<Option<Payload>, Error> {
         while self.at < self.end {
+            if self.at == self.answer_end {
+                (self.pieces, self.ready) = (None, None);
+            }
             if self.ready.is_none() && self.pieces.is_none() {
                 self.reopen().await?;
             }
@@ -210,7 +220,8 @@ impl Download {
     /// Asks for what is left.
     async fn reopen(&mut self) -> Result<(), Error> {
         let client = &self.inner.client;
-        let mut call = Call::get_range(&self.name, format!("bytes={}-{}", self.at, self.end - 1));
+        let end = self.end.min(self.at.saturating_add(client.http.answer_bytes_max()));
+        let mut call = Call::get_range(&self.name, format!("bytes={}-{}", self.at, end - 1));
         if let Some(etag) = &self.etag {
             call = call.if_match(etag);
         }
@@ -233,6 +244,7 @@ impl Download {
         if start > self.at {
             return Err(client.error(&Failure::garbled()));
         }
+        self.answer_end = if response.status == 206 { end } else { self.end };
         self.receive(start, response.body, rest);
         Ok(())
     }

@@ -148,12 +148,7 @@ impl Call {
         let mut call = Self::new(Kind::Copy, Method::Put, Some(name)).copying(bucket, source);
         call.headers.push(("x-amz-metadata-directive", "REPLACE".to_owned()));
         call.describe(metadata);
-        // An encoding that another writer gave the body would be lost with the rest of the object's headers.
-        if let Some(encoding) = metadata.encoding().filter(|encoding| is_header_value(encoding))
-            && !metadata.is_compressed()
-        {
-            call.headers.push(("content-encoding", encoding.to_owned()));
-        }
+        call.keep_encoding(metadata);
         call
     }
 
@@ -276,6 +271,15 @@ impl Call {
     fn wanting_checksum(mut self) -> Self {
         self.headers.push(("x-amz-checksum-mode", "ENABLED".to_owned()));
         self
+    }
+
+    /// An encoding that another writer gave the body would be lost with the rest of the object's headers.
+    fn keep_encoding(&mut self, metadata: &Metadata) {
+        if let Some(encoding) = metadata.encoding().filter(|encoding| is_header_value(encoding))
+            && !metadata.is_compressed()
+        {
+            self.headers.push(("content-encoding", encoding.to_owned()));
+        }
     }
 
     fn describe(&mut self, metadata: &Metadata) {

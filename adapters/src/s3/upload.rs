@@ -24,6 +24,8 @@ use crate::{
 
 /// S3 takes no more parts.
 const PARTS_MAX: u64 = 10_000;
+/// The most that one request copies of something else: S3 takes seconds for that.
+const COPIED_BYTES_MAX: u64 = 256 << 20;
 
 /// From where on, and how, bodies go and come in parts.
 #[derive(Clone, Copy, Debug)]
@@ -126,12 +128,17 @@ impl Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(task) = self.leave() {
-            self.inner.client.environment.spawn(task);
+            self.inner.tidy_later(task);
         }
     }
 }
 
 impl Inner {
+    /// The most that one request copies where there may be several.
+    pub(super) fn copied_bytes_max(&self) -> u64 {
+        COPIED_BYTES_MAX.min(self.client.profile.copied_bytes_max)
+    }
+
     /// Makes a call that removes what nobody wants any more. If it fails, that is left to the bucket's lifecycle rules.
     pub(super) async fn tidy(&self, call: &Call, what: &str) {
         if let Err(failure) = self.client.send(call).await
@@ -221,6 +228,24 @@ impl Parts {
                 async move { Ok((number, upload.copy(number, (&source, &etag), range).await?)) },
             );
         self.run(task).await
+    }
+
+    /// Takes all of another object, which has so many bytes: what S3 would take too long for is copied in several parts.
+    pub(super) async fn copy_all(
+        &mut self,
+        source: (&str, &ETag),
+        size_bytes: u64,
+    ) -> Result<(), Error> {
+        let inner = &self.upload.inner;
+        let bytes_max = inner.copied_bytes_max();
+        if size_bytes <= bytes_max {
+            return self.copy(source, None).await;
+        }
+        let part_bytes = bytes_max.max(inner.parts.part_bytes_of(size_bytes));
+        for start in (0..size_bytes).step_by(part_bytes as usize) {
+            self.copy(source, Some(start..size_bytes.min(start + part_bytes))).await?;
+        }
+        Ok(())
     }
 
     /// Makes an object of the parts once they are there, and gives its version where the server tells it. A failure

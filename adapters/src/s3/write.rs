@@ -108,7 +108,7 @@ impl Inner {
     ) -> Result<Option<ETag>, Error> {
         let name = self.names.name(key);
         let source = (staged.name(), staged.etag());
-        if condition.is_none() && staged.object_bytes() <= COPIED_BYTES_MAX {
+        if condition.is_none() && staged.object_bytes() <= self.copied_bytes_max() {
             let bucket = &self.client.address.bucket;
             let call = Call::copy_from(bucket, name.as_str(), source, metadata);
             let sent = self.client.send(&call).await;
@@ -117,18 +117,7 @@ impl Inner {
         }
         self.check(condition, Means::Upload).await?;
         let mut parts = Parts::begin(self, name.as_str(), Some(metadata)).await?;
-        let sent = async {
-            let size_bytes = staged.object_bytes();
-            if size_bytes <= COPIED_BYTES_MAX {
-                return parts.copy(source, None).await;
-            }
-            let part_bytes = COPIED_BYTES_MAX.max(self.parts.part_bytes_of(size_bytes));
-            for start in (0..size_bytes).step_by(part_bytes as usize) {
-                parts.copy(source, Some(start..size_bytes.min(start + part_bytes))).await?;
-            }
-            Ok(())
-        };
-        let sent = sent.await;
+        let sent = parts.copy_all(source, staged.object_bytes()).await;
         self.complete(key, metadata, parts, sent, condition).await
     }
 
@@ -181,9 +170,6 @@ impl Inner {
         Err(Error::new(ErrorKind::Unsupported, message))
     }
 }
-
-/// The most that one request copies: S3 takes seconds for that.
-const COPIED_BYTES_MAX: u64 = 256 << 20;
 
 #[cfg(test)]
 mod tests;

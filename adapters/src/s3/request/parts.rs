@@ -15,6 +15,7 @@ impl Call {
         call.query.push(("uploads", String::new()));
         if let Some(metadata) = metadata {
             call.describe(metadata);
+            call.keep_encoding(metadata);
         }
         call
     }
