@@ -156,7 +156,7 @@ export class S3StorageTier extends OpenedTier {
     const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch, sign } = this.#options;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
     const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices(prices), rawProvider(provider)];
-    return new S3Port(new S3(this.#credentials, fetch ?? toFetch(), settings, toSigner(sign, timeout)));
+    return new S3Port(new S3(this.#credentials, toFetch(fetch), settings, toSigner(sign, timeout)));
   }
 }
 
@@ -220,7 +220,6 @@ class S3Port implements Port {
   accesses(): (string | number)[] {
     return [];
   }
-
 
   async costs(): Promise<Costs> {
     return toCosts(await this.#call('costs', []));

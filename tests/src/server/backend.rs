@@ -181,9 +181,7 @@ impl S3 for Backend {
             object.content_encoding = input.content_encoding;
             object.cache_control = input.cache_control;
         }
-        // A copy is one part, whatever its source was.
-        let etag = Object::new(object.body.clone()).etag;
-        let object = Object { etag, ..object }.written(self.faults.now());
+        let object = object.copied().written(self.faults.now());
         let result = CopyObjectResult {
             e_tag: Some(object.tag()),
             last_modified: Some(object.modified()),

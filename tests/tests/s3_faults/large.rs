@@ -296,7 +296,7 @@ async fn run(step: Step, fault: Fault, often: Often) -> String {
     };
     let old_metadata = described(1, old.len());
     // What the server heeds is known already.
-    let condition = step.condition().or(step.patches().then_some(Condition::Absent));
+    let condition = step.condition().or_else(|| step.patches().then_some(Condition::Absent));
     let old = Contents::Whole(old);
     tier.store(&key(), &old_metadata, old, condition.as_ref()).await.expect("nothing is wrong yet");
     if step.condition().is_some() {

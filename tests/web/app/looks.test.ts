@@ -76,6 +76,8 @@ for (const [name, colorScheme, width] of [
     await stop();
     await page.reload();
     await page.getByTestId('offline').waitFor();
+    // What was looked at is on its folder.
+    await page.locator('.card.folder', { hasText: 'drawings' }).locator('.covers img').waitFor();
     await look('offline');
   });
 }

@@ -30,6 +30,8 @@ export interface World {
   put(files: Files): Promise<void>;
   /** Lets requests wait that `matches` takes, for good, until what it gives is called: those that come then are answered. */
   hold(matches: (line: string) => boolean): () => void;
+  /** Has the bucket refuse requests that `matches` takes. */
+  refuse(matches: (line: string) => boolean): void;
   /** Takes the bucket away from the browser, until what it gives is called. */
   cut(): () => void;
   /** Opens the app in a tab, and waits until it has listed the bucket. */
@@ -80,6 +82,7 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
       proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { never: true } : undefined);
       return () => void (proxy.answer = () => undefined);
     },
+    refuse: (matches) => void (proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { status: 403, headers: { 'access-control-allow-origin': '*' } } : undefined)),
     cut: () => {
       proxy.answer = () => ({});
       return () => void (proxy.answer = () => undefined);
