@@ -179,7 +179,7 @@ class S3Port implements Port {
   }
 
   write(key: string, { body, line }: StoredEntry): Promise<string | undefined> {
-    return this.#call('write', [key, line, body]);
+    return this.#call('store', [key, line, undefined, body]);
   }
 
   patch(key: string, line: string): Promise<string | undefined | null> {

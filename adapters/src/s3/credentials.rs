@@ -4,10 +4,10 @@ use core::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use futures_util::lock::Mutex as AsyncMutex;
 use tiered_storage_core::{Error, ErrorKind, Timestamp};
 use zeroize::Zeroizing;
 
+use super::limit::Limit;
 use crate::tier::Shareable;
 
 /// Credentials are asked for anew when they have less than this left.
@@ -215,12 +215,13 @@ impl CredentialsProvider for EnvironmentCredentials {
 pub(super) struct Cache {
     provider: Arc<dyn CredentialsProvider>,
     kept: Mutex<Option<Credentials>>,
-    asking: AsyncMutex<()>,
+    /// One asks at a time; the others wait for it.
+    turn: Limit,
 }
 
 impl Cache {
     pub(super) fn new(provider: Arc<dyn CredentialsProvider>) -> Self {
-        Self { provider, kept: Mutex::new(None), asking: AsyncMutex::new(()) }
+        Self { provider, kept: Mutex::new(None), turn: Limit::new(1) }
     }
 
     pub(super) async fn credentials(&self, now: Timestamp) -> Result<Credentials, Error> {
@@ -228,7 +229,7 @@ impl Cache {
         if let Some(fresh) = fresh() {
             return Ok(fresh);
         }
-        let _asking = self.asking.lock().await;
+        let _turn = self.turn.enter().await;
         if let Some(fresh) = fresh() {
             return Ok(fresh);
         }

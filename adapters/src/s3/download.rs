@@ -15,7 +15,7 @@ use super::{
     read::WHOLE_BYTES_MAX,
     request::Call,
     response,
-    together::all,
+    together::{OnFailure, Running, together},
     upload::PartLimits,
 };
 use crate::{
@@ -106,11 +106,15 @@ impl Download {
             end: self.end,
             part_bytes: limits.part_bytes,
             left: Mutex::new(0..size_bytes.div_ceil(limits.part_bytes)),
+            found: Mutex::default(),
         };
-        let helpers: Vec<Self> = (1..limits.in_flight_max).map(|_| self.another()).collect();
-        let work = helpers.into_iter().map(|helper| helper.work(&claims, End::Back));
-        let work = core::iter::once(self.work(&claims, End::Front)).chain(work);
-        let mut pieces = all(work).await?.concat();
+        let mut work: Vec<Running<'_, _>> = Vec::new();
+        for _ in 1..limits.in_flight_max {
+            work.push(Box::pin(self.another().work(&claims, End::Back)));
+        }
+        work.insert(0, Box::pin(self.work(&claims, End::Front)));
+        together(work, OnFailure::Stop).await?;
+        let mut pieces = claims.found.into_inner().expect(NO_PANIC);
         pieces.sort_unstable_by_key(|(at, _)| *at);
         Ok(payload::concatenated(pieces.into_iter().map(|(_, piece)| piece).collect()))
     }
@@ -120,19 +124,19 @@ impl Download {
         Self::new(&self.inner, &self.key, &self.name, self.etag.clone(), 0..0)
     }
 
-    /// Takes one part after the other until none is left; gives what came, and where it belongs.
-    async fn work(mut self, claims: &Claims, from: End) -> Result<Vec<(u64, Payload)>, Error> {
-        let mut found = Vec::new();
+    /// Takes one part after the other until none is left.
+    async fn work(mut self, claims: &Claims, from: End) -> Result<(), Error> {
         while let Some(range) = claims.next(from) {
             if range.start != self.at {
                 self = Self { at: range.start, broke_at: range.start, ..self.another() };
             }
             self.end = range.end;
             while let Some(piece) = self.next().await? {
-                found.push((self.at - piece.len() as u64, piece));
+                let at = self.at - piece.len() as u64;
+                claims.found.lock().expect(NO_PANIC).push((at, piece));
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     async fn gathered(&mut self) -> Result<Payload, Error> {
@@ -214,7 +218,7 @@ impl Download {
         if let Some(etag) = &self.etag {
             call = call.if_match(etag);
         }
-        let (response, rest) = match client.open(&call, WHOLE_BYTES_MAX).await {
+        let (response, rest) = match client.open(call, WHOLE_BYTES_MAX).await {
             Ok(opening) => opening,
             Err(failure) if failure.is_conflict() || failure.is_missing() => return Err(changed()),
             Err(failure) => return Err(client.error(&failure)),
@@ -251,12 +255,16 @@ struct Claims {
     end: u64,
     part_bytes: u64,
     left: Mutex<Range<u64>>,
+    /// What came of those that were taken, and where it belongs.
+    found: Mutex<Vec<(u64, Payload)>>,
 }
+
+const NO_PANIC: &str = "no holder of this lock panics";
 
 impl Claims {
     fn next(&self, from: End) -> Option<Range<u64>> {
         let part = {
-            let mut left = self.left.lock().expect("no holder of this lock panics");
+            let mut left = self.left.lock().expect(NO_PANIC);
             match from {
                 End::Front => left.next(),
                 End::Back => left.next_back(),

@@ -11,7 +11,7 @@ use super::{
     keys::{self, AREA, Listed},
     request::Call,
     response,
-    together::together,
+    together::{OnFailure, Running, together},
 };
 use crate::tier::{Listing, Page, Usage};
 
@@ -100,7 +100,7 @@ impl Inner {
         let mut token: Option<String> = None;
         loop {
             let call = Call::list(prefix, after, token.as_deref(), limit);
-            let response = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
+            let response = self.client.send(call).await.map_err(|failure| self.error(&failure))?;
             let page = response::names_page(&response.text())
                 .expect("an answer that is not a whole listing is a failure");
             if page.objects.iter().any(|(name, _)| !name.starts_with(prefix)) {
@@ -131,55 +131,53 @@ impl Inner {
         limit: usize,
     ) -> Result<(Vec<Key>, Option<Cursor>), Error> {
         let root = self.names.prefix();
-        match cursor {
-            Cursor::Keys(after) => {
-                let after = format!("{root}{after}");
-                let page = self.names_page(&format!("{root}{prefix}"), &after, limit).await?;
-                let next = match page.next {
-                    Some(name) => Some(Cursor::Keys(name[root.len()..].to_owned())),
-                    None if prefix.is_empty() => None,
-                    None => Some(Cursor::Area(String::new())),
-                };
-                // Without a prefix one run sees everything; with one, the area has a run of its own.
-                let is_wanted =
-                    |name: &str| prefix.is_empty() || !name[root.len()..].starts_with(AREA);
-                let names = page.objects.into_iter().map(|(name, _)| name);
-                let names = names.filter(|name| name.starts_with(root) && is_wanted(name));
-                Ok((self.keys_of(names.collect(), prefix).await?, next))
-            }
-            Cursor::Area(after) => {
-                let area = format!("{root}{AREA}");
-                let page = self.names_page(&area, &format!("{area}{after}"), limit).await?;
-                let next = page.next.map(|name| Cursor::Area(name[area.len()..].to_owned()));
-                let names = page.objects.into_iter().map(|(name, _)| name).collect();
-                Ok((self.keys_of(names, prefix).await?, next))
-            }
+        let (base, wanted, after) = match &cursor {
+            Cursor::Keys(after) => (root.to_owned(), format!("{root}{prefix}"), after),
+            Cursor::Area(after) => (format!("{root}{AREA}"), format!("{root}{AREA}"), after),
+        };
+        let page = self.names_page(&wanted, &format!("{base}{after}"), limit).await?;
+        // Without a prefix one run sees everything; with one, the area has a run of its own.
+        let has_area_apart = matches!(cursor, Cursor::Keys(_)) && !prefix.is_empty();
+        let next = match (page.next, cursor) {
+            (Some(name), Cursor::Keys(_)) => Some(Cursor::Keys(name[base.len()..].to_owned())),
+            (Some(name), Cursor::Area(_)) => Some(Cursor::Area(name[base.len()..].to_owned())),
+            (None, _) => has_area_apart.then(|| Cursor::Area(String::new())),
+        };
+        let mut names: Vec<String> = page.objects.into_iter().map(|(name, _)| name).collect();
+        if has_area_apart {
+            names.retain(|name| !name[root.len()..].starts_with(AREA));
         }
+        Ok((self.keys_of(names, prefix).await?, next))
     }
 
     /// The keys of objects, those that start with `prefix`; hashed names are asked for theirs.
     async fn keys_of(&self, names: Vec<String>, prefix: &str) -> Result<Vec<Key>, Error> {
         let mut keys = Vec::new();
         for names in names.chunks(ASKED_AT_ONCE) {
-            let asked = names.iter().map(async |name| match self.names.listed(name) {
-                Listed::Key(key) => Ok(Some(key)),
-                Listed::Hashed => self.hashed_key(name).await,
-                Listed::Foreign => Ok(None),
-            });
-            for key in together(asked).await {
-                keys.extend(key?.filter(|key| key.starts_with(prefix)));
+            let mut found = vec![None; names.len()];
+            let mut asked: Vec<Running<'_, _>> = Vec::new();
+            for (name, key) in names.iter().zip(&mut found) {
+                match self.names.listed(name) {
+                    Listed::Key(listed) => *key = Some(listed),
+                    Listed::Hashed => asked.push(Box::pin(self.find_key(name, key))),
+                    Listed::Foreign => {}
+                }
             }
+            together(asked, OnFailure::GoOn).await?;
+            keys.extend(found.into_iter().flatten().filter(|key| key.starts_with(prefix)));
         }
         Ok(keys)
     }
 
-    /// The key that the object of a hashed name starts with; none if it is not an entry, or is gone.
-    async fn hashed_key(&self, name: &str) -> Result<Option<Key>, Error> {
-        match self.client.send(&Call::get_start(name, keys::SEAL_BYTES_MAX)).await {
-            Ok(response) => Ok(keys::open(&response.body)
-                .map(|(key, _)| key)
-                .filter(|key| self.names.name(key).as_str() == name)),
-            Err(failure) if failure.is_missing() || failure.status() == 416 => Ok(None),
+    /// Finds the key that the object of a hashed name starts with; none if it is not an entry, or is gone.
+    async fn find_key(&self, name: &str, found: &mut Option<Key>) -> Result<(), Error> {
+        match self.client.send(Call::get_start(name, keys::SEAL_BYTES_MAX)).await {
+            Ok(response) => {
+                let key = keys::open(&response.body).map(|(key, _)| key);
+                *found = key.filter(|key| self.names.name(key).as_str() == name);
+                Ok(())
+            }
+            Err(failure) if failure.is_missing() || failure.status() == 416 => Ok(()),
             Err(failure) => Err(self.error(&failure)),
         }
     }

@@ -170,14 +170,14 @@ impl Call {
     ///
     /// The checksum header is the one integrity header that every server we know accepts here; Content-MD5 would
     /// need a hash of its own. A server that insists on it is asked with single removals instead.
-    pub(super) fn delete_many(names: &[&str]) -> Self {
+    pub(super) fn delete_many(names: &[impl AsRef<str>]) -> Self {
         let mut xml = String::from(concat!(
             r#"<?xml version="1.0" encoding="UTF-8"?>"#,
             r#"<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>"#
         ));
         for name in names {
             xml.push_str("<Object><Key>");
-            push_xml_text(&mut xml, name);
+            push_xml_text(&mut xml, name.as_ref());
             xml.push_str("</Key></Object>");
         }
         xml.push_str("</Delete>");
