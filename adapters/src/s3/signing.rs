@@ -75,7 +75,7 @@ fn add(request: &mut Request, headers: Vec<(String, String)>) -> Result<(), Erro
         if name == "host" || name == "content-length" {
             continue;
         }
-        request.headers.retain(|(known, _)| *known != name);
+        request.remove_header(&name);
         request.headers.push((name, value));
     }
     Ok(())

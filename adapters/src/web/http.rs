@@ -9,7 +9,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::{
     clock,
-    js::opaque,
+    js::{get, opaque},
     streams::{Readable, Reader},
 };
 use crate::{
@@ -108,10 +108,8 @@ impl Http for FetchHttp {
     async fn open(&self, request: Request, whole_bytes_max: u64) -> Result<Opening, HttpError> {
         let method = request.method;
         let abort = Abort(AbortController::new());
-        let failed = |kind| move |thrown| error(kind, &said(&thrown));
-        let answer =
-            self.start(request, &abort.0.signal()).map_err(failed(HttpErrorKind::Connect))?;
-        let answer = JsFuture::from(answer).await.map_err(failed(HttpErrorKind::Connect))?;
+        let answer = self.start(request, &abort.0.signal());
+        let answer = settled(answer, HttpErrorKind::Connect).await?;
 
         let kind = get(&answer, "type").as_string().unwrap_or_default();
         let status =
@@ -139,13 +137,13 @@ impl Http for FetchHttp {
         {
             return Ok((response, Some(pieces(reader, abort))));
         }
-        let body = body(&answer).map(JsFuture::from).map_err(failed(HttpErrorKind::Broken))?;
-        let body = body.await.map_err(failed(HttpErrorKind::Broken))?;
+        let body = settled(body(&answer), HttpErrorKind::Broken).await?;
         if !body.is_object() {
             return Err(error(HttpErrorKind::Broken, "fetch gave a response without its bytes"));
         }
-        let body: Uint8Array = Viewed::new(&body).map_err(failed(HttpErrorKind::Broken))?.into();
-        response.body = Payload::from(body);
+        let body = Viewed::new(&body);
+        let body = body.map_err(|thrown| error(HttpErrorKind::Broken, &said(&thrown)))?;
+        response.body = Payload::from(Uint8Array::from(body));
         if method == Method::Get {
             disregard_encoding(&mut response);
         }
@@ -166,6 +164,18 @@ impl Drop for Abort {
     }
 }
 
+/// What a promise comes to, if it was made at all.
+async fn settled(
+    started: Result<Promise, JsValue>,
+    kind: HttpErrorKind,
+) -> Result<JsValue, HttpError> {
+    let settled = match started {
+        Ok(promise) => JsFuture::from(promise).await,
+        Err(thrown) => Err(thrown),
+    };
+    settled.map_err(|thrown| error(kind, &said(&thrown)))
+}
+
 fn body(answer: &JsValue) -> Result<Promise, JsValue> {
     let read: Function = get(answer, "arrayBuffer").dyn_into()?;
     Ok(Promise::resolve(&read.call0(answer)?))
@@ -179,13 +189,13 @@ fn reader(answer: &JsValue) -> Option<Reader> {
 
 /// Reads on while somebody does; dropped, it ends the request.
 fn pieces(reader: Reader, abort: Abort) -> Pieces<HttpError> {
-    let broken = |thrown: JsValue| error(HttpErrorKind::Broken, &said(&thrown));
-    stream::try_unfold((reader, abort), move |(reader, abort)| async move {
-        let step = JsFuture::from(reader.read()).await.map_err(broken)?;
+    stream::try_unfold((reader, abort), |(reader, abort)| async move {
+        let step = settled(Ok(reader.read()), HttpErrorKind::Broken).await?;
         if get(&step, "done").is_truthy() {
             return Ok(None);
         }
-        let piece: Uint8Array = get(&step, "value").dyn_into().map_err(broken)?;
+        let piece = get(&step, "value").dyn_into::<Uint8Array>();
+        let piece = piece.map_err(|value| error(HttpErrorKind::Broken, &said(&value)))?;
         Ok(Some((piece.into(), (reader, abort))))
     })
     .boxed_local()
@@ -226,11 +236,6 @@ fn said(thrown: &JsValue) -> String {
 
 fn error(kind: HttpErrorKind, message: &str) -> HttpError {
     HttpError { kind, message: message.to_owned() }
-}
-
-/// A property; undefined where there is none, or where it cannot be had.
-fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
 /// Sets a property of an object that was made here.
