@@ -62,8 +62,8 @@ struct Mended {
 
 impl Client {
     /// Sends `call` until it succeeds or there is no use in trying again.
-    pub(super) fn send(&self, call: Call) -> Running<'_, Result<Response, Box<Failure>>> {
-        Box::pin(async move { self.ask(call, u64::MAX).await.map(|(response, _)| response) })
+    pub(super) fn send(&self, call: Call) -> Running<'_, Result<Box<Response>, Box<Failure>>> {
+        Box::pin(async move { Ok(Box::new(self.ask(call, u64::MAX).await?.0)) })
     }
 
     /// As [`Client::send`]; a body of more than `whole_bytes_max` may come in pieces. They do not count as a request that

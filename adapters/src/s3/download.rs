@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use tiered_storage_core::{ETag, Error, Key};
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     payload::{self, Payload},
-    pieces::Pieces,
+    pieces::{Give, Pieces, given},
 };
 
 /// What came since it last broke off makes another break a new one.
@@ -85,14 +86,7 @@ impl Download {
     }
 
     pub(super) fn pieces(self) -> Pieces {
-        let pieces = stream::try_unfold(self, |mut download| async move {
-            let next = download.next().await.map_err(|error| error.with_key(&download.key))?;
-            Ok(next.map(|piece| (piece, download)))
-        });
-        #[cfg(not(target_arch = "wasm32"))]
-        return pieces.boxed();
-        #[cfg(target_arch = "wasm32")]
-        pieces.boxed_local()
+        given(Box::new(self))
     }
 
     /// All of it in one piece. With `limits`, what is larger than their threshold comes in several answers at once: one
@@ -131,7 +125,7 @@ impl Download {
                 self = Self { at: range.start, broke_at: range.start, ..self.another() };
             }
             self.end = range.end;
-            while let Some(piece) = self.next().await? {
+            while let Some(piece) = self.advance().await? {
                 let at = self.at - piece.len() as u64;
                 claims.found.lock().expect(NO_PANIC).push((at, piece));
             }
@@ -141,13 +135,13 @@ impl Download {
 
     async fn gathered(&mut self) -> Result<Payload, Error> {
         let mut pieces = Vec::new();
-        while let Some(piece) = self.next().await? {
+        while let Some(piece) = self.advance().await? {
             pieces.push(piece);
         }
         Ok(payload::concatenated(pieces))
     }
 
-    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+    async fn advance(&mut self) -> Result<Option<Payload>, Error> {
         while self.at < self.end {
             if self.ready.is_none() && self.pieces.is_none() {
                 self.reopen().await?;
@@ -239,6 +233,14 @@ impl Download {
         }
         self.receive(start, response.body, rest);
         Ok(())
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Download {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        self.advance().await.map_err(|error| error.with_key(&self.key))
     }
 }
 

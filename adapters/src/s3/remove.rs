@@ -50,17 +50,14 @@ impl Inner {
 
     /// Removes what is under the prefix, and nothing that no key leads to.
     pub(super) async fn clear(&self) -> Result<(), Error> {
-        let mut after = String::new();
-        loop {
-            let page = self.names_page(self.names.prefix(), &after, BATCH_MAX).await?;
+        let mut after = Some(String::new());
+        while let Some(name) = after {
+            let page = self.entries_page(&name).await?;
             let names = page.objects.into_iter().map(|(name, _)| name);
-            let names = names.filter(|name| self.names.listed(name) != Listed::Foreign);
             self.remove_names(names.collect()).await?;
-            match page.next {
-                Some(next) => after = next,
-                None => return Ok(()),
-            }
+            after = page.next;
         }
+        Ok(())
     }
 
     async fn remove_names(&self, names: Vec<String>) -> Result<(), Error> {

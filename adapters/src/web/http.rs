@@ -1,7 +1,6 @@
 //! [`Http`] over `fetch`, and the clock of S3 in JavaScript.
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, stream};
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use tiered_storage_core::Timestamp;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -14,11 +13,12 @@ use super::{
 };
 use crate::{
     host::Task,
+    pieces::{Give, given},
     s3::{
         Environment, Http, HttpError, HttpErrorKind, METADATA_HEADER, Method, Opening, Request,
         Response,
     },
-    tier::{Payload, Pieces},
+    tier::Payload,
 };
 
 #[wasm_bindgen]
@@ -135,7 +135,7 @@ impl Http for FetchHttp {
             && !may_be_decoded(&response)
             && let Some(reader) = reader(&answer)
         {
-            return Ok((response, Some(pieces(reader, abort))));
+            return Ok((response, Some(given(Box::new(Reading { reader, _abort: abort })))));
         }
         let body = settled(body(&answer), HttpErrorKind::Broken).await?;
         if !body.is_object() {
@@ -188,17 +188,22 @@ fn reader(answer: &JsValue) -> Option<Reader> {
 }
 
 /// Reads on while somebody does; dropped, it ends the request.
-fn pieces(reader: Reader, abort: Abort) -> Pieces<HttpError> {
-    stream::try_unfold((reader, abort), |(reader, abort)| async move {
-        let step = settled(Ok(reader.read()), HttpErrorKind::Broken).await?;
+struct Reading {
+    reader: Reader,
+    _abort: Abort,
+}
+
+#[async_trait(?Send)]
+impl Give<HttpError> for Reading {
+    async fn next(&mut self) -> Result<Option<Payload>, HttpError> {
+        let step = settled(Ok(self.reader.read()), HttpErrorKind::Broken).await?;
         if get(&step, "done").is_truthy() {
             return Ok(None);
         }
         let piece = get(&step, "value").dyn_into::<Uint8Array>();
         let piece = piece.map_err(|value| error(HttpErrorKind::Broken, &said(&value)))?;
-        Ok(Some((piece.into(), (reader, abort))))
-    })
-    .boxed_local()
+        Ok(Some(piece.into()))
+    }
 }
 
 fn headers(headers: &JsValue) -> Vec<(String, String)> {
