@@ -9,6 +9,9 @@ use super::{
     retry,
 };
 
+/// The header that some servers want with a removal of many.
+const CONTENT_MD5: &[u8] = b"Content-MD5";
+
 /// Why a call did not succeed.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
@@ -178,7 +181,12 @@ impl Failure {
         matches!(self.code(), "NotImplemented" | "MethodNotAllowed" | "MissingContentMD5")
             || matches!(self.status(), 405 | 501)
             || (self.status() == 400
-                && self.fault.message.split([' ', ':', ',', '.']).any(|word| word == "Content-MD5"))
+                && self
+                    .fault
+                    .message
+                    .as_bytes()
+                    .windows(CONTENT_MD5.len())
+                    .any(|word| word == CONTENT_MD5))
     }
 
     /// Whether the upload in parts is not there, or no longer.
