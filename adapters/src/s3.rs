@@ -64,6 +64,8 @@ pub use config::{Addressing, S3TierBuilder};
 pub use credentials::{
     Anonymous, Credentials, CredentialsProvider, EnvironmentCredentials, StaticCredentials,
 };
+#[cfg(target_arch = "wasm32")]
+pub(crate) use http::remove_header;
 pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Opening, Request, Response};
 pub use profile::{ConditionalWrites, Flags, Profile};
 #[cfg(target_arch = "wasm32")]

@@ -135,7 +135,7 @@ pub struct Request {
 impl Request {
     /// Takes out every header `name` (in lower case).
     pub(super) fn remove_header(&mut self, name: &str) {
-        self.headers.retain(|(known, _)| known != name);
+        remove_header(&mut self.headers, name);
     }
 
     /// The value of the header `name` (in lower case).
@@ -149,6 +149,11 @@ impl fmt::Debug for Request {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         write!(f, "{} {} {names:?} [{} bytes]", self.method.as_str(), self.url, self.body.len())
     }
+}
+
+/// Takes out every header `name` (in lower case).
+pub(crate) fn remove_header(headers: &mut Vec<(String, String)>, name: &str) {
+    headers.retain(|(known, _)| known != name);
 }
 
 /// An HTTP response, whole.

@@ -16,7 +16,7 @@ use crate::{
     pieces::{Give, given},
     s3::{
         Environment, Http, HttpError, HttpErrorKind, METADATA_HEADER, Method, Opening, Request,
-        Response,
+        Response, remove_header,
     },
     tier::Payload,
 };
@@ -68,23 +68,23 @@ impl FetchHttp {
     /// Sends with the realm's `fetch`, or with another function that does as it does.
     pub fn new(fetch: Option<Function>) -> Self {
         let init = Object::new();
-        set(&init, "cache", &"no-store".into());
+        set_text(&init, "cache", "no-store");
         Self { fetch, takes_cache: JsRequest::new("http://localhost", &init).is_ok() }
     }
 
     fn start(&self, request: Request, signal: &JsValue) -> Result<Promise, JsValue> {
         let headers = Object::new();
         for (name, value) in &request.headers {
-            set(&headers, name, &value.into());
+            set_text(&headers, name, value);
         }
         let init = Object::new();
-        set(&init, "method", &request.method.as_str().into());
+        set_text(&init, "method", request.method.as_str());
         set(&init, "headers", &headers);
-        set(&init, "redirect", &"manual".into());
-        set(&init, "credentials", &"omit".into());
+        set_text(&init, "redirect", "manual");
+        set_text(&init, "credentials", "omit");
         set(&init, "signal", signal);
         if self.takes_cache {
-            set(&init, "cache", &"no-store".into());
+            set_text(&init, "cache", "no-store");
         }
         if matches!(request.method, Method::Put | Method::Post) {
             set(&init, "body", request.body.as_js());
@@ -207,9 +207,12 @@ impl Give<HttpError> for Reading {
 }
 
 fn headers(headers: &JsValue) -> Vec<(String, String)> {
-    let pairs = array_from(headers).unwrap_or_default().into_iter();
-    let text = |pair: &JsValue, at| get(pair, at).as_string();
-    pairs.filter_map(|pair| Some((text(&pair, "0")?, text(&pair, "1")?))).collect()
+    let mut found = Vec::new();
+    for pair in array_from(headers).unwrap_or_default() {
+        let (name, value) = (get(&pair, "0").as_string(), get(&pair, "1").as_string());
+        found.extend(name.zip(value));
+    }
+    found
 }
 
 /// Whether `fetch` may have decoded the body, which shows in its length once it is whole. This library's own objects have
@@ -225,8 +228,9 @@ fn disregard_encoding(response: &mut Response) {
     let Some(announced) = response.announced_bytes().filter(|bytes| *bytes != len) else { return };
     // Where rules of CORS hide the encoding, more bytes than were sent still show it.
     if response.header("content-encoding").is_some() || len > announced {
-        let of_the_encoded = ["content-encoding", "content-length", "x-amz-checksum-sha256"];
-        response.headers.retain(|(name, _)| !of_the_encoded.contains(&name.as_str()));
+        for of_the_encoded in ["content-encoding", "content-length", "x-amz-checksum-sha256"] {
+            remove_header(&mut response.headers, of_the_encoded);
+        }
     }
 }
 
@@ -241,6 +245,10 @@ fn said(thrown: &JsValue) -> String {
 
 fn error(kind: HttpErrorKind, message: &str) -> HttpError {
     HttpError { kind, message: message.to_owned() }
+}
+
+fn set_text(object: &Object, name: &str, value: &str) {
+    set(object, name, &JsValue::from_str(value));
 }
 
 /// Sets a property of an object that was made here.
