@@ -161,6 +161,7 @@ impl Args {
             }
             10 => Ask::Open(self.key(0)?, version(1)),
             11 => Ask::ReadRange(self.key(0)?, self.range(1), version(3)),
+            14 => Ask::Settled,
             _ => {
                 let body = ready.unwrap_or_else(|| match body(&self.0.get(3)) {
                     Some(body) => Contents::Whole(body),

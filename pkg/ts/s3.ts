@@ -3,8 +3,9 @@
 import type { ByteRange, PresignOptions } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
 import { FLAG, check, checkPresign, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
-import type { Costs, Facts, OpenedEntry, Port, PortListing, PortUsage, ReadyEntry, RequestFacts, Source, Stage, StoredEntry, StoredPart } from './port.js';
+import type { Costs, Facts, OpenedEntry, Port, PortListing, PortUsage, ReadyEntry, RequestFacts, Stage, StoredEntry, StoredPart } from './port.js';
 import { toBounds } from './ranges.js';
+import { lent, toFetch } from './s3/bodies.js';
 import { toSigner, type SignRequest } from './s3/sign.js';
 import { OpenedTier, checkKey, checkPrefix, isBytes, utf8Length } from './tier.js';
 import {
@@ -156,7 +157,7 @@ export class S3StorageTier extends OpenedTier {
     const byDefault = isAddress(endpoint) ? false : undefined;
     const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? byDefault : !forcePathStyle;
     const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices(prices), rawProvider(provider)];
-    return new S3Port(new S3(this.#credentials, fetch, settings, toSigner(sign, timeout)));
+    return new S3Port(new S3(this.#credentials, toFetch(fetch), settings, toSigner(sign, timeout)));
   }
 }
 
@@ -165,6 +166,8 @@ class S3Port implements Port {
   readonly traits = {};
   readonly #raw: RawS3;
   readonly #watchers = new Set<(request: RequestFacts) => void>();
+  readonly settled = (): Promise<void> => this.#call('settled', []);
+  readonly close = this.settled;
 
   constructor(raw: RawS3) {
     this.#raw = raw;
@@ -219,8 +222,6 @@ class S3Port implements Port {
     return [];
   }
 
-  close(): void {}
-
   async costs(): Promise<Costs> {
     return toCosts(await this.#call('costs', []));
   }
@@ -258,11 +259,6 @@ class S3Port implements Port {
   #call<K extends keyof S3Calls>(name: K, args: Parameters<S3Calls[K]>): Promise<ReturnType<S3Calls[K]>> {
     return told(this.#raw.call(S3_CALLS.indexOf(name), args)) as Promise<ReturnType<S3Calls[K]>>;
   }
-}
-
-/** The core gives up what it was given; but this is the storage's own, which may bring it to another tier as well. */
-function lent(body: Uint8Array | Source): Uint8Array | Source {
-  return isBytes(body) ? body : { size: body.size, read: (start, end) => body.read(start, end), cancel: () => undefined };
 }
 
 /** What a call gives, with errors of ours. */

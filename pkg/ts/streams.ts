@@ -92,11 +92,12 @@ export function atOnce(body: Uint8Array): Pieces {
   };
 }
 
-/** A stream of copies of pieces, each asked for when it is read. `signal` ends it by its reason. */
-export function toReadable(pieces: Pieces, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
+/** A stream of copies of pieces, each asked for when it is read. The signal of `call` ends it by its reason; it holds `call`. */
+export function toReadable(pieces: Pieces, call: { readonly signal?: AbortSignal | undefined }): ReadableStream<Uint8Array> {
   let release = (): void => pieces.cancel();
   const source = {
     start(controller: ReadableStreamDefaultController | ReadableByteStreamController): void {
+      const { signal } = call;
       if (!signal) return;
       const stop = (): void => {
         release();
@@ -104,7 +105,7 @@ export function toReadable(pieces: Pieces, signal: AbortSignal | undefined): Rea
       };
       const cancel = release;
       release = () => {
-        signal.removeEventListener('abort', stop);
+        call.signal?.removeEventListener('abort', stop);
         cancel();
       };
       if (signal.aborted) stop();

@@ -1,7 +1,7 @@
 /** Service workers over a storage: entries as answers, and the files that an app starts from. */
 
 import { StorageError } from './errors.js';
-import { respond } from './http.js';
+import { keyUnder, respond } from './http.js';
 import { NAME, check, isFunction, isText, type Check, type Rules } from './options.js';
 import type { TieredStorage } from './storage.js';
 import { Shell, type ShellOptions } from './sw/shell.js';
@@ -119,7 +119,7 @@ async function answer(options: ServiceWorkerOptions, event: FetchEventLike, url:
   const { base, cacheControl = 'no-store', headers } = options;
   const { request, clientId } = event;
   if (CODE.has(request.destination)) return refusal(403, 'Entries are no code.');
-  const key = (options.key ?? keyUnder(base))(url);
+  const key = options.key ? options.key(url) : keyUnder(url, base);
   if (key === undefined) return refusal(404, 'There is no such entry.');
   try {
     const storage = await options.storage(request, clientId);
@@ -130,16 +130,6 @@ async function answer(options: ServiceWorkerOptions, event: FetchEventLike, url:
   } catch (error) {
     return failure(error);
   }
-}
-
-function keyUnder(base: string): (url: URL) => string | undefined {
-  return ({ pathname }) => {
-    try {
-      return decodeURIComponent(pathname.slice(base.length)) || undefined;
-    } catch {
-      return undefined;
-    }
-  };
 }
 
 function changed(response: Response, headers: Record<string, string>): Response {

@@ -218,6 +218,7 @@ export interface S3Calls {
   ): [body: Uint8Array, line: string, start: number] | null | true | undefined;
   stage(key: string): RawFlow | undefined;
   store(key: string, line: string, condition: string | null | undefined, body: Uint8Array | Source): string | undefined;
+  settled(): void;
 }
 
 /** A request that is to be signed; of the headers, names and values by turns. */
@@ -239,6 +240,7 @@ export const S3_CALLS: readonly (keyof S3Calls)[] = [
   'readRange',
   'stage',
   'store',
+  'settled',
 ];
 
 /** A queued write, to the order. */

@@ -5,7 +5,7 @@ import { publishTo } from 'tiered-storage/inspector';
 import { sandboxed, serve } from 'tiered-storage/sw';
 import { typeOf } from './kinds.js';
 import { opened } from './opened.js';
-import { channelOf, type Access } from './place.js';
+import { channelOf, isUnder, type Access } from './place.js';
 import type { Said, Told } from './worker-link.js';
 
 interface Client {
@@ -29,6 +29,8 @@ interface Known {
   readonly told: string;
   readonly storage: Promise<TieredStorage>;
 }
+/** By place, the folders whose copies are not given up. */
+const pinned = new Map<string, readonly string[]>();
 const storages = new Map<string, Known>();
 const waiting = new Map<string, ((known: Known) => void)[]>();
 
@@ -42,6 +44,7 @@ serve({
 
 scope.addEventListener('message', ({ data }) => {
   if (data?.type !== 'access') return;
+  pinned.set(data.id, data.pinned);
   const told = JSON.stringify(data.access);
   const known = storages.get(data.id);
   if (known?.told !== told) {
@@ -74,7 +77,7 @@ async function storageOf(id: string): Promise<TieredStorage> {
 }
 
 async function open(id: string, access: Access): Promise<TieredStorage> {
-  const { storage, inside } = await opened(id, access, HOT_BYTES);
+  const { storage, inside } = await opened(id, access, HOT_BYTES, (key) => isUnder(pinned.get(id) ?? [], key));
   storage.on('promoted', ({ tier, key }) => tier === 'warm' && void tellPages({ type: 'kept', id, key }));
   publishTo(storage, channelOf(id), inside);
   return storage;

@@ -39,6 +39,8 @@ pub enum Ask {
     Usage,
     /// `presign`
     Presign(Key, Presign),
+    /// `settled`
+    Settled,
 }
 
 /// What comes of it.
@@ -55,7 +57,7 @@ pub enum Answer {
     Missing,
     /// To `remove_version`: whether it was removed.
     Removed(bool),
-    /// To `remove` and `clear`.
+    /// To `remove`, `clear` and `settled`.
     Done,
     /// To `list`.
     Keys(Listing),
@@ -97,7 +99,7 @@ impl Ask {
             Self::Store(metadata, ..) | Self::Patch(metadata) | Self::RemoveVersion(metadata) => {
                 Some(metadata.key())
             }
-            Self::Remove(_) | Self::Clear | Self::List(..) | Self::Usage => None,
+            Self::Remove(_) | Self::Clear | Self::List(..) | Self::Usage | Self::Settled => None,
         }
     }
 }
@@ -144,6 +146,10 @@ impl Inner {
                 Answer::Keys(self.list(page).await?)
             }
             Ask::Usage => Answer::Usage(self.usage().await?),
+            Ask::Settled => {
+                self.background.quiet().await;
+                Answer::Done
+            }
             Ask::Presign(key, presign) => Answer::Url(self.presign(key, *presign).await?),
         })
     }

@@ -29,6 +29,14 @@ use check::{
     check_region, is_ip_address,
 };
 
+/// From where on, and how, bodies go in parts where the user does not say so. Pages hold each part that is on its way
+/// several times: as bytes, for `fetch`, and for the process that sends them.
+const PARTS: PartLimits = if cfg!(target_arch = "wasm32") {
+    PartLimits { threshold_bytes: 16 << 20, part_bytes: 5 << 20, in_flight_max: 2 }
+} else {
+    PartLimits { threshold_bytes: 16 << 20, part_bytes: 8 << 20, in_flight_max: 3 }
+};
+
 /// How URLs name the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -77,7 +85,7 @@ impl S3TierBuilder {
             timeout_ms: 30_000,
             connect_timeout_ms: 5_000,
             attempts_max: 4,
-            parts: PartLimits { threshold_bytes: 16 << 20, part_bytes: 8 << 20, in_flight_max: 3 },
+            parts: PARTS,
         }
     }
 

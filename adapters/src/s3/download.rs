@@ -42,6 +42,8 @@ pub(super) struct Download {
     /// What came already.
     ready: Option<Payload>,
     pieces: Option<Pieces<HttpError>>,
+    /// Where the answer ends that is being read.
+    answer_end: u64,
     broke_at: u64,
     retries: u32,
 }
@@ -65,6 +67,7 @@ impl Download {
             skip: 0,
             ready: None,
             pieces: None,
+            answer_end: range.end,
             broke_at: range.start,
             retries: 0,
         }
@@ -85,7 +88,11 @@ impl Download {
         Ok(payload::start(&front, len).into_owned())
     }
 
-    pub(super) fn pieces(self) -> Pieces {
+    pub(super) fn pieces(mut self) -> Pieces {
+        // What is on its way already is more than the host may be sent at once.
+        if self.etag.is_some() && self.end - self.at > self.inner.client.http.answer_bytes_max() {
+            self.answer_end = self.at;
+        }
         given(Box::new(self))
     }
 
@@ -143,6 +150,9 @@ impl Download {
 
     async fn advance(&mut self) -> Result<Option<Payload>, Error> {
         while self.at < self.end {
+            if self.at == self.answer_end {
+                (self.pieces, self.ready) = (None, None);
+            }
             if self.ready.is_none() && self.pieces.is_none() {
                 self.reopen().await?;
             }
@@ -208,7 +218,8 @@ impl Download {
     /// Asks for what is left.
     async fn reopen(&mut self) -> Result<(), Error> {
         let client = &self.inner.client;
-        let mut call = Call::get_range(&self.name, format!("bytes={}-{}", self.at, self.end - 1));
+        let end = self.end.min(self.at.saturating_add(client.http.answer_bytes_max()));
+        let mut call = Call::get_range(&self.name, format!("bytes={}-{}", self.at, end - 1));
         if let Some(etag) = &self.etag {
             call = call.if_match(etag);
         }
@@ -231,6 +242,7 @@ impl Download {
         if start > self.at {
             return Err(client.error(&Failure::garbled()));
         }
+        self.answer_end = if response.status == 206 { end } else { self.end };
         self.receive(start, response.body, rest);
         Ok(())
     }

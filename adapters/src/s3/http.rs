@@ -47,6 +47,14 @@ pub trait Http: fmt::Debug + Shareable {
     fn may_repeat(&self) -> bool {
         false
     }
+
+    /// How many bytes to ask for at once of a long body that is read piece by piece: Chromium takes in what the server
+    /// sends, whether it is read or not.
+    ///
+    /// This default has no limit.
+    fn answer_bytes_max(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// A response, and the body if it comes in pieces.

@@ -89,7 +89,7 @@ impl Inner {
             // It may be there all the same, if only the answer was lost.
             let (inner, call) = (Arc::clone(self), Call::delete(&name));
             let task = async move { inner.tidy(call, "a probe").await };
-            environment.spawn(Box::pin(task));
+            self.tidy_later(Box::pin(task));
             return Err(self.error(&failure));
         }
         let tried = self.try_both(&put, &name, means).await;

@@ -146,12 +146,7 @@ impl Call {
         let mut call = Self::new(Kind::Copy, Method::Put, Some(name)).copying(bucket, source);
         call.push_header("x-amz-metadata-directive", "REPLACE");
         call.describe(metadata);
-        // An encoding that another writer gave the body would be lost with the rest of the object's headers.
-        if let Some(encoding) = metadata.encoding().filter(|encoding| is_header_value(encoding))
-            && !metadata.is_compressed()
-        {
-            call.push_header("content-encoding", encoding);
-        }
+        call.keep_encoding(metadata);
         call
     }
 
@@ -274,6 +269,15 @@ impl Call {
     fn wanting_checksum(mut self) -> Self {
         self.push_header("x-amz-checksum-mode", "ENABLED");
         self
+    }
+
+    /// An encoding that another writer gave the body would be lost with the rest of the object's headers.
+    fn keep_encoding(&mut self, metadata: &Metadata) {
+        if let Some(encoding) = metadata.encoding().filter(|encoding| is_header_value(encoding))
+            && !metadata.is_compressed()
+        {
+            self.push_header("content-encoding", encoding);
+        }
     }
 
     fn describe(&mut self, metadata: &Metadata) {

@@ -239,7 +239,7 @@ impl Drop for Staged {
         }
         let (inner, name) = (Arc::clone(&self.inner), core::mem::take(&mut self.name));
         let task = async move { inner.tidy(Call::delete(&name), "a staged object").await };
-        self.inner.client.environment.spawn(Box::pin(task));
+        self.inner.tidy_later(Box::pin(task));
     }
 }
 

@@ -15,17 +15,17 @@ use std::{
 
 use tiered_storage_core::{Condition, ETag, Error, ErrorKind, Metadata};
 
-use super::{Inner, failure::Failure, request::Call, response, stage::Staged};
+use super::{Inner, failure::Failure, request::Call, response};
 use crate::{
     host::Task,
     payload::{self, Payload},
     pieces::Contents,
 };
 
-/// The most that one request copies: S3 takes seconds for that.
-pub(super) const COPIED_BYTES_MAX: u64 = 256 << 20;
 /// S3 takes no more parts.
 const PARTS_MAX: u64 = 10_000;
+/// The most that one request copies of something else: S3 takes seconds for that.
+const COPIED_BYTES_MAX: u64 = 256 << 20;
 
 /// From where on, and how, bodies go and come in parts.
 #[derive(Clone, Copy, Debug)]
@@ -130,12 +130,17 @@ impl Upload {
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(task) = self.leave() {
-            self.inner.client.environment.spawn(task);
+            self.inner.tidy_later(task);
         }
     }
 }
 
 impl Inner {
+    /// The most that one request copies where there may be several.
+    pub(super) fn copied_bytes_max(&self) -> u64 {
+        COPIED_BYTES_MAX.min(self.client.profile.copied_bytes_max)
+    }
+
     /// Makes a call that removes what nobody wants any more. If it fails, that is left to the bucket's lifecycle rules.
     pub(super) async fn tidy(&self, call: Call, what: &str) {
         let is_told = tracing::enabled!(target: "tiered_storage::s3", tracing::Level::DEBUG);
@@ -218,15 +223,19 @@ impl Parts {
         Ok(())
     }
 
-    /// Takes all of what lies staged.
-    pub(super) async fn copy_all(&mut self, staged: &Staged) -> Result<(), Error> {
-        let size_bytes = staged.object_bytes();
-        let part_bytes = COPIED_BYTES_MAX.max(self.upload.inner.parts.part_bytes_of(size_bytes));
+    /// Takes all of another object, which has so many bytes: what S3 would take too long for is copied in several parts.
+    pub(super) async fn copy_all(
+        &mut self,
+        (name, etag): (&str, &ETag),
+        size_bytes: u64,
+    ) -> Result<(), Error> {
+        let inner = &self.upload.inner;
+        let part_bytes = inner.copied_bytes_max().max(inner.parts.part_bytes_of(size_bytes));
         let mut start = 0;
         while start < size_bytes {
             let end = size_bytes.min(start + part_bytes);
             let range = (end - start < size_bytes).then_some(start..end);
-            let (name, etag) = (staged.name().to_owned(), staged.etag().clone());
+            let (name, etag) = (name.to_owned(), etag.clone());
             self.run(Part::Copied { name, etag, range }).await?;
             start = end;
         }

@@ -11,7 +11,7 @@ use super::{
     request::Call,
     response,
     stage::Staged,
-    upload::{COPIED_BYTES_MAX, Content, Parts},
+    upload::{Content, Parts},
 };
 use crate::{payload, pieces::Contents};
 
@@ -89,7 +89,10 @@ impl Write<'_> {
         let mut parts = Parts::begin(self.inner, name.as_str(), Some(self.metadata)).await?;
         let sent = match &origin {
             Origin::Content(content) => parts.put_all(content).await,
-            Origin::Staged(staged) => parts.copy_all(staged).await,
+            Origin::Staged(staged) => {
+                let source = (staged.name(), staged.etag());
+                parts.copy_all(source, staged.object_bytes()).await
+            }
         };
         let completed = match sent {
             Ok(()) => parts.complete(self.condition).await,
@@ -108,7 +111,7 @@ impl Write<'_> {
 
     /// Makes an entry of what lies staged in this bucket, without moving its bytes.
     async fn adopt(&self, staged: &Staged) -> Result<Option<ETag>, Error> {
-        if self.condition.is_some() || staged.object_bytes() > COPIED_BYTES_MAX {
+        if self.condition.is_some() || staged.object_bytes() > self.inner.copied_bytes_max() {
             return self.upload(Origin::Staged(staged)).await;
         }
         let client = &self.inner.client;

@@ -62,14 +62,23 @@ pub struct FetchHttp {
     fetch: Option<Function>,
     /// Some versions of workerd refuse a request that says how to cache it. They cache none.
     takes_cache: bool,
+    /// Chromium takes in the rest of a body while nobody reads.
+    hoards: bool,
 }
+
+/// How much of it may lie about.
+const HOARD_BYTES_MAX: u64 = 16 << 20;
 
 impl FetchHttp {
     /// Sends with the realm's `fetch`, or with another function that does as it does.
     pub fn new(fetch: Option<Function>) -> Self {
         let init = Object::new();
         set_text(&init, "cache", "no-store");
-        Self { fetch, takes_cache: JsRequest::new("http://localhost", &init).is_ok() }
+        let takes_cache = JsRequest::new("http://localhost", &init).is_ok();
+        let agent = get(&get(&js_sys::global(), "navigator"), "userAgent").as_string();
+        let is_chromium =
+            |agent: String| agent.split(['/', ' ']).any(|word| word.ends_with("Chrome"));
+        Self { fetch, takes_cache, hoards: agent.is_some_and(is_chromium) }
     }
 
     fn start(&self, request: Request, signal: &JsValue) -> Result<Promise, JsValue> {
@@ -152,6 +161,10 @@ impl Http for FetchHttp {
 
     fn may_repeat(&self) -> bool {
         true
+    }
+
+    fn answer_bytes_max(&self) -> u64 {
+        if self.hoards { HOARD_BYTES_MAX } else { u64::MAX }
     }
 }
 

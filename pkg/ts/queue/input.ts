@@ -12,6 +12,7 @@ const QUEUE: Rules = {
   maxWrites: LIMIT,
   maxBytes: LIMIT,
   send: [isOneOf('auto', 'manual'), "'auto' or 'manual'"],
+  directory: NAME,
   indexedDB: [(value) => typeof (value as IDBFactory | null)?.open === 'function', 'an IDBFactory'],
 };
 const WRITE: Rules = { ...SET, overwrite: FLAG };

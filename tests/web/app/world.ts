@@ -34,10 +34,10 @@ export interface World {
   cut(): () => void;
   /** Opens the app in a tab, and waits until it has listed the bucket. */
   open(hash?: string): Promise<Page>;
+  /** As `open`, where the site may store no more than so many bytes: told to Chromium before anything is stored. */
+  openIn(quotaSize: number, hash?: string): Promise<Page>;
   /** Ends the process of the bucket, and the server of the app. */
   stop(): Promise<void>;
-  /** Ends the process of the bucket alone. */
-  stopBucket(): Promise<void>;
   /** What the app is built from, changed before it is served. */
   change(path: string, edit: (text: string) => string): void;
 }
@@ -90,11 +90,18 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
       await listed(page);
       return page;
     },
+    openIn: async (quotaSize, hash = '') => {
+      // A page of the same origin without the app, whose databases would know of more room.
+      const { page } = await origin.tab('/icon.svg');
+      const session = await engine.context.newCDPSession(page);
+      await session.send('Storage.overrideQuotaForOrigin', { origin: origin.url, quotaSize });
+      page.setDefaultTimeout(30_000);
+      await page.goto(`${origin.url}/${hash}`);
+      await listed(page);
+      return page;
+    },
     stop: async () => {
       await Promise.all([server.close(), proxy[Symbol.asyncDispose](), origin.stop()]);
-    },
-    stopBucket: async () => {
-      await Promise.all([server.close(), proxy[Symbol.asyncDispose]()]);
     },
     change: (path, edit) => void edits.set(path, edit),
   };

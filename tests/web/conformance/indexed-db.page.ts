@@ -238,6 +238,20 @@ export const scenarios: Record<string, () => Promise<void>> = {
     sameBytes(await none.get('b'), pattern(40), 'the one that fits');
   },
 
+  'what is pinned is never given up, and where nothing else is left a write is full': async () => {
+    const pinned = new Set(['k0', 'k1']);
+    const { tier } = watched({ maxItems: 4, isPinned: (key) => pinned.has(key) });
+    for (const key of ['k0', 'k1', 'a', 'b', 'c', 'd']) await put(tier, key, 1_000);
+    same(await gathered(tier.listKeys()), ['c', 'd', 'k0', 'k1'], 'the oldest are pinned');
+    for (const key of ['c', 'd']) pinned.add(key);
+    await fails('full', () => put(tier, 'e', 1_000), 'a write where all is pinned');
+    same(await gathered(tier.listKeys()), ['c', 'd', 'k0', 'k1'], 'nothing changed');
+    pinned.delete('k0');
+    await put(tier, 'e', 1_000);
+    same(await gathered(tier.listKeys()), ['c', 'd', 'e', 'k1'], 'what is not pinned any more goes');
+    same((await tier.getStats()).items, 4, 'the entries counted');
+  },
+
   'a limit over more entries than are looked at together is kept, and keeps what is read': async () => {
     const { tier } = watched({ maxItems: 1_000 });
     const key = (at: number): string => `k${String(at).padStart(5, '0')}`;
@@ -277,6 +291,11 @@ let shared: IndexedDBStorageTier | undefined;
 /** For tests of several pages: makes the tier that the following functions use. */
 export function use(options: Options): void {
   shared = new IndexedDBStorageTier(options);
+}
+
+/** As `use`; entries whose keys begin so are pinned. */
+export function usePinning(options: Options, prefix: string): void {
+  use({ ...options, isPinned: (key) => key.startsWith(prefix) });
 }
 
 function tier(): IndexedDBStorageTier {

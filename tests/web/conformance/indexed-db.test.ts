@@ -139,6 +139,19 @@ suite('quota', () => {
     await page.close();
   });
 
+  test('what is pinned stays, and is what fills the quota at last', async () => {
+    const page = await site();
+    await page.call('usePinning', { name: 'quota' }, 'pin');
+    await limit(page, 6_000_000);
+    const pins = range(0, 3, 'pin');
+    assert.equal(await page.call('writeAll', pins, 500_000, false), null);
+    assert.equal(await page.call('writeAll', range(0, 20), 500_000, false), null);
+    assert.deepEqual(await page.call('sizes', [...pins, 'k0', 'k19']), [500_000, 500_000, 500_000, -1, 500_000]);
+    assert.equal(await page.call('writeAll', range(3, 30, 'pin'), 500_000, false), 'full');
+    assert.deepEqual(await page.call('sizes', pins), [500_000, 500_000, 500_000]);
+    await page.close();
+  });
+
   test('a tier that may give nothing up is full', async () => {
     const page = await site();
     await page.call('use', { name: 'quota', evictionPolicy: 'none' });

@@ -61,6 +61,30 @@ test('without a warm tier, a stream is staged in the store', async () => {
   await storage.close();
 });
 
+test('a storage that has settled leaves nothing that was staged', async () => {
+  const { endpoint, accessKeyId, secretAccessKey } = server.place;
+  let allow = (): void => undefined;
+  const allowed = new Promise<void>((done) => (allow = done));
+  let removed = 0;
+  const slow = async (url: string, init: RequestInit): Promise<Response> => {
+    if (init.method !== 'DELETE') return fetch(url, init);
+    await allowed;
+    const answer = await fetch(url, init);
+    removed += 1;
+    return answer;
+  };
+  const credentials = { accessKeyId, secretAccessKey };
+  const cold = new S3StorageTier({ bucket: 'bucket', endpoint, prefix: 'settled', credentials, fetch: slow as typeof fetch });
+  const storage = await TieredStorage.open({ tiers: { cold } });
+  await storage.setStream('film', counted(long(20_000_000)).stream);
+  const settled = storage.settled();
+  await assert.rejects(storage.settled({ signal: AbortSignal.abort(new Error('enough')) }), /enough/);
+  allow();
+  await settled;
+  assert.equal(removed, 1);
+  await storage.close();
+});
+
 test('parts are those of the object', async () => {
   const storage = await open();
   const body = long(SIZE);

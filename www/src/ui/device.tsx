@@ -77,13 +77,13 @@ export function Device({ session }: { session: Session }): JSX.Element {
       look();
     });
   const free = async (): Promise<void> => {
-    const loose = [...library.kept.value].filter((key) => !pins.covers(key));
+    const loose = library.loose();
     await app.attempt('Room cannot be made', async () => {
       await library.drop(loose);
       app.tell(`${counted(loose.length, 'copy').replace('copys', 'copies')} removed from this device. The bucket has them all.`);
     });
   };
-  const loose = [...library.kept.value].filter((key) => !pins.covers(key)).length;
+  const loose = library.loose().length;
   return (
     <div class="device">
       <div class="figures">

@@ -18,6 +18,7 @@ impl Call {
         push_parameter(&mut call.query, "uploads", "");
         if let Some(metadata) = metadata {
             call.describe(metadata);
+            call.keep_encoding(metadata);
         }
         call
     }
