@@ -92,7 +92,7 @@ impl Inner {
         let bytes_max = self.client.profile.copied_bytes_max;
         // What is stored may have the key in front, or be compressed.
         if metadata.size() + name.front(key).len() as u64 > bytes_max {
-            let head = match self.client.send(&Call::head(name.as_str())).await {
+            let head = match self.client.send(Call::head(name.as_str())).await {
                 Ok(head) => head,
                 Err(failure) => return Ok(Err(failure)),
             };
@@ -106,7 +106,7 @@ impl Inner {
 
     async fn copied_at_once(&self, name: &Name, metadata: &Metadata, etag: &ETag) -> Copied {
         let call = Call::copy(&self.client.address.bucket, name.as_str(), metadata, etag);
-        let sent = self.client.send(&call).await;
+        let sent = self.client.send(call).await;
         sent.map(|response| response::copied(&response.text(), etag).flatten())
     }
 
