@@ -21,6 +21,28 @@ pub type Pieces<E = Error> = stream::BoxStream<'static, Result<Payload, E>>;
 #[cfg(target_arch = "wasm32")]
 pub type Pieces<E = Error> = stream::LocalBoxStream<'static, Result<Payload, E>>;
 
+/// What gives a body piece by piece.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub(crate) trait Give<E = Error> {
+    /// The next piece; nothing at the end. It is not asked again after that, or after an error.
+    async fn next(&mut self) -> Result<Option<Payload>, E>;
+}
+
+/// Something that gives a body piece by piece.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Giver<E = Error> = Box<dyn Give<E> + Send>;
+/// Something that gives a body piece by piece.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Giver<E = Error> = Box<dyn Give<E>>;
+
+/// What `giver` gives.
+pub(crate) fn given<E: 'static>(giver: Giver<E>) -> Pieces<E> {
+    Box::pin(stream::try_unfold(giver, |mut giver| async {
+        Ok(giver.next().await?.map(|piece| (piece, giver)))
+    }))
+}
+
 /// How large a body may be that a tier is given as a whole although it came in pieces, in bytes.
 pub const GATHERED_BYTES_MAX: u64 = 64 << 20;
 
@@ -184,20 +206,31 @@ impl fmt::Debug for Body {
 
 /// The bytes of `pieces` that are in `range`. What comes before is read, what comes behind is not.
 pub(crate) fn within(pieces: Pieces, range: Range<u64>) -> Pieces {
-    let state = (pieces, range, 0_u64);
-    Box::pin(stream::try_unfold(state, |(mut pieces, range, mut at)| async move {
-        while at < range.end {
-            let Some(piece) = pieces.try_next().await? else { break };
-            let end = at + piece.len() as u64;
-            let (from, to) = (range.start.clamp(at, end) - at, range.end.clamp(at, end) - at);
-            at = end;
+    given(Box::new(Within { pieces, range, at: 0 }))
+}
+
+struct Within {
+    pieces: Pieces,
+    range: Range<u64>,
+    at: u64,
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Within {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        let Range { start, end } = self.range;
+        while self.at < end {
+            let Some(piece) = self.pieces.try_next().await? else { break };
+            let at = self.at;
+            self.at += piece.len() as u64;
+            let (from, to) = (start.clamp(at, self.at) - at, end.clamp(at, self.at) - at);
             if from < to {
-                let part = payload::slice(&piece, from as usize..to as usize);
-                return Ok(Some((part, (pieces, range, at))));
+                return Ok(Some(payload::slice(&piece, from as usize..to as usize)));
             }
         }
         Ok(None)
-    }))
+    }
 }
 
 /// What is said to a reader whose version is gone.

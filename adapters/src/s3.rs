@@ -26,6 +26,8 @@ use crate::tier::{
     Usage,
 };
 
+#[cfg(target_arch = "wasm32")]
+mod ask;
 mod client;
 mod config;
 mod credentials;
@@ -59,10 +61,14 @@ mod upload;
 mod write;
 mod xml;
 
+#[cfg(target_arch = "wasm32")]
+pub use ask::{Answer, Ask};
 pub use config::{Addressing, S3TierBuilder};
 pub use credentials::{
     Anonymous, Credentials, CredentialsProvider, EnvironmentCredentials, StaticCredentials,
 };
+#[cfg(target_arch = "wasm32")]
+pub(crate) use http::remove_header;
 pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Opening, Request, Response};
 pub use profile::{ConditionalWrites, Flags, Profile};
 #[cfg(target_arch = "wasm32")]
@@ -172,29 +178,27 @@ impl Inner {
 
     async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
         let name = self.names.name(key);
-        let call = Call::head(name.as_str());
-        let failure = match self.client.send(&call).await {
+        let mut failure = match self.client.send(Call::head(name.as_str())).await {
             Ok(response) => return self.headed(key, &response).map(Some),
             Err(failure) => failure,
         };
-        if !self.needs_reason(&failure) {
-            return if failure.is_missing() { Ok(None) } else { Err(self.error(&failure)) };
+        if self.needs_reason(&failure) {
+            // The answer to a HEAD has no body, so nothing says why; the answer to a GET does, and the client mends
+            // what can be mended.
+            failure = match self.client.send(Call::get_start(name.as_str(), 1)).await {
+                Err(reason) if reason.status() != 416 => {
+                    if reason.is_missing() {
+                        self.has_seen_bucket.store(true, Ordering::Relaxed);
+                    }
+                    reason
+                }
+                _ => match self.client.send(Call::head(name.as_str())).await {
+                    Ok(response) => return self.headed(key, &response).map(Some),
+                    Err(failure) => failure,
+                },
+            };
         }
-        // The answer to a HEAD has no body, so nothing says why; the answer to a GET does, and the client mends
-        // what can be mended.
-        match self.client.send(&Call::get_start(name.as_str(), 1)).await {
-            Err(reason) if reason.is_missing() => {
-                self.has_seen_bucket.store(true, Ordering::Relaxed);
-                return Ok(None);
-            }
-            Err(reason) if reason.status() != 416 => return Err(self.error(&reason)),
-            _ => {}
-        }
-        match self.client.send(&call).await {
-            Ok(response) => self.headed(key, &response).map(Some),
-            Err(failure) if failure.is_missing() => Ok(None),
-            Err(failure) => Err(self.error(&failure)),
-        }
+        if failure.is_missing() { Ok(None) } else { Err(self.error(&failure)) }
     }
 
     fn headed(&self, key: &Key, response: &Response) -> Result<Metadata, Error> {
@@ -270,7 +274,7 @@ impl StorageTier for S3Tier {
         body: Contents,
         condition: Option<&Condition>,
     ) -> Result<Option<ETag>, Error> {
-        let stored = self.0.store(key, metadata, body, condition).await;
+        let stored = self.0.store(key, metadata, &body, condition).await;
         stored.map_err(|error| error.with_key(key))
     }
 

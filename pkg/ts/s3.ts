@@ -154,7 +154,8 @@ export class S3StorageTier extends OpenedTier {
   protected async open(): Promise<Port> {
     const { S3 } = await wasm();
     const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch, sign } = this.#options;
-    const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
+    const byDefault = isAddress(endpoint) ? false : undefined;
+    const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? byDefault : !forcePathStyle;
     const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices(prices), rawProvider(provider)];
     return new S3Port(new S3(this.#credentials, toFetch(fetch), settings, toSigner(sign, timeout)));
   }
@@ -182,7 +183,7 @@ class S3Port implements Port {
   }
 
   write(key: string, { body, line }: StoredEntry): Promise<string | undefined> {
-    return this.#call('write', [key, line, body]);
+    return this.#call('store', [key, line, undefined, body]);
   }
 
   patch(key: string, line: string): Promise<string | undefined | null> {
@@ -306,13 +307,17 @@ function isEndpoint(value: unknown): boolean {
   return !!found && Number(found[1] ?? 0) < 65_536;
 }
 
+/** A bucket cannot stand in front of an address. */
+function isAddress(endpoint: string | undefined): boolean {
+  return !!endpoint && /^https?:\/\/(\[|\d+(\.\d+){3}([:/]|$))/i.test(endpoint);
+}
+
 function checkOptions(given: unknown): S3Options {
   const options = check<S3Options>(given, RULES, 'the options of an S3StorageTier', 'options with `bucket` are needed');
   const { bucket, endpoint, addressing, forcePathStyle, prefix, credentials, sign, provider: named } = options;
   if (sign && credentials) throw invalid('there are `credentials` and `sign`; give one of the two');
-  const isAddress = !!endpoint && /^https?:\/\/(\[|\d+(\.\d+){3}([:/]|$))/i.test(endpoint);
-  const isInHost = addressing ? addressing === 'virtual-host' : forcePathStyle === undefined ? named === 'aws' && !isAddress : !forcePathStyle;
-  if (isInHost && isAddress) {
+  const isInHost = addressing ? addressing === 'virtual-host' : forcePathStyle === undefined ? named === 'aws' && !isAddress(endpoint) : !forcePathStyle;
+  if (isInHost && isAddress(endpoint)) {
     throw invalid("an address cannot have a bucket in front; use `addressing: 'path'`");
   }
   const isStrict = isInHost || !endpoint;

@@ -198,7 +198,6 @@ export type RawTally = [sent: number, failed: number, bytesSent: number, bytesRe
 export interface S3Calls {
   read(key: string, unless: string | undefined): [body: Uint8Array, line: string] | null | true;
   head(key: string): string | null;
-  write(key: string, line: string, body: Uint8Array): string | undefined;
   patch(key: string, line: string): string | undefined | null;
   remove(...keys: string[]): void;
   removeVersion(key: string, line: string): boolean;
@@ -229,7 +228,6 @@ export type RawUnsigned = [method: string, url: string, headers: string[], paylo
 export const S3_CALLS: readonly (keyof S3Calls)[] = [
   'read',
   'head',
-  'write',
   'patch',
   'remove',
   'removeVersion',

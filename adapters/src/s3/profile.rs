@@ -111,8 +111,9 @@ impl Flags {
             return;
         }
         for (name, value) in &mut request.headers {
-            if *name == "if-match" {
-                *value = value.trim_matches('"').to_owned();
+            let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            if let Some(bare) = quoted.filter(|_| name == "if-match") {
+                *value = bare.to_owned();
             }
         }
     }
