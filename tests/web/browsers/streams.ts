@@ -2,13 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Engine } from './engine.js';
+import type { Engine, Tab } from './engine.js';
 import { good } from './expect.js';
 import { sharedCold } from './s3.js';
 
 const MIB = 2 ** 20;
 /** Firefox gives all sites of this address 10 MiB here. */
 const SIZE = { Chromium: 40 * MIB, Firefox: 3 * MIB };
+
+/** Gives up the room of a database, since Firefox has one limit for all sites of this address. */
+async function leave(tab: Tab): Promise<void> {
+  await tab.call('close');
+  await tab.call('takeOver', 'remove', 5_000);
+}
 
 export function streams(engine: Engine): void {
   test('a stream reaches IndexedDB and S3, and is read from IndexedDB after a reload, whole and in part', async (t) => {
@@ -26,7 +32,7 @@ export function streams(engine: Engine): void {
     assert.deepEqual(good(await tab.call('drain', 'film')), [size, 'cold']);
     await tab.call('told');
     assert.deepEqual(good(await tab.call('drain', 'film')), [size, 'warm'], 'it was kept on its way');
-    await tab.call('clear');
+    await leave(tab);
   });
 
   test('parts that were read from S3 are kept in IndexedDB, outlast a reload, and make the entry', async (t) => {
@@ -38,7 +44,7 @@ export function streams(engine: Engine): void {
       return found;
     };
     await tab.call('open', setup);
-    good(await tab.call('pour', 'film', 3 * MIB));
+    good(await tab.call('pour', 'film', 1.5 * MIB));
     await tab.call('dropUpper');
     assert.deepEqual(await read(MIB - 5, MIB), [5, 'cold', 0]);
     await tab.page.reload();
@@ -47,9 +53,8 @@ export function streams(engine: Engine): void {
     assert.deepEqual(await read(MIB - 5, MIB + 5), [10, 'cold', 0], 'of which a part is not there');
     assert.deepEqual(await read(MIB - 5, MIB + 5), [10, 'warm', 2]);
     await read(0, 10);
-    await read(1.5 * MIB, 3 * MIB);
-    assert.deepEqual(good(await tab.call('drain', 'film')), [3 * MIB, 'warm'], 'all parts were there');
-    await tab.call('clear');
+    assert.deepEqual(good(await tab.call('drain', 'film')), [1.5 * MIB, 'warm'], 'all parts were there');
+    await leave(tab);
   });
 
   test('without IndexedDB a stream is kept in memory', async (t) => {
