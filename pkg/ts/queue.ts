@@ -1,8 +1,9 @@
 /** Writes that wait for the cold tier: queued durably while it cannot be reached, sent in order when it can. */
 
 import { StorageError, attempt, invalid, report } from './errors.js';
+import { checkCallOptions } from './options.js';
 import { DatabaseStore } from './queue/database.js';
-import { bodyOf, checkDelete, checkQueue, checkWrite, toHow, toWrite, type Body, type CheckedWrite } from './queue/input.js';
+import { bodyOf, checkDelete, checkId, checkQueue, checkWrite, toHow, toWrite, type Body, type CheckedWrite } from './queue/input.js';
 import { Orders } from './queue/orders.js';
 import { Sender, type Message } from './queue/sender.js';
 import { folders, type QueueStore } from './queue/store.js';
@@ -76,7 +77,8 @@ export class WriteQueue {
   static async open<T = unknown>(storage: TieredStorage<T>, options?: QueueOptions): Promise<WriteQueue> {
     const checked = checkQueue(options);
     const { maxWrites = 1000, maxBytes = Number.MAX_SAFE_INTEGER, send } = checked;
-    if (typeof storage?.setStream !== 'function') throw invalid('a queue is opened with a TieredStorage');
+    const isStorage = attempt(() => typeof storage?.setStream === 'function', 'the storage cannot be looked at');
+    if (!isStorage) throw invalid('a queue is opened with a TieredStorage');
     const loaded = await wasm();
     const orders = new Orders(await openStore(checked), loaded, [maxWrites, maxBytes]);
     return new WriteQueue(storage as unknown as TieredStorage, orders, maxBytes, send !== 'manual');
@@ -110,6 +112,7 @@ export class WriteQueue {
 
   /** The body of a queued write, for previews; `null` if there is no such write, or it removes. */
   async body(id: number): Promise<Blob | null> {
+    checkId(id);
     const record = (await this.#store.records()).find(({ row }) => row[0] === id);
     if (!record?.body) return null;
     // One blob for each piece: the browser may keep blobs out of memory.
@@ -124,7 +127,7 @@ export class WriteQueue {
    * Fails as `unavailable` at the first outage, which leaves the rest queued; with the signal's reason.
    */
   async flush(options?: { signal?: AbortSignal | undefined }): Promise<void> {
-    const signal = options?.signal;
+    const { signal } = checkCallOptions(options);
     signal?.throwIfAborted();
     if (this.#isClosed) throw closed();
     const since = Date.now();
@@ -160,6 +163,7 @@ export class WriteQueue {
    * Fails as `invalid` if the write is neither, or the choice is none for it.
    */
   async resolve(id: number, choice: QueueChoice): Promise<void> {
+    checkId(id);
     const both = typeof choice === 'object' ? attempt(() => choice?.both, '`choice` cannot be read') : undefined;
     const at = both === undefined ? CHOICES.indexOf(choice as string) : 2;
     if (at < 0) throw invalid("a choice is 'mine', 'theirs' or { both: key }");
@@ -175,6 +179,7 @@ export class WriteQueue {
 
   /** Takes a write out, and says whether it was there. One that is being sent is given up, and may have taken effect. */
   async cancel(id: number): Promise<boolean> {
+    checkId(id);
     const [isThere] = await this.#orders.change('strict', 'cancel', [id]);
     this.#sender.cancel(id);
     this.#news?.tell({ type: 'cancelled', id });

@@ -1,6 +1,6 @@
 /** Bodies in pieces: from what JavaScript knows as such, and to it. */
 
-import { StorageError, attempt, invalid } from './errors.js';
+import { StorageError, attempt, invalid, said } from './errors.js';
 import type { Pieces } from './port.js';
 
 /** Larger values are written piece by piece. */
@@ -39,8 +39,7 @@ export function toPieces(body: unknown, key?: string): Pieces {
     async next() {
       for (;;) {
         const { done, value } = await chunks.next().catch((cause: unknown) => {
-          const said = cause instanceof Error ? `: ${cause.message}` : '';
-          throw new StorageError('unavailable', `the stream that was to be stored failed, and nothing was written${said}`, { key, cause });
+          throw new StorageError('unavailable', `the stream that was to be stored failed, and nothing was written${said(cause)}`, { key, cause });
         });
         if (done) {
           isOver = true;

@@ -21,7 +21,7 @@ export interface ServiceWorkerOptions {
   /** The header `cache-control` of entries. Default `no-store`: the tiers are the cache. */
   cacheControl?: string | undefined;
   /** Headers to add to an entry's answer or to put in place of its own: `sandboxed`, for what users brought. */
-  headers?: ((response: Response, key: string) => Record<string, string>) | undefined;
+  headers?: ((response: Response, key: string, url: URL) => Record<string, string>) | undefined;
   /** The files that the app starts from, kept for when there is no network. */
   shell?: ShellOptions | undefined;
   /** In place of the global one, for tests. */
@@ -126,7 +126,7 @@ async function answer(options: ServiceWorkerOptions, event: FetchEventLike, url:
     const response = await respond(storage, request, { key, cacheControl });
     // Promotions go on after the answer; the worker must not be stopped in the middle of them.
     event.waitUntil(storage.settled().catch(() => undefined));
-    return headers ? changed(response, headers(response, key)) : response;
+    return headers ? changed(response, headers(response, key, url)) : response;
   } catch (error) {
     return failure(error);
   }

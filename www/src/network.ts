@@ -76,5 +76,5 @@ export class Network {
 
 /** Whether it takes a while to send; workers cannot say how far they are. */
 function isLarge({ method, body }: RequestInit): boolean {
-  return method === 'PUT' && ArrayBuffer.isView(body) && body.byteLength >= LARGE_BYTES && 'XMLHttpRequest' in globalThis;
+  return method === 'PUT' && body instanceof Blob && body.size >= LARGE_BYTES && 'XMLHttpRequest' in globalThis;
 }

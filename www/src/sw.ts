@@ -3,6 +3,7 @@
 import { StorageError, type TieredStorage } from 'tiered-storage';
 import { publishTo } from 'tiered-storage/inspector';
 import { sandboxed, serve } from 'tiered-storage/sw';
+import { nameOf } from './catalog.js';
 import { typeOf } from './kinds.js';
 import { opened } from './opened.js';
 import { channelOf, isUnder, type Access } from './place.js';
@@ -38,7 +39,7 @@ serve({
   base: '/media/',
   key: ({ searchParams }) => searchParams.get('key') || undefined,
   storage: ({ url }) => storageOf(new URL(url).pathname.split('/')[2] ?? ''),
-  headers: (response, key) => sandboxed(typed(response, key)),
+  headers: (response, key, { searchParams }) => ({ ...sandboxed(typed(response, key)), ...(searchParams.has('save') && attached(key)) }),
   shell: { name: 'library', navigate: '/', ...SHELL_FILES },
 });
 
@@ -55,6 +56,12 @@ scope.addEventListener('message', ({ data }) => {
   for (const take of waiting.get(data.id) ?? []) take(storages.get(data.id) as Known);
   waiting.delete(data.id);
 });
+
+/** Has the browser keep an entry as a file: it asks no service worker for what a link with `download` names. */
+function attached(key: string): Record<string, string> {
+  const name = encodeURIComponent(nameOf(key)).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+  return { 'content-disposition': `attachment; filename*=UTF-8''${name}` };
+}
 
 /** An answer with the type that its name says, where whoever stored it named none: browsers show no drawing without it. */
 function typed(response: Response, key: string): Response {

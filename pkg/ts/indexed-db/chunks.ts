@@ -14,6 +14,8 @@ export type Chunks = [set: string, chunkBytes: number, count: number];
 
 /** Larger bodies that come in pieces are stored in chunks of this size. */
 export const CHUNK_BYTES = 2 ** 19;
+/** How long a checksum is. */
+const SUM_BYTES = 4;
 /** With this start the names of sets that began as parts. While there are parts only, `[set]` tells of the entry. */
 export const PARTS = '~';
 /** Who stages a body for longer is gone. */
@@ -43,7 +45,7 @@ export function chunksOf(record: StoredRecord | null | undefined): Chunks | unde
 /** What there is of an entry in parts. */
 export function partsOf(record: StoredRecord | null | undefined): Parted | undefined {
   const body = record?.[5];
-  return body && 'there' in body ? body : undefined;
+  return !body || Array.isArray(body) || body instanceof Uint8Array ? undefined : body;
 }
 
 /** The set of an entry that lies in one, whole or in parts. */
@@ -78,9 +80,11 @@ export function readChunks(
     const cursor = request.result;
     if (at >= end || !cursor) return found(at >= end ? body : undefined);
     const from = (cursor.key as [string, number])[1] * chunkBytes;
-    const chunk = chunkBytes === PART_BYTES ? unsealed(cursor.value) : (cursor.value as unknown);
+    const chunk: unknown = cursor.value;
     if (!(chunk instanceof Uint8Array) || from > at) return found(undefined);
-    const bytes = chunk.subarray(Math.max(at - from, 0), end - from);
+    const sumBytes = chunkBytes === PART_BYTES ? SUM_BYTES : 0;
+    const bytes = chunk.subarray(at - from, Math.min(end - from, Math.max(chunk.length - sumBytes, 0)));
+    if (bytes.length && sumBytes && !isSound(chunk)) return found(undefined);
     body.set(bytes, at - start);
     at += bytes.length;
     release(chunk);
@@ -90,16 +94,15 @@ export function readChunks(
 
 /** A part as it is stored: with a checksum behind it, since nothing else tells whether a part is right. */
 export function sealed(part: Uint8Array): Uint8Array {
-  const chunk = new Uint8Array(part.length + 4);
+  const chunk = new Uint8Array(part.length + SUM_BYTES);
   chunk.set(part);
   new DataView(chunk.buffer).setUint32(part.length, checksum(part));
   return chunk;
 }
 
-function unsealed(chunk: unknown): Uint8Array | undefined {
-  if (!(chunk instanceof Uint8Array) || chunk.length < 4) return undefined;
-  const part = chunk.subarray(0, -4);
-  return new DataView(chunk.buffer, chunk.byteOffset).getUint32(part.length) === checksum(part) ? part : undefined;
+function isSound(chunk: Uint8Array): boolean {
+  const part = chunk.subarray(0, -SUM_BYTES);
+  return new DataView(chunk.buffer, chunk.byteOffset).getUint32(part.length) === checksum(part);
 }
 
 /** FNV-1a by words: whatever changes in one of them changes it. */

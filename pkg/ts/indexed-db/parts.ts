@@ -27,7 +27,10 @@ export class PartKeeper {
     if (end > facts.size) throw invalid('the part reaches beyond the end of its body; give its own bytes alone', key);
     const add = (added: StoredPart): Promise<void> => {
       const run = (stores: Stores, outcome: Outcome<void>): void => {
-        this.#keep(stores, key, added, facts).then(() => outcome.done(), (error: unknown) => outcome.failed(error));
+        this.#keep(stores, key, added, facts).then(() => outcome.done(), (error: unknown) => {
+          outcome.failed(error);
+          abort(stores.transaction);
+        });
       };
       return this.#writes.add({ keys: [ordered(key)], bytes: added.body.length + added.line.length, isBlind: false, isAlone: true, run });
     };
@@ -82,6 +85,15 @@ export class PartKeeper {
     entries.delete(name);
     bodies.delete(name);
     this.#room.replaced(name, record, undefined, bodies);
+  }
+}
+
+/** Nothing may stand of what was not done to its end. */
+function abort(transaction: IDBTransaction): void {
+  try {
+    transaction.abort();
+  } catch {
+    // It is over already.
   }
 }
 

@@ -27,9 +27,13 @@ export interface World {
   readonly config: { accessKeyId: string; secretAccessKey: string };
   /** What the bucket was asked since the last time, such as `GET /library/key`. */
   asked(): string[];
+  /** Which paths the server of the app was asked for since the last time. */
+  served(): string[];
   put(files: Files): Promise<void>;
   /** Lets requests wait that `matches` takes, for good, until what it gives is called: those that come then are answered. */
   hold(matches: (line: string) => boolean): () => void;
+  /** Has the bucket refuse requests that `matches` takes. */
+  refuse(matches: (line: string) => boolean): void;
   /** Takes the bucket away from the browser, until what it gives is called. */
   cut(): () => void;
   /** Opens the app in a tab, and waits until it has listed the bucket. */
@@ -54,7 +58,12 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
   const { endpoint } = proxy;
   const config = { endpoint, region, bucket: BUCKET, ...credentials };
   const edits = new Map<string, (text: string) => string>();
-  const origin = await engine.origin(test, await app(config, edits));
+  const paths: string[] = [];
+  const answer = await app(config, edits);
+  const origin = await engine.origin(test, (path, request) => {
+    paths.push(path);
+    return answer(path, request);
+  });
   const cold = new S3StorageTier({ bucket: BUCKET, endpoint: server.place.endpoint, region, credentials });
   const put = async (files: Files): Promise<void> => {
     const all = Object.entries(files).values();
@@ -76,10 +85,12 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
     config,
     put,
     asked: () => proxy.take(),
+    served: () => paths.splice(0),
     hold: (matches) => {
       proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { never: true } : undefined);
       return () => void (proxy.answer = () => undefined);
     },
+    refuse: (matches) => void (proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { status: 403, headers: { 'access-control-allow-origin': '*' } } : undefined)),
     cut: () => {
       proxy.answer = () => ({});
       return () => void (proxy.answer = () => undefined);

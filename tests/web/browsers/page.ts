@@ -25,6 +25,7 @@ export interface Setup {
   times?: { now: number; revalidateAfter: number; staleIfUnavailable?: number };
   tabs?: string | undefined;
   tierTimeout?: number;
+  rangeCaching?: number;
 }
 
 export interface Failure {
@@ -60,8 +61,8 @@ let held: IDBDatabase | undefined;
 export async function open(setup: Setup): Promise<void> {
   await opened?.close();
   events.length = 0;
-  const { promotionStrategy = 'lazy', tabs, tierTimeout } = setup;
-  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, tabs, tierTimeout, onEvent: note, ...timesOf(setup) });
+  const { promotionStrategy = 'lazy', tabs, tierTimeout, rangeCaching } = setup;
+  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, tabs, tierTimeout, rangeCaching, onEvent: note, ...timesOf(setup) });
 }
 
 function timesOf({ times }: Setup) {

@@ -4,12 +4,14 @@ import { IndexedDBStorageTier, StorageError, TieredStorage, MemoryStorageTier, t
 import { check, fails, same, sameBytes, until } from './check.js';
 import { chunks, store } from './indexed-db.chunks.js';
 import { overwrites } from './indexed-db.overwrites.js';
+import { keepPart, parts } from './indexed-db.parts.js';
 import { all, counted, edit, failing, freshName, hurried, patched, put, raw, removed, soon, watched, type Options } from './indexed-db.tools.js';
 import { gathered, metadataOf, pattern, portOf } from './subject.js';
 
 export const scenarios: Record<string, () => Promise<void>> = {
   ...overwrites,
   ...chunks,
+  ...parts,
 
   'a connection that was closed is opened again': async () => {
     const { tier, opened } = watched();
@@ -328,6 +330,15 @@ export async function writeInPieces(key: string, size: number): Promise<string |
   try {
     await store(await portOf(tier() as never), key, noise(size));
     return null;
+  } catch (error) {
+    return error instanceof StorageError ? error.kind : String(error);
+  }
+}
+
+/** Writes a part of an entry of so many bytes, and says which of these ranges are there then, or the kind of error if that fails. */
+export async function writePart(key: string, size: number, [start, end]: [number, number], ranges: [number, number][]): Promise<boolean[] | string> {
+  try {
+    return await keepPart(await portOf(tier() as never), key, size, [start, end], ranges);
   } catch (error) {
     return error instanceof StorageError ? error.kind : String(error);
   }

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { MemoryStorageTier, S3StorageTier, TieredStorage } from 'tiered-storage';
-import { concatenated, counted, long, rest } from '../pieces/tier.js';
-import { type RunningServer, startServer } from '../scenarios/server.js';
+import { MIB, concatenated, counted, long, rest } from '../pieces/tier.js';
+import { type RunningServer, type Shown, startServer } from '../scenarios/server.js';
 
 const SIZE = 3_000_000;
 
@@ -58,6 +58,26 @@ test('without a warm tier, a stream is staged in the store', async () => {
   await reader?.read();
   await reader?.cancel();
   assert.deepEqual(await storage.invalidate(''), 1);
+  await storage.close();
+});
+
+test('a stream that is given up on its way to the store leaves nothing there', async () => {
+  const storage = await open();
+  for (const piecesMax of [1, 9, 20]) {
+    const abort = new AbortController();
+    let given = 0;
+    const film = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        given += 1;
+        if (given > piecesMax) abort.abort(new Error('enough'));
+        controller.enqueue(long(MIB));
+      },
+    });
+    await assert.rejects(storage.setStream('film', film, { signal: abort.signal }), /enough/);
+    await storage.settled();
+    const { objects, uploads } = await server.obey<Shown>({ order: 'show', bucket: 'bucket', prefix: `pieces-${folders}` });
+    assert.deepEqual([objects, uploads], [[], []], `after ${piecesMax} MiB`);
+  }
   await storage.close();
 });
 

@@ -6,6 +6,7 @@ import { nameOf } from '../catalog.js';
 import { bytes } from '../format.js';
 import { extensionOf, kindOf } from '../kinds.js';
 import { Icon } from './icons.js';
+import { SaveLink } from './save.js';
 
 /** How much of a text is shown. */
 const TEXT_BYTES = 256 * 1024;
@@ -56,7 +57,7 @@ function Download({ url, entry }: BodyProps): JSX.Element {
       <Icon name="file" size={56} />
       <h2>{extensionOf(entry) ? `${extensionOf(entry).toUpperCase()} file` : 'File'}</h2>
       <p>It cannot be shown here, but it can be downloaded.</p>
-      <a class="button" href={url} download={nameOf(entry)}><Icon name="download" /> Download</a>
+      <SaveLink class="button" url={url} entry={entry}><Icon name="download" /> Download</SaveLink>
     </div>
   );
 }

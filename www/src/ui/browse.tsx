@@ -6,6 +6,7 @@ import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
 import { folderOf, plain, type Folder } from '../catalog.js';
 import { count, counted } from '../format.js';
+import { isPicture, kindOf } from '../kinds.js';
 import { folderLink } from '../route.js';
 import { withComing } from '../writes.js';
 import { Icon } from './icons.js';
@@ -36,10 +37,15 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
   const { folders, keys } = listing;
   const isAway = reach === 'offline';
   const isGrid = view === 'grid';
+  // Pictures that are here anyway: a folder costs no request.
+  const coversOf = ({ prefix }: Folder): string => {
+    const keys = isServing ? known.pick(prefix, 4, (key) => kept.has(key) && isPicture(kindOf(key))) : [];
+    return keys.map((key) => library.url(key)).join('\n');
+  };
   const item = (index: number, tabIndex: 0 | -1): JSX.Element => {
     if (index < folders.length) {
       const folder = folders[index] as Folder;
-      return isGrid ? <FolderCard folder={folder} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
+      return isGrid ? <FolderCard folder={folder} covers={coversOf(folder)} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
     }
     const entry = keys[index - folders.length] as string;
     const presence = presenceOf(states.get(entry), kept.has(entry), isAway);

@@ -80,15 +80,31 @@ export const EntryRow = memo(function EntryRow(props: EntryProps): JSX.Element {
   );
 });
 
-export const FolderCard = memo(function FolderCard({ folder, tabIndex }: { folder: Folder; tabIndex: 0 | -1 }): JSX.Element {
+interface FolderCardProps {
+  readonly folder: Folder;
+  /** URLs of pictures in it, one a line. */
+  readonly covers: string;
+  readonly tabIndex: 0 | -1;
+}
+
+export const FolderCard = memo(function FolderCard({ folder, covers, tabIndex }: FolderCardProps): JSX.Element {
+  const urls = covers.split('\n').filter(Boolean);
   return (
     <a class="card folder" href={folderLink(folder.prefix)} tabIndex={tabIndex} draggable={false}>
-      <span class="tile"><Icon name="folder" size={38} /></span>
+      <span class={`tile ${urls.length ? 'covered' : ''}`}>
+        {urls.length > 0 && <span class={`covers of-${urls.length}`}>{urls.map((url) => <Cover key={url} url={url} />)}</span>}
+        <span class="folder-icon"><Icon name="folder" size={urls.length ? 18 : 38} /></span>
+      </span>
       <span class="card-name" title={plain(folder.prefix)}>{folder.name}</span>
       <span class="card-sub">{counted(folder.count, 'item')}</span>
     </a>
   );
 });
+
+function Cover({ url }: { url: string }): JSX.Element {
+  const hide = ({ currentTarget }: JSX.TargetedEvent<HTMLImageElement>): void => void (currentTarget.hidden = true);
+  return <img src={url} alt="" decoding="async" draggable={false} onError={hide} />;
+}
 
 export const FolderRow = memo(function FolderRow({ folder, tabIndex }: { folder: Folder; tabIndex: 0 | -1 }): JSX.Element {
   return (

@@ -11,6 +11,7 @@ import { Dialogs } from './dialogs.js';
 import { Icon, Mark } from './icons.js';
 import { Inside } from './inside.js';
 import { Notices } from './notices.js';
+import { SaveFrame } from './save.js';
 import { Sidebar } from './sidebar.js';
 import { useCell } from './use-cell.js';
 import { Viewer } from './viewer.js';
@@ -43,6 +44,7 @@ export function Shell(): JSX.Element {
       {isDropping && <div class="drop"><p>Drop to upload into {prefix ? nameOf(prefix) : 'the library'}</p></div>}
       <Notices session={session} />
       <Dialogs session={session} />
+      <SaveFrame />
     </div>
   );
 }

@@ -13,6 +13,7 @@ import { withComing } from '../writes.js';
 import { Body } from './body.js';
 import { Icon } from './icons.js';
 import { usePreview } from './item.js';
+import { SaveLink } from './save.js';
 import { useCell } from './use-cell.js';
 
 export function Viewer({ session, entry }: { session: Session; entry: string }): JSX.Element {
@@ -109,7 +110,7 @@ function Actions({ session, entry, url, coming }: ActionsProps): JSX.Element {
   };
   return (
     <div class="viewer-actions">
-      {url !== undefined && <a class="button quiet" href={url} download={nameOf(entry)} aria-label="Download"><Icon name="download" /></a>}
+      {url !== undefined && <SaveLink class="button quiet" url={url} entry={entry} label="Download"><Icon name="download" /></SaveLink>}
       {library.hasCredentials && !coming && <button type="button" class="button quiet" onClick={() => void copy()} aria-label="Copy link"><Icon name="link" /></button>}
       <button type="button" class="button quiet" onClick={() => void remove()} aria-label="Delete"><Icon name="trash" /></button>
     </div>
