@@ -36,7 +36,7 @@ impl Evictions {
     }
 
     /// Counts an entry that is gone, and of which nobody is told.
-    #[cfg(all(feature = "disk", not(target_arch = "wasm32")))]
+    #[cfg(feature = "disk")]
     pub(crate) fn count_lost(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
     }

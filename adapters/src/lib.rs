@@ -48,6 +48,7 @@ mod counters;
 mod driver;
 mod entry;
 mod events;
+#[cfg(not(target_arch = "wasm32"))]
 mod evictions;
 mod gate;
 mod gather;

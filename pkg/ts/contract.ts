@@ -281,7 +281,7 @@ export interface TieredStorageConfig<S extends PromotionStrategy = 'eager' | 'la
    * Has warm keep the parts of bodies that `getRange` read from cold, in chunks of so many bytes: 65,536 (64 KiB) to
    * 67,108,864 (64 MiB), in whole 64 KiB; 1,048,576 does for most. Cold is asked for whole chunks then. When all chunks
    * of an entry are there, warm has the entry. Default: parts are not kept. It needs a warm tier that can keep them, as
-   * `DiskStorageTier` and `MemoryStorageTier` can.
+   * `IndexedDBStorageTier`, `DiskStorageTier` and `MemoryStorageTier` can.
    */
   rangeCaching?: number | undefined;
   /** Whether the SHA-256 of what a tier returns is checked. Default `always`. */

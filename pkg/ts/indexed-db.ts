@@ -49,7 +49,8 @@ const RULES: Rules = {
  *
  * Operations that arrive together share a transaction. Where there is no IndexedDB, or the browser refuses it (private
  * windows, frames without storage), entries are kept in memory, and that is told: by an event of the storage, and by
- * `onFallback`. Limits are kept within what tabs that write at the same time add in a moment.
+ * `onFallback`. Limits are kept within what tabs that write at the same time add in a moment. Parts of bodies outlive the
+ * tab as well; they take at most a quarter of `maxSizeBytes`, and go before whole entries.
  */
 export class IndexedDBStorageTier extends PortTier {
   readonly #port: FallbackPort;

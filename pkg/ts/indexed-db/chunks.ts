@@ -45,7 +45,7 @@ export function chunksOf(record: StoredRecord | null | undefined): Chunks | unde
 /** What there is of an entry in parts. */
 export function partsOf(record: StoredRecord | null | undefined): Parted | undefined {
   const body = record?.[5];
-  return body && 'there' in body ? body : undefined;
+  return !body || Array.isArray(body) || body instanceof Uint8Array ? undefined : body;
 }
 
 /** The set of an entry that lies in one, whole or in parts. */
