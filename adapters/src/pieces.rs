@@ -1,15 +1,22 @@
 //! Bodies that are not in memory as a whole.
 
-use core::fmt;
+use core::{
+    fmt,
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 use std::{any::Any, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
-use futures_util::{TryStreamExt, stream};
+use futures_util::{Stream, TryStreamExt, stream};
 #[cfg(not(target_arch = "wasm32"))]
 use tiered_storage_core::range::ByteRange;
 use tiered_storage_core::{Error, ErrorKind, Key, Metadata};
 
 use crate::{
+    host::Task,
+    lock::Lock,
     payload::{self, Payload},
     tier::{Shareable, Stored},
 };
@@ -182,22 +189,75 @@ impl fmt::Debug for Body {
     }
 }
 
-/// The bytes of `pieces` that are in `range`. What comes before is read, what comes behind is not.
-pub(crate) fn within(pieces: Pieces, range: Range<u64>) -> Pieces {
-    let state = (pieces, range, 0_u64);
-    Box::pin(stream::try_unfold(state, |(mut pieces, range, mut at)| async move {
-        while at < range.end {
-            let Some(piece) = pieces.try_next().await? else { break };
-            let end = at + piece.len() as u64;
-            let (from, to) = (range.start.clamp(at, end) - at, range.end.clamp(at, end) - at);
-            at = end;
-            if from < to {
-                let part = payload::slice(&piece, from as usize..to as usize);
-                return Ok(Some((part, (pieces, range, at))));
-            }
+/// A body as one piece.
+pub(crate) fn once(body: Payload) -> Pieces {
+    Box::pin(stream::iter([Ok(body)]))
+}
+
+/// The pieces that `work` gives out, and the error that it ends with. It goes on when the next piece is asked for.
+///
+/// In place of what futures-util makes streams of, whose machinery is in a module of WebAssembly once for each of them.
+pub(crate) fn streamed(work: impl FnOnce(Outlet) -> Task<Result<(), Error>>) -> Pieces {
+    let outlet = Outlet::default();
+    Box::pin(Streamed { work: Some(work(outlet.clone())), outlet })
+}
+
+/// Where pieces are given out: one at a time.
+#[derive(Clone, Default)]
+pub(crate) struct Outlet(Arc<Lock<Option<Payload>>>);
+
+impl Outlet {
+    /// Gives out a piece, and waits until the next one is asked for.
+    pub(crate) async fn give(&self, piece: Payload) {
+        *self.0.lock() = Some(piece);
+        poll_fn(|_| if self.0.lock().is_some() { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+}
+
+struct Streamed {
+    /// Nothing once it has ended.
+    work: Option<Task<Result<(), Error>>>,
+    outlet: Outlet,
+}
+
+impl Stream for Streamed {
+    type Item = Result<Payload, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(work) = &mut self.work else { return Poll::Ready(None) };
+        let ended = work.as_mut().poll(cx);
+        if let Some(piece) = self.outlet.0.lock().take() {
+            return Poll::Ready(Some(Ok(piece)));
         }
-        Ok(None)
-    }))
+        let ended = ready!(ended);
+        self.work = None;
+        Poll::Ready(ended.err().map(Err))
+    }
+}
+
+/// The bytes of `pieces` that are in `range`. What comes before is read, what comes behind is not.
+pub(crate) fn within(mut pieces: Pieces, range: Range<u64>) -> Pieces {
+    streamed(|outlet| {
+        Box::pin(async move {
+            let mut at = 0;
+            while at < range.end {
+                let Some(piece) = pieces.try_next().await? else { break };
+                let part = overlap(&piece, at, &range);
+                at += piece.len() as u64;
+                if let Some(part) = part {
+                    outlet.give(part).await;
+                }
+            }
+            Ok(())
+        })
+    })
+}
+
+/// What of a piece that starts at `at` is in `range`.
+pub(crate) fn overlap(piece: &Payload, at: u64, range: &Range<u64>) -> Option<Payload> {
+    let end = at + piece.len() as u64;
+    let (from, to) = (range.start.clamp(at, end) - at, range.end.clamp(at, end) - at);
+    (from < to).then(|| payload::slice(piece, from as usize..to as usize))
 }
 
 /// What is said to a reader whose version is gone.

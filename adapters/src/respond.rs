@@ -24,7 +24,6 @@ mod types;
 
 use std::ops::Range;
 
-use futures_util::{StreamExt, stream};
 use tiered_storage_core::{Error, Key, Metadata, range::ByteRange, seal};
 
 #[cfg(all(feature = "http", not(target_arch = "wasm32")))]
@@ -35,7 +34,7 @@ use crate::{
     driver::{Given, Want},
     entry::Entry,
     payload::{Payload, slice},
-    pieces::{overtaken, within},
+    pieces::{overtaken, streamed, within},
     store::{TieredStorage, without_body},
     tier::Body,
 };
@@ -128,20 +127,23 @@ impl TieredStorage {
         seen: &Metadata,
         range: Range<u64>,
     ) -> Result<Option<Body>, Error> {
-        let parts = Parts { storage: self.clone(), key: key.clone(), seen: seen.clone(), range };
-        let end = parts.range.end;
-        let Some((first, rest)) = parts.next().await? else { return Ok(None) };
-        if rest.range.start == end {
+        let (storage, key, seen) = (self.clone(), key.clone(), seen.clone());
+        let mut parts = Parts { storage, key, seen, range };
+        let Some(first) = parts.next().await? else { return Ok(None) };
+        if parts.range.is_empty() {
             return Ok(Some(Body::Whole(first)));
         }
-        let rest = stream::try_unfold(rest, |parts| async {
-            if parts.range.is_empty() {
-                return Ok(None);
-            }
-            let key = parts.key.clone();
-            parts.next().await?.map(Some).ok_or_else(|| overtaken(&key))
+        let pieces = streamed(|outlet| {
+            Box::pin(async move {
+                outlet.give(first).await;
+                while !parts.range.is_empty() {
+                    let part = parts.next().await?.ok_or_else(|| overtaken(&parts.key))?;
+                    outlet.give(part).await;
+                }
+                Ok(())
+            })
         });
-        Ok(Some(Body::Pieces(Box::pin(stream::iter([Ok(first)]).chain(rest)))))
+        Ok(Some(Body::Pieces(pieces)))
     }
 
     /// The entry, where that takes no I/O.
@@ -168,13 +170,13 @@ struct Parts {
 
 impl Parts {
     /// The next bytes; `None` if they are of another version.
-    async fn next(mut self) -> Result<Option<(Payload, Self)>, Error> {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
         let end = self.range.end.min(self.range.start + PART_BYTES);
         let range = ByteRange::Between(self.range.start, end);
         let part = self.storage.part(&self.key, range).await?;
         let part = part.filter(|part| part.metadata.is_same_version(&self.seen));
         self.range.start = end;
-        Ok(part.filter(|part| part.range.end == end).map(|part| (part.data, self)))
+        Ok(part.filter(|part| part.range.end == end).map(|part| part.data))
     }
 }
 

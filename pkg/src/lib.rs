@@ -15,3 +15,7 @@ pub mod policy;
 mod promise;
 pub mod s3;
 pub mod storage;
+
+/// A sixth of the code of the allocator that comes with std, and as quick.
+#[global_allocator]
+static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, lock::Mutex as AsyncMutex, stream};
+use futures_util::TryStreamExt;
 use tiered_storage_core::{
     Error, ErrorKind, Key, Metadata, Tier, TierSet,
     digest::Sha256,
@@ -17,7 +17,7 @@ use crate::web::streams::{packed, unpacked};
 use crate::{
     lock::Lock,
     payload,
-    pieces::pour,
+    pieces::{once, pour, streamed},
     tier::{Body as TierBody, Payload, Pieces, Source, Stage},
 };
 
@@ -30,7 +30,8 @@ const SAMPLE_BYTES: usize = 64 << 10;
 #[derive(Clone)]
 pub(super) struct Tee {
     inner: Arc<Inner>,
-    stage: Arc<AsyncMutex<Option<Box<dyn Stage>>>>,
+    /// Nothing while it is written to, and once that failed.
+    stage: Arc<Lock<Option<Box<dyn Stage>>>>,
 }
 
 impl Tee {
@@ -39,22 +40,21 @@ impl Tee {
         let tee = Self { inner: inner.clone(), stage: Arc::default() };
         let begun = inner.tier(Tier::Warm)?.stage(key).await;
         let stage = tee.taken(key, begun)??;
-        *tee.stage.lock().await = Some(stage);
+        *tee.stage.lock() = Some(stage);
         Some(tee)
     }
 
     async fn write(&self, key: &Key, piece: &Payload) {
-        let mut stage = self.stage.lock().await;
-        let Some(open) = &mut *stage else { return };
-        let written = open.write(piece.clone()).await;
-        if self.taken(key, written).is_none() {
-            *stage = None;
+        let Some(mut stage) = self.stage.lock().take() else { return };
+        let written = stage.write(piece.clone()).await;
+        if self.taken(key, written).is_some() {
+            *self.stage.lock() = Some(stage);
         }
     }
 
     /// What was kept; `None` if that failed.
     pub(super) async fn finish(self, key: &Key) -> Option<Arc<dyn Source>> {
-        let stage = self.stage.lock().await.take()?;
+        let stage = self.stage.lock().take()?;
         let finished = stage.finish().await;
         self.taken(key, finished)
     }
@@ -80,7 +80,7 @@ impl Inner {
     ) -> Pieces {
         let mut pieces = match body {
             TierBody::Pieces(pieces) => pieces,
-            TierBody::Whole(body) => Box::pin(stream::iter([Ok(body)])),
+            TierBody::Whole(body) => once(body),
         };
         if let Some(tee) = tee {
             pieces = kept(pieces, tee, metadata.key().clone());
@@ -117,7 +117,7 @@ impl Inner {
         let (mut tier, mut stage) = self.stage(&draft.key, targets).await?;
         let mut staged_bytes = 0;
         let count = Arc::new(Lock::default());
-        let whole = counted(Box::pin(stream::iter([Ok(first)]).chain(pieces)), count.clone());
+        let whole = counted(first, pieces, count.clone());
         let mut stored = if is_packed { packed(whole) } else { whole };
         while let Some(piece) = stored.try_next().await? {
             if piece.is_empty() {
@@ -186,64 +186,68 @@ impl Inner {
 /// What went by: its hash, and how many bytes.
 type Count = (Sha256, u64);
 
-/// The same pieces, counted on their way.
-fn counted(pieces: Pieces, count: Arc<Lock<Count>>) -> Pieces {
-    Box::pin(pieces.inspect_ok(move |piece| {
-        let (hasher, size_bytes) = &mut *count.lock();
-        payload::hash(hasher, piece);
-        *size_bytes += piece.len() as u64;
-    }))
+/// All pieces, counted on their way.
+fn counted(first: Payload, mut rest: Pieces, count: Arc<Lock<Count>>) -> Pieces {
+    streamed(|outlet| {
+        Box::pin(async move {
+            let mut next = Some(first);
+            while let Some(piece) = next {
+                {
+                    let (hasher, size_bytes) = &mut *count.lock();
+                    payload::hash(hasher, &piece);
+                    *size_bytes += piece.len() as u64;
+                }
+                outlet.give(piece).await;
+                next = rest.try_next().await?;
+            }
+            Ok(())
+        })
+    })
 }
 
 /// The same pieces, kept on their way.
-fn kept(pieces: Pieces, tee: Tee, key: Key) -> Pieces {
-    Box::pin(pieces.and_then(move |piece| {
-        let (tee, key) = (tee.clone(), key.clone());
-        async move {
-            tee.write(&key, &piece).await;
-            Ok(piece)
-        }
-    }))
+fn kept(mut pieces: Pieces, tee: Tee, key: Key) -> Pieces {
+    streamed(|outlet| {
+        Box::pin(async move {
+            while let Some(piece) = pieces.try_next().await? {
+                tee.write(&key, &piece).await;
+                outlet.give(piece).await;
+            }
+            Ok(())
+        })
+    })
 }
 
 /// The same pieces, of which the last comes only when all are what was written.
-fn checked(pieces: Pieces, metadata: Metadata, verify: Verify) -> Pieces {
-    let hasher = (metadata.checksum().is_some() && verify == Verify::Digest).then(Sha256::new);
-    let check = Check { pieces, metadata, hasher, size_bytes: 0, last: None };
-    Box::pin(stream::try_unfold(check, |mut check| async {
-        Ok(check.next().await?.map(|piece| (piece, check)))
-    }))
-}
-
-struct Check {
-    pieces: Pieces,
-    metadata: Metadata,
-    hasher: Option<Sha256>,
-    size_bytes: u64,
-    last: Option<Payload>,
-}
-
-impl Check {
-    async fn next(&mut self) -> Result<Option<Payload>, Error> {
-        while let Some(piece) = self.pieces.try_next().await? {
-            if piece.is_empty() {
-                continue;
+fn checked(mut pieces: Pieces, metadata: Metadata, verify: Verify) -> Pieces {
+    streamed(move |outlet| {
+        Box::pin(async move {
+            let is_hashed = metadata.checksum().is_some() && verify == Verify::Digest;
+            let mut hasher = is_hashed.then(Sha256::new);
+            let (mut size_bytes, mut last) = (0, None);
+            while let Some(piece) = pieces.try_next().await? {
+                if piece.is_empty() {
+                    continue;
+                }
+                size_bytes += piece.len() as u64;
+                if size_bytes > metadata.size() {
+                    seal::check_length(&metadata, size_bytes)?;
+                }
+                if let Some(hasher) = &mut hasher {
+                    payload::hash(hasher, &piece);
+                }
+                if let Some(ready) = last.replace(piece) {
+                    outlet.give(ready).await;
+                }
             }
-            self.size_bytes += piece.len() as u64;
-            if self.size_bytes > self.metadata.size() {
-                seal::check_length(&self.metadata, self.size_bytes)?;
+            seal::check_length(&metadata, size_bytes)?;
+            if let Some(hasher) = hasher {
+                seal::check_digest(&metadata, hasher.finish())?;
             }
-            if let Some(hasher) = &mut self.hasher {
-                payload::hash(hasher, &piece);
+            if let Some(last) = last {
+                outlet.give(last).await;
             }
-            if let Some(ready) = self.last.replace(piece) {
-                return Ok(Some(ready));
-            }
-        }
-        seal::check_length(&self.metadata, self.size_bytes)?;
-        if let Some(hasher) = self.hasher.take() {
-            seal::check_digest(&self.metadata, hasher.finish())?;
-        }
-        Ok(self.last.take())
-    }
+            Ok(())
+        })
+    })
 }
