@@ -21,8 +21,10 @@ enum Kind {
     Constants,
     Calls,
     Branches,
-    /// How many bytes functions have.
-    Sizes,
+    /// Branches on a condition.
+    Conditions,
+    /// Branches to one of many places.
+    Tables,
     Locals,
     After,
 }
@@ -85,7 +87,7 @@ impl Sorter<'_> {
     }
 
     fn function(&mut self) -> Option<()> {
-        let size = self.number(Kind::Sizes)?;
+        let size = self.left_out()?;
         let end = self.at + size;
         for _ in 0..self.number(Kind::Locals)? {
             self.numbers(Kind::Locals, 2)?;
@@ -126,10 +128,11 @@ impl Sorter<'_> {
             0x44 => self.bytes(Kind::Constants, 8),
             // `call` and `ref.func`.
             0x10 | 0xd2 => self.numbers(Kind::Calls, 1),
-            0x0c | 0x0d => self.numbers(Kind::Branches, 1),
+            0x0c => self.numbers(Kind::Branches, 1),
+            0x0d => self.numbers(Kind::Conditions, 1),
             0x0e => {
-                let targets = self.number(Kind::Branches)? + 1;
-                self.numbers(Kind::Branches, targets)
+                let targets = self.number(Kind::Tables)? + 1;
+                self.numbers(Kind::Tables, targets)
             }
             // Blocks, globals, tables, memory and `ref.null`, then `call_indirect`.
             0x02..=0x04 | 0x23..=0x26 | 0x3f..=0x40 | 0xd0 => self.numbers(Kind::Operations, 1),
@@ -162,6 +165,14 @@ impl Sorter<'_> {
         self.at += count;
         self.sorted[kind as usize].extend_from_slice(bytes);
         Some(())
+    }
+
+    /// How many bytes a function has, in as few bytes as that takes. Where it ends says as much.
+    fn left_out(&mut self) -> Option<usize> {
+        let (start, before) = (self.at, self.sorted[Kind::Locals as usize].len());
+        let size = self.number(Kind::Locals)?;
+        self.sorted[Kind::Locals as usize].truncate(before);
+        (self.module[self.at - 1] > 0 && self.at > start).then_some(size)
     }
 
     fn numbers(&mut self, kind: Kind, count: usize) -> Option<()> {

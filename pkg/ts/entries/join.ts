@@ -15,10 +15,13 @@ const STEPS = 7;
 const CONSTANTS = 8;
 const CALLS = 9;
 const BRANCHES = 10;
-const SIZES = 11;
-const LOCALS = 12;
-const AFTER = 13;
+const CONDITIONS = 11;
+const TABLES = 12;
+const LOCALS = 13;
+const AFTER = 14;
 const START = 4 * (AFTER + 2);
+/** How many bytes the size of a function may take. */
+const SIZE_BYTES = 5;
 
 /** The first number says how many follow; or it is a constant of so many bytes. */
 const MORE = 0x10;
@@ -31,8 +34,9 @@ const TABLE: readonly (readonly [from: number, to: number, operands: number, ins
   [0x07, 0x07, 0, 0x20],
   [0x08, 0x08, 0, 0x41],
   [0x09, 0x09, 0, 0x41],
-  [0x0c, 0x0d, BRANCHES, 0x0c],
-  [0x0e, 0x0e, BRANCHES | MORE, 0x0e],
+  [0x0c, 0x0c, BRANCHES, 0x0c],
+  [0x0d, 0x0d, CONDITIONS, 0x0d],
+  [0x0e, 0x0e, TABLES | MORE, 0x0e],
   [0x10, 0x10, CALLS, 0x10],
   [0x11, 0x11, OPERATIONS | OWN, 0x11],
   [0x12, 0x14, OPERATIONS, 0x02],
@@ -70,7 +74,8 @@ export function join(sorted: Uint8Array): Uint8Array<ArrayBuffer> {
   }
   for (const [from, bytes] of LEFT_OUT_FROM) LEFT_OUT.set(bytes.match(/../g)?.map((byte) => parseInt(byte, 16)) ?? [], from);
   const sizes = new DataView(sorted.buffer, sorted.byteOffset, START);
-  const output = new Uint8Array(sizes.getUint32(0, true));
+  const total = sizes.getUint32(0, true);
+  const output = new Uint8Array(total + SIZE_BYTES);
   /** Where the next byte of each kind is. */
   const places: number[] = [];
   for (let kind = BEFORE, next = START; kind <= AFTER; kind += 1) {
@@ -78,26 +83,27 @@ export function join(sorted: Uint8Array): Uint8Array<ArrayBuffer> {
     next += sizes.getUint32(4 * (kind + 1), true);
   }
   const [, before = 0] = places;
-  const functionsEnd = places[LOCALS] ?? 0;
+  const localsEnd = places[AFTER] ?? 0;
   output.set(sorted.subarray(START, before));
-  let filled = before - START;
+  /** How far the module goes, and how many blocks are open there; a function is one. */
+  const state = { filled: before - START, depth: 0 };
   const copy = (kind: number, count: number): void => {
     const place = places[kind] ?? 0;
     const bytes = sorted.subarray(place, place + count);
-    output.set(bytes, filled);
+    output.set(bytes, state.filled);
     places[kind] = place + bytes.length;
-    filled += bytes.length;
+    state.filled += bytes.length;
   };
   const numbers = (kind: number, count: number): void => copy(kind, lengthOf(sorted, places[kind] ?? 0, count));
   const value = (kind: number): number => valueAt(sorted, places[kind] ?? 0);
 
-  while ((places[SIZES] ?? 0) < functionsEnd) {
-    const size = value(SIZES);
-    numbers(SIZES, 1);
-    const end = filled + size;
+  while ((places[LOCALS] ?? 0) < localsEnd) {
+    const start = state.filled;
+    state.filled += SIZE_BYTES;
     numbers(LOCALS, 1 + 2 * value(LOCALS));
-    while (filled < end) {
-      filled = copyPlain(sorted, places, output, filled, end);
+    state.depth = 1;
+    do {
+      copyPlain(sorted, places, output, state);
       const code = sorted[(places[OPERATIONS] ?? 0) - 1] ?? 0;
       const operands = OPERANDS[code] ?? 0;
       if (operands & MORE) {
@@ -105,18 +111,23 @@ export function join(sorted: Uint8Array): Uint8Array<ArrayBuffer> {
         if (kind === CONSTANTS) copy(kind, code === 0x43 ? 4 : 8);
         else numbers(kind, 1 + further(code, value(kind)));
       }
-    }
+    } while (state.depth);
+    state.filled = sized(output, start, state.filled);
   }
   copy(AFTER, Infinity);
-  return output;
+  return output.subarray(0, total);
 }
 
-/** Copies instructions as far as the next one with `MORE`, or to the end of the function, and gives how far that is. */
-function copyPlain(sorted: Uint8Array, places: number[], output: Uint8Array, start: number, end: number): number {
-  let [filled, operation, byte] = [start, places[OPERATIONS] ?? 0, 0];
-  while (filled < end) {
+/** Copies instructions as far as the next one with `MORE`, or to the end of the function. */
+function copyPlain(sorted: Uint8Array, places: number[], output: Uint8Array, state: { filled: number; depth: number }): void {
+  let { filled, depth } = state;
+  let [operation, byte] = [places[OPERATIONS] ?? 0, 0];
+  while (depth) {
     const code = sorted[operation++] ?? 0;
-    output[filled++] = INSTRUCTIONS[code] ?? 0;
+    const instruction = INSTRUCTIONS[code] ?? 0;
+    output[filled++] = instruction;
+    if (instruction < 0x05) depth += instruction > 0x01 ? 1 : 0;
+    else if (instruction === 0x0b) depth -= 1;
     const leftOut = LEFT_OUT[code] ?? 0;
     if (leftOut < 0xff) output[filled++] = leftOut;
     const operands = OPERANDS[code] ?? 0;
@@ -137,7 +148,20 @@ function copyPlain(sorted: Uint8Array, places: number[], output: Uint8Array, sta
     }
   }
   places[OPERATIONS] = operation;
-  return filled;
+  state.filled = filled;
+  state.depth = depth;
+}
+
+/** Puts the size of a function before it, and gives where it ends then. */
+function sized(output: Uint8Array, start: number, end: number): number {
+  const body = start + SIZE_BYTES;
+  let place = start;
+  for (let size = end - body; ; size >>= 7) {
+    output[place++] = size > 127 ? (size & 127) | 128 : size;
+    if (size < 128) break;
+  }
+  output.copyWithin(place, body, end);
+  return place + end - body;
 }
 
 /** How many numbers follow the first one. */

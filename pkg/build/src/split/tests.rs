@@ -51,10 +51,10 @@ fn bytes_are_sorted_by_what_they_are() {
     assert_eq!(kinds[4..6], [vec![0x90, 0x01, 8], vec![24]]);
     assert_eq!(kinds[6..8], [vec![2, 0x7f], vec![0xf0, 0]]);
     assert_eq!(kinds[8], [3, 1, 2, 3, 4, 1, 2, 3, 4, 5, 6, 7, 8]);
-    assert_eq!(kinds[9..11], [vec![9, 8], vec![1, 2, 2, 3, 4, 5]]);
-    assert_eq!(kinds[11..], [vec![body.len() as u8], vec![1, 2, 0x7f], b"\0\x02xy".to_vec()]);
-    // Left out: of a block, of `local.get` and `i32.const`, and of a load and a store.
-    assert_eq!(kinds.concat().len(), module(&body).len() - 5);
+    assert_eq!(kinds[9..13], [vec![9, 8], vec![1], vec![2], vec![2, 3, 4, 5]]);
+    assert_eq!(kinds[13..], [vec![1, 2, 0x7f], b"\0\x02xy".to_vec()]);
+    // Left out: of a block, of `local.get` and `i32.const`, of a load and a store, and the function's size.
+    assert_eq!(kinds.concat().len(), module(&body).len() - 6);
 }
 
 #[test]
