@@ -19,7 +19,7 @@ mod receive;
 mod stage;
 
 use std::{
-    future::{Future, poll_fn},
+    future::Future,
     ops::DerefMut,
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -37,7 +37,7 @@ pub(crate) use self::accesses::Accesses;
 pub(crate) use self::flow::Reader;
 use self::{
     claims::Holds,
-    drive::{Lasting, Stranded, TaskGuard, drive},
+    drive::{Lasting, Stranded, drive},
     flow::Flow,
 };
 #[cfg(not(target_arch = "wasm32"))]
@@ -45,6 +45,7 @@ use crate::counters::Counters;
 #[cfg(target_arch = "wasm32")]
 use crate::web::counters::Counters;
 use crate::{
+    background::Background,
     events::Subscribers,
     gate::Gate,
     host::{Host, Task},
@@ -122,6 +123,7 @@ pub(crate) struct Inner {
     properties: [Properties; 3],
     /// Whether a hot hit may be served without asking the engine.
     pub(crate) gate: Gate,
+    background: Background,
     state: Lock<State>,
 }
 
@@ -131,9 +133,6 @@ struct State {
     bodies: Table<SlotId, Body>,
     holds: Holds,
     wakers: Table<OpId, Waker>,
-    /// Tasks in the background, and who waits for their end.
-    tasks: usize,
-    settlers: Vec<Waker>,
     /// Operations that a runtime was to drive in the background and dropped instead: the next call finds them another.
     stranded: Vec<OpId>,
     pub(crate) accesses: Accesses,
@@ -174,8 +173,6 @@ impl Inner {
             bodies: Table::new(),
             holds: Holds::default(),
             wakers: Table::new(),
-            tasks: 0,
-            settlers: Vec::new(),
             stranded: Vec::new(),
             accesses: Accesses::default(),
             is_closed: false,
@@ -193,6 +190,7 @@ impl Inner {
             tiers,
             properties,
             gate,
+            background: Background::default(),
             state,
         }
     }
@@ -233,25 +231,12 @@ impl Inner {
 
     /// Runs `task` in the background; [`Inner::quiet`] waits for it.
     pub(crate) fn spawn(self: &Arc<Self>, task: Task) {
-        self.lock().tasks += 1;
-        let guard = TaskGuard::new(self.clone());
-        self.host.spawn(Box::pin(async move {
-            let _guard = guard;
-            task.await;
-        }));
+        self.host.spawn(self.background.counted(task));
     }
 
     /// Waits until no task is in the background.
     pub(crate) async fn quiet(&self) {
-        poll_fn(|cx| {
-            let mut state = self.lock();
-            if state.tasks == 0 {
-                return Poll::Ready(());
-            }
-            state.settlers.push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
+        self.background.quiet().await;
     }
 
     /// Has removals that failed tried again.

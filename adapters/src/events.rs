@@ -54,6 +54,13 @@ pub enum Event {
         /// The request.
         request: Requested,
     },
+    /// A tier gave an entry up to keep its limits. A lower one still has it.
+    Evicted {
+        /// The tier.
+        tier: Tier,
+        /// The key.
+        key: Key,
+    },
     /// A tier was asked for an entry. Told only where [`answers`](crate::Builder::answers) were asked for.
     Answered {
         /// The tier.
@@ -142,6 +149,13 @@ pub type Watcher = dyn Fn(&Requested) + Send + Sync;
 #[cfg(target_arch = "wasm32")]
 pub type Watcher = dyn Fn(&Requested);
 
+/// Who is told of a tier's evictions, by their keys. They are called where one happens, and should be quick.
+#[cfg(not(target_arch = "wasm32"))]
+pub type EvictionWatcher = dyn Fn(&Key) + Send + Sync;
+/// Who is told of a tier's evictions, by their keys. They are called where one happens, and should be quick.
+#[cfg(target_arch = "wasm32")]
+pub type EvictionWatcher = dyn Fn(&Key);
+
 /// Who is told. They are called where the event happens, and should be quick.
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) type Subscriber = Arc<dyn Fn(&Event) + Send + Sync>;
@@ -156,9 +170,9 @@ pub(crate) struct Subscribers {
     /// Whether they are told what tiers answer, too. In JavaScript that changes while the storage is open.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) hear_answers: bool,
-    /// What tiers tell of their requests; they hold it no longer than this does.
+    /// What tiers tell of their requests and evictions; they hold it no longer than this does.
     #[cfg(not(target_arch = "wasm32"))]
-    watchers: Vec<Arc<Watcher>>,
+    watchers: Vec<(Arc<Watcher>, Arc<EvictionWatcher>)>,
 }
 
 impl Subscribers {
@@ -166,19 +180,24 @@ impl Subscribers {
         self.all.push(subscriber);
     }
 
-    /// Has `place` tell of its requests, if there is somebody to be told. Spans of its own are in the log already.
+    /// Has `place` tell of its requests and evictions, if there is somebody to be told. Spans of its own are in the log already.
     #[cfg(not(target_arch = "wasm32"))]
     pub(crate) fn watch(&mut self, tier: Tier, place: &Place) {
         if self.all.is_empty() {
             return;
         }
-        let all = self.all.clone();
-        let watcher: Arc<Watcher> = Arc::new(move |request| {
-            let event = Event::Requested { tier, request: *request };
-            all.iter().for_each(|subscriber| subscriber(&event));
-        });
-        place.watch(Arc::downgrade(&watcher));
-        self.watchers.push(watcher);
+        let told = |all: Vec<Subscriber>| {
+            move |event: &Event| all.iter().for_each(|subscriber| subscriber(event))
+        };
+        let tell = told(self.all.clone());
+        let requested: Arc<Watcher> =
+            Arc::new(move |request| tell(&Event::Requested { tier, request: *request }));
+        let tell = told(self.all.clone());
+        let evicted: Arc<EvictionWatcher> =
+            Arc::new(move |key| tell(&Event::Evicted { tier, key: key.clone() }));
+        place.watch(Arc::downgrade(&requested));
+        place.watch_evictions(Arc::downgrade(&evicted));
+        self.watchers.push((requested, evicted));
     }
 
     pub(crate) fn tell(&self, event: &Event) {

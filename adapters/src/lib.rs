@@ -39,6 +39,7 @@
 )]
 #![cfg_attr(web_tests, expect(unreachable_pub, reason = "what JavaScript calls must be public"))]
 
+mod background;
 mod builder;
 #[cfg(any(feature = "conformance", test))]
 pub mod conformance;
@@ -47,6 +48,7 @@ mod counters;
 mod driver;
 mod entry;
 mod events;
+mod evictions;
 mod gate;
 mod gather;
 pub mod host;
@@ -70,7 +72,7 @@ pub mod web;
 
 pub use builder::{Builder, VerifyMode};
 pub use entry::{Entry, EntryPart, SetOptions, Written};
-pub use events::{Answered, Event, Requested, Verdict, Watcher};
+pub use events::{Answered, Event, EvictionWatcher, Requested, Verdict, Watcher};
 #[cfg(not(target_arch = "wasm32"))]
 pub use memory::{MemoryOptions, MemoryTier};
 #[cfg(all(feature = "disk", not(target_arch = "wasm32")))]

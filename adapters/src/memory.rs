@@ -7,7 +7,7 @@ use std::{
     fmt,
     hash::BuildHasher,
     sync::{
-        Mutex,
+        Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -28,9 +28,13 @@ use self::{
     shard::{Change, Entry, Shard},
     stage::MemoryStage,
 };
-use crate::tier::{
-    Access, Contents, Listing, Page, Part, Patched, Payload, Peeked, Properties, Read, Stage,
-    StorageTier, Stored, Usage,
+use crate::{
+    events::EvictionWatcher,
+    evictions::Evictions,
+    tier::{
+        Access, Contents, Listing, Page, Part, Patched, Payload, Peeked, Properties, Read, Stage,
+        StorageTier, Stored, Usage,
+    },
 };
 
 mod ledger;
@@ -89,7 +93,7 @@ pub struct MemoryTier {
     limits: Limits,
     /// The sum of all bodies.
     body_bytes: AtomicU64,
-    evictions: AtomicU64,
+    evictions: Evictions,
     ledger: Ledger,
     parts: Totals,
     /// Held by the one writer that makes room in shards other than its entry's.
@@ -123,7 +127,7 @@ impl MemoryTier {
             shards: (0..shards).map(|_| Shard::new(options.policy)).collect(),
             limits: Limits::new(options.size_bytes_max, items_max),
             body_bytes: AtomicU64::new(0),
-            evictions: AtomicU64::new(0),
+            evictions: Evictions::default(),
             ledger: Ledger::new(),
             parts: Totals::default(),
             turn: Mutex::new(()),
@@ -317,7 +321,7 @@ impl StorageTier for MemoryTier {
         Ok(Usage {
             bytes: self.body_bytes.load(Ordering::Acquire),
             items: self.limits.items(),
-            evictions: Some(self.evictions.load(Ordering::Relaxed)),
+            evictions: Some(self.evictions.count()),
         })
     }
 
@@ -335,6 +339,10 @@ impl StorageTier for MemoryTier {
             drop(entries);
         }
         Ok(())
+    }
+
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.evictions.watch(watcher);
     }
 
     fn peek(&self, key: &str, now: Timestamp) -> Option<Stored> {

@@ -1,22 +1,15 @@
 //! Bodies that are not in memory as a whole.
 
-use core::{
-    fmt,
-    future::poll_fn,
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use core::fmt;
 use std::{any::Any, ops::Range, sync::Arc};
 
 use async_trait::async_trait;
-use futures_util::{Stream, TryStreamExt, stream};
+use futures_util::{TryStreamExt, stream};
 #[cfg(not(target_arch = "wasm32"))]
 use tiered_storage_core::range::ByteRange;
 use tiered_storage_core::{Error, ErrorKind, Key, Metadata};
 
 use crate::{
-    host::Task,
-    lock::Lock,
     payload::{self, Payload},
     tier::{Shareable, Stored},
 };
@@ -27,6 +20,33 @@ pub type Pieces<E = Error> = stream::BoxStream<'static, Result<Payload, E>>;
 /// The bytes of a body, one piece after the other. What cannot be read whole ends with an error.
 #[cfg(target_arch = "wasm32")]
 pub type Pieces<E = Error> = stream::LocalBoxStream<'static, Result<Payload, E>>;
+
+/// What gives a body piece by piece.
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+pub(crate) trait Give<E = Error> {
+    /// The next piece; nothing at the end. It is not asked again after that, or after an error.
+    async fn next(&mut self) -> Result<Option<Payload>, E>;
+}
+
+/// Something that gives a body piece by piece.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) type Giver<E = Error> = Box<dyn Give<E> + Send>;
+/// Something that gives a body piece by piece.
+#[cfg(target_arch = "wasm32")]
+pub(crate) type Giver<E = Error> = Box<dyn Give<E>>;
+
+/// What `giver` gives.
+pub(crate) fn given<E: 'static>(giver: Giver<E>) -> Pieces<E> {
+    Box::pin(stream::try_unfold(giver, |mut giver| async {
+        Ok(giver.next().await?.map(|piece| (piece, giver)))
+    }))
+}
+
+/// A body as one piece.
+pub(crate) fn once(body: Payload) -> Pieces {
+    Box::pin(stream::iter([Ok(body)]))
+}
 
 /// How large a body may be that a tier is given as a whole although it came in pieces, in bytes.
 pub const GATHERED_BYTES_MAX: u64 = 64 << 20;
@@ -189,68 +209,31 @@ impl fmt::Debug for Body {
     }
 }
 
-/// A body as one piece.
-pub(crate) fn once(body: Payload) -> Pieces {
-    Box::pin(stream::iter([Ok(body)]))
-}
-
-/// The pieces that `work` gives out, and the error that it ends with. It goes on when the next piece is asked for.
-///
-/// In place of what futures-util makes streams of, whose machinery is in a module of WebAssembly once for each of them.
-pub(crate) fn streamed(work: impl FnOnce(Outlet) -> Task<Result<(), Error>>) -> Pieces {
-    let outlet = Outlet::default();
-    Box::pin(Streamed { work: Some(work(outlet.clone())), outlet })
-}
-
-/// Where pieces are given out: one at a time.
-#[derive(Clone, Default)]
-pub(crate) struct Outlet(Arc<Lock<Option<Payload>>>);
-
-impl Outlet {
-    /// Gives out a piece, and waits until the next one is asked for.
-    pub(crate) async fn give(&self, piece: Payload) {
-        *self.0.lock() = Some(piece);
-        poll_fn(|_| if self.0.lock().is_some() { Poll::Pending } else { Poll::Ready(()) }).await;
-    }
-}
-
-struct Streamed {
-    /// Nothing once it has ended.
-    work: Option<Task<Result<(), Error>>>,
-    outlet: Outlet,
-}
-
-impl Stream for Streamed {
-    type Item = Result<Payload, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(work) = &mut self.work else { return Poll::Ready(None) };
-        let ended = work.as_mut().poll(cx);
-        if let Some(piece) = self.outlet.0.lock().take() {
-            return Poll::Ready(Some(Ok(piece)));
-        }
-        let ended = ready!(ended);
-        self.work = None;
-        Poll::Ready(ended.err().map(Err))
-    }
-}
-
 /// The bytes of `pieces` that are in `range`. What comes before is read, what comes behind is not.
-pub(crate) fn within(mut pieces: Pieces, range: Range<u64>) -> Pieces {
-    streamed(|outlet| {
-        Box::pin(async move {
-            let mut at = 0;
-            while at < range.end {
-                let Some(piece) = pieces.try_next().await? else { break };
-                let part = overlap(&piece, at, &range);
-                at += piece.len() as u64;
-                if let Some(part) = part {
-                    outlet.give(part).await;
-                }
+pub(crate) fn within(pieces: Pieces, range: Range<u64>) -> Pieces {
+    given(Box::new(Within { pieces, range, at: 0 }))
+}
+
+struct Within {
+    pieces: Pieces,
+    range: Range<u64>,
+    at: u64,
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Within {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        while self.at < self.range.end {
+            let Some(piece) = self.pieces.try_next().await? else { break };
+            let part = overlap(&piece, self.at, &self.range);
+            self.at += piece.len() as u64;
+            if part.is_some() {
+                return Ok(part);
             }
-            Ok(())
-        })
-    })
+        }
+        Ok(None)
+    }
 }
 
 /// What of a piece that starts at `at` is in `range`.

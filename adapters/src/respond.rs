@@ -24,6 +24,7 @@ mod types;
 
 use std::ops::Range;
 
+use async_trait::async_trait;
 use tiered_storage_core::{Error, Key, Metadata, range::ByteRange, seal};
 
 #[cfg(all(feature = "http", not(target_arch = "wasm32")))]
@@ -34,7 +35,7 @@ use crate::{
     driver::{Given, Want},
     entry::Entry,
     payload::{Payload, slice},
-    pieces::{overtaken, streamed, within},
+    pieces::{Give, given, overtaken, within},
     store::{TieredStorage, without_body},
     tier::Body,
 };
@@ -133,17 +134,7 @@ impl TieredStorage {
         if parts.range.is_empty() {
             return Ok(Some(Body::Whole(first)));
         }
-        let pieces = streamed(|outlet| {
-            Box::pin(async move {
-                outlet.give(first).await;
-                while !parts.range.is_empty() {
-                    let part = parts.next().await?.ok_or_else(|| overtaken(&parts.key))?;
-                    outlet.give(part).await;
-                }
-                Ok(())
-            })
-        });
-        Ok(Some(Body::Pieces(pieces)))
+        Ok(Some(Body::Pieces(given(Box::new(Rest { first: Some(first), parts })))))
     }
 
     /// The entry, where that takes no I/O.
@@ -177,6 +168,24 @@ impl Parts {
         let part = part.filter(|part| part.metadata.is_same_version(&self.seen));
         self.range.start = end;
         Ok(part.filter(|part| part.range.end == end).map(|part| part.data))
+    }
+}
+
+/// A range, of which the first bytes are there.
+struct Rest {
+    first: Option<Payload>,
+    parts: Parts,
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Rest {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        if self.first.is_some() || self.parts.range.is_empty() {
+            return Ok(self.first.take());
+        }
+        let part = self.parts.next().await?;
+        part.map(Some).ok_or_else(|| overtaken(&self.parts.key))
     }
 }
 

@@ -15,15 +15,19 @@ use std::sync::{
 
 use async_trait::async_trait;
 use tiered_storage_core::{
-    Condition, ETag, Error, ErrorKind, Key, Metadata, cost::Requests, format, range::ByteRange,
+    Condition, ETag, Error, ErrorKind, Key, Metadata, cost::Requests, range::ByteRange,
 };
 
+use crate::background::Background;
 use crate::events::Watcher;
+use crate::host::Task;
 use crate::tier::{
     Contents, Listing, Opened, Page, Part, Patched, Presign, Read, Stage, StorageTier, Stored,
     Usage,
 };
 
+#[cfg(target_arch = "wasm32")]
+mod ask;
 mod client;
 mod config;
 mod credentials;
@@ -37,6 +41,7 @@ mod keys;
 mod limit;
 mod list;
 mod meter;
+mod patch;
 mod presign;
 mod probe;
 mod profile;
@@ -56,10 +61,14 @@ mod upload;
 mod write;
 mod xml;
 
+#[cfg(target_arch = "wasm32")]
+pub use ask::{Answer, Ask};
 pub use config::{Addressing, S3TierBuilder};
 pub use credentials::{
     Anonymous, Credentials, CredentialsProvider, EnvironmentCredentials, StaticCredentials,
 };
+#[cfg(target_arch = "wasm32")]
+pub(crate) use http::remove_header;
 pub use http::{Environment, Http, HttpError, HttpErrorKind, Method, Opening, Request, Response};
 pub use profile::{ConditionalWrites, Flags, Profile};
 #[cfg(target_arch = "wasm32")]
@@ -76,14 +85,12 @@ use request::Call;
 use stage::Staging;
 use upload::PartLimits;
 
-/// How often a patch is tried while others patch the same object.
-const PATCHES_MAX: u32 = 3;
-
 /// A tier that keeps its entries in a bucket of S3, or of any store that speaks its protocol.
 ///
 /// Every request is signed, limited in time, and tried again where that can help; the number of requests at once is
 /// bounded. A clone shares all of that. A read or write is one request; [`StorageTier::patch`] is one (the body stays in
-/// S3; it must be of at most 5 GB, and headers that others gave their objects, such as `Cache-Control`, are lost);
+/// S3, and headers that others gave their objects, such as `Cache-Control`, are lost), but over 5 GiB one for each 256 MiB,
+/// and three more, of a store that completes uploads conditionally;
 /// 1,000 removals are one; 1,000 listed keys are one, and one more at the end of a listing with a prefix.
 ///
 /// Bodies over 16 MiB are written in parts of 8 MiB, and read so when they are read whole: one request for each, two more
@@ -123,6 +130,8 @@ struct Inner {
     removes_singly: AtomicBool,
     parts: PartLimits,
     probes: Probes,
+    /// What is removed after calls that are over.
+    background: Background,
 }
 
 impl S3Tier {
@@ -138,6 +147,7 @@ impl S3Tier {
             removes_singly: AtomicBool::new(!client.profile.removes_many),
             probes: Probes::new(client.profile.conditional_writes),
             parts,
+            background: Background::default(),
             client,
         }))
     }
@@ -161,31 +171,34 @@ impl Inner {
         self.client.error(failure)
     }
 
+    /// Runs a task that tidies up after a call; [`StorageTier::settled`] waits for it.
+    fn tidy_later(&self, task: Task) {
+        self.client.environment.spawn(self.background.counted(task));
+    }
+
     async fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
         let name = self.names.name(key);
-        let call = Call::head(name.as_str());
-        let failure = match self.client.send(&call).await {
+        let mut failure = match self.client.send(Call::head(name.as_str())).await {
             Ok(response) => return self.headed(key, &response).map(Some),
             Err(failure) => failure,
         };
-        if !self.needs_reason(&failure) {
-            return if failure.is_missing() { Ok(None) } else { Err(self.error(&failure)) };
+        if self.needs_reason(&failure) {
+            // The answer to a HEAD has no body, so nothing says why; the answer to a GET does, and the client mends
+            // what can be mended.
+            failure = match self.client.send(Call::get_start(name.as_str(), 1)).await {
+                Err(reason) if reason.status() != 416 => {
+                    if reason.is_missing() {
+                        self.has_seen_bucket.store(true, Ordering::Relaxed);
+                    }
+                    reason
+                }
+                _ => match self.client.send(Call::head(name.as_str())).await {
+                    Ok(response) => return self.headed(key, &response).map(Some),
+                    Err(failure) => failure,
+                },
+            };
         }
-        // The answer to a HEAD has no body, so nothing says why; the answer to a GET does, and the client mends
-        // what can be mended.
-        match self.client.send(&Call::get_start(name.as_str(), 1)).await {
-            Err(reason) if reason.is_missing() => {
-                self.has_seen_bucket.store(true, Ordering::Relaxed);
-                return Ok(None);
-            }
-            Err(reason) if reason.status() != 416 => return Err(self.error(&reason)),
-            _ => {}
-        }
-        match self.client.send(&call).await {
-            Ok(response) => self.headed(key, &response).map(Some),
-            Err(failure) if failure.is_missing() => Ok(None),
-            Err(failure) => Err(self.error(&failure)),
-        }
+        if failure.is_missing() { Ok(None) } else { Err(self.error(&failure)) }
     }
 
     fn headed(&self, key: &Key, response: &Response) -> Result<Metadata, Error> {
@@ -198,62 +211,10 @@ impl Inner {
             || (failure.status() == 404 && !self.has_seen_bucket.load(Ordering::Relaxed));
         is_unclear && failure.code().is_empty()
     }
-
-    async fn patch(&self, key: &Key, metadata: &Metadata) -> Result<Patched, Error> {
-        format::check_size(metadata)?;
-        let etag = match &metadata.etag {
-            Some(etag) => etag.clone(),
-            None => match self.head(key).await? {
-                None => return Ok(Patched::Missing),
-                Some(found) if !found.is_same_version(metadata) => return Err(changed()),
-                Some(found) => found.etag.ok_or_else(no_versions)?,
-            },
-        };
-        self.copy(key, metadata, etag).await
-    }
-
-    async fn copy(&self, key: &Key, metadata: &Metadata, etag: ETag) -> Result<Patched, Error> {
-        let name = self.names.name(key);
-        let mut etag = etag;
-        for _ in 0..PATCHES_MAX {
-            let call = Call::copy(&self.client.address.bucket, name.as_str(), metadata, &etag);
-            match self.client.send(&call).await {
-                Ok(response) => {
-                    return Ok(Patched::Done(response::copied(&response.text(), &etag).flatten()));
-                }
-                Err(failure) if failure.is_missing() => return Ok(Patched::Missing),
-                Err(failure) if failure.is_conflict() => {}
-                Err(failure) => return Err(self.error(&failure)),
-            }
-            // Another patch can have given the object a new ETag: someone else's, or an earlier attempt of this
-            // one, whose answer was lost.
-            match self.head(key).await? {
-                None => return Ok(Patched::Missing),
-                Some(found) if !found.is_same_version(metadata) => break,
-                Some(found) if is_patched(&found, metadata) => {
-                    return Ok(Patched::Done(found.etag));
-                }
-                Some(found) => etag = found.etag.ok_or_else(no_versions)?,
-            }
-        }
-        Err(changed())
-    }
-}
-
-/// Whether `found` is what patching with `metadata` leaves.
-fn is_patched(found: &Metadata, metadata: &Metadata) -> bool {
-    let stored = |metadata| format::encode(metadata, format::Audience::Shared);
-    metadata.write_id().is_some() && stored(found) == stored(metadata)
 }
 
 fn changed() -> Error {
     Error::new(ErrorKind::Conflict, "the object was changed meanwhile; read it again")
-}
-
-fn no_versions() -> Error {
-    let message =
-        "the endpoint gives objects no ETag, so they cannot be patched safely; use another";
-    Error::new(ErrorKind::Invalid, message)
 }
 
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
@@ -313,7 +274,7 @@ impl StorageTier for S3Tier {
         body: Contents,
         condition: Option<&Condition>,
     ) -> Result<Option<ETag>, Error> {
-        let stored = self.0.store(key, metadata, body, condition).await;
+        let stored = self.0.store(key, metadata, &body, condition).await;
         stored.map_err(|error| error.with_key(key))
     }
 
@@ -335,6 +296,15 @@ impl StorageTier for S3Tier {
 
     async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
         self.0.presign(key, presign).await.map_err(|error| error.with_key(key))
+    }
+
+    async fn settled(&self) {
+        self.0.background.quiet().await;
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.settled().await;
+        Ok(())
     }
 }
 

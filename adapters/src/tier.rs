@@ -9,7 +9,7 @@ use tiered_storage_core::{
     Condition, ETag, Error, ErrorKind, Key, Metadata, Timestamp, cost::Requests, range::ByteRange,
 };
 
-use crate::events::Watcher;
+use crate::events::{EvictionWatcher, Watcher};
 pub use crate::payload::Payload;
 pub use crate::pieces::{Body, Contents, GATHERED_BYTES_MAX, Opened, Part, Pieces, Source, Stage};
 
@@ -350,6 +350,10 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
     /// Tells `watcher` of every such request when it ends, for as long as somebody holds it.
     fn watch(&self, _watcher: Weak<Watcher>) {}
 
+    /// Tells `watcher` of every entry that is given up to keep the tier's limits, once it is gone, for as long as somebody holds
+    /// it. This default tells nothing.
+    fn watch_evictions(&self, _watcher: Weak<EvictionWatcher>) {}
+
     /// A URL that lets its holder do one thing with the entry of `key`, without credentials.
     ///
     /// # Errors
@@ -359,6 +363,9 @@ pub trait StorageTier: core::fmt::Debug + Shareable {
         let message = "this tier gives no URLs; use S3 as the cold tier";
         Err(Error::new(ErrorKind::Unsupported, message))
     }
+
+    /// Waits for what the tier does by itself after calls have returned. This default does nothing of the kind.
+    async fn settled(&self) {}
 
     /// Writes out what is pending and releases what is held. The storage calls nothing afterwards.
     async fn close(&self) -> Result<(), Error> {

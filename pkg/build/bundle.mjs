@@ -11,11 +11,13 @@ const GENERATED = join(PACKAGE, 'generated');
 const MODULE = join(GENERATED, 'tiers.wasm');
 /** Stands for the text of the module until the bundles are written, so that it is in no source map. */
 const PLACEHOLDER = '@text@';
-const ENTRIES = ['inline', 'url', 'slim', 'node', 'deno', 'workerd', 'edge', 'http', 'inspector', 'queue', 'sw'];
+const ENTRIES = ['inline', 'url', 'slim', 'node', 'deno', 'workerd', 'edge', 'http', 'inspector', 'queue', 'queue-node', 'sw'];
 /** The files that entries share: their names, by something that is in them. */
 const SHARED = new Map([
   ['ts/index.ts', 'core'],
   ['ts/disk.ts', 'disk'],
+  ['ts/disk/lock.ts', 'files'],
+  ['ts/queue.ts', 'writes'],
   ['ts/http.ts', 'answers'],
   ['ts/errors.ts', 'common'],
 ]);
@@ -83,12 +85,14 @@ function renames({ outputs }) {
 }
 
 /**
- * Puts in the names of shared files; and gives classes their own names, which errors and stack traces show.
+ * Puts in the names of shared files; gives classes their own names, which errors and stack traces show; and leaves out imports of
+ * nothing, of which other bundlers complain: who needs such a file imports it.
  *
  * @param {string} contents
  */
 function renamed(contents) {
   const classes = [...contents.matchAll(/^var (\w+) = class (_\1) /gm)];
   const named = classes.reduce((text, [, name, other]) => text.replace(new RegExp(`\\b${other}\\b`, 'g'), `${name}`), contents);
-  return named.replace(/\bchunk-[A-Z0-9]{8}\b/g, (chunk) => names.get(chunk) ?? chunk);
+  const needed = named.replace(/^import "\.\/[\w-]+\.js";$/gm, '');
+  return needed.replace(/\bchunk-[A-Z0-9]{8}\b/g, (chunk) => names.get(chunk) ?? chunk);
 }

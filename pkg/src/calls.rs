@@ -28,8 +28,7 @@ use crate::{
 /// What a call gives.
 type Answer = Task<Result<JsValue, Error>>;
 
-/// Runs a call. What it takes and gives is in `ts/wasm.ts`. Each has a future of its own: in one for all, what a call keeps
-/// lies further in, and takes more bytes to get at.
+/// Runs a call. What it takes and gives is in `ts/wasm.ts`.
 pub(crate) fn run(storage: TieredStorage, call: u8, args: Args) -> Answer {
     match call {
         0 => Box::pin(get(storage, args)),

@@ -16,6 +16,13 @@ mod promise;
 pub mod s3;
 pub mod storage;
 
-/// A sixth of the code of the allocator that comes with std, and as quick.
+/// It has a third of the code of the one that comes with the standard library.
 #[global_allocator]
-static ALLOCATOR: rlsf::SmallGlobalTlsf = rlsf::SmallGlobalTlsf::new();
+static ALLOCATOR: rlsf::GlobalTlsf<Options> = rlsf::GlobalTlsf::new();
+
+struct Options;
+
+impl rlsf::GlobalTlsfOptions for Options {
+    /// Growing in place takes more code than it saves time here, where bodies are not in this memory.
+    const ENABLE_REALLOCATION: bool = false;
+}

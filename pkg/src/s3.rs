@@ -1,22 +1,19 @@
 //! S3 as a tier, as TypeScript calls it (`ts/s3.ts`).
 
-use core::{cell::RefCell, fmt};
+use core::{cell::RefCell, fmt, future::ready};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use js_sys::{Array, Function, Promise, Uint8Array};
+use js_sys::{Array, Function, Promise};
 use tiered_storage::{
-    ETag, Error, Metadata, Requested, S3Tier, Timestamp, Watcher,
+    ETag, Error, Requested, S3Tier, Timestamp, Watcher,
     cost::{Class, Operation, Prices, Requests, Tally},
     format,
     s3::{
-        Addressing, ConditionalWrites, Credentials, CredentialsProvider, Flags, Profile,
-        SignRequest, Unsigned,
+        Addressing, Answer, Ask, ConditionalWrites, Credentials, CredentialsProvider, Flags,
+        Profile, SignRequest, Unsigned,
     },
-    tier::{
-        Body, Contents, Opened, Page, Part, Patched, Payload, Presign, PresignMethod, Read,
-        StorageTier, Stored,
-    },
+    tier::{Body, Contents, Opened, Presign, PresignMethod, Read, StorageTier},
     web::{
         error::{from_js, to_js},
         flow,
@@ -95,9 +92,15 @@ impl S3 {
         Ok(Self { tier, prices, watcher: RefCell::default() })
     }
 
-    /// Runs the call of that number.
+    /// Runs the call of that number. What it takes and gives is in `ts/wasm.ts`.
     pub fn call(&self, call: u8, args: Array) -> Promise {
-        promise(None, Box::pin(run(self.tier.clone(), self.prices, call, Args(args))))
+        let args = Args(args);
+        let given = match call {
+            COSTS => Ok(costs(&self.tier.requests().unwrap_or_default(), self.prices)),
+            STAGE => args.key(0).map(|key| Flow::stage(self.tier.staging(&key)).into()),
+            _ => return self.ask(args.ask(call, None)),
+        };
+        promise(None, Box::pin(ready(given)))
     }
 
     /// Has `listener` told of every request, in place of the one before.
@@ -114,124 +117,82 @@ impl S3 {
         self.watcher.replace(watcher);
     }
 
-    /// Stores a body for a key and a line, by a condition where there is one.
+    /// Runs the call that stores, for a body that lies ready here.
     pub(crate) fn store(&self, args: Array, body: Contents) -> Promise {
-        promise(None, Box::pin(store(self.tier.clone(), Args(args), body)))
+        self.ask(Args(args).ask(STORE, Some(body)))
+    }
+
+    fn ask(&self, ask: Result<Ask, Error>) -> Promise {
+        let asked = ask.map(|ask| self.tier.ask(ask));
+        promise(None, Box::pin(async move { Ok(given(asked?.await?)) }))
     }
 }
 
-/// Runs a call. What it takes and gives is in `ts/wasm.ts`.
-async fn run(tier: S3Tier, prices: Option<Prices>, call: u8, args: Args) -> Result<JsValue, Error> {
-    Ok(match call {
-        0 => {
-            let read = tier.read(&args.key(0)?, args.text(1).map(ETag::new).as_ref()).await?;
-            found(read.map(|Stored { metadata, body }| (metadata, body.as_js().into(), 0)))
-        }
-        1 => line_or_null(tier.head(&args.key(0)?).await?),
-        2 => {
-            let metadata = args.metadata()?;
-            let key = metadata.key().clone();
-            let body = Payload::from(args.0.get(2).unchecked_into::<Uint8Array>());
-            version(tier.write(&key, Stored { metadata, body }).await?)
-        }
-        3 => {
-            let metadata = args.metadata()?;
-            match tier.patch(metadata.key(), &metadata).await? {
-                Patched::Done(etag) => version(etag),
-                _ => JsValue::NULL,
-            }
-        }
-        4 => {
-            let mut keys = Vec::new();
-            for at in 0..args.len() {
-                keys.push(args.key(at)?);
-            }
-            tier.remove(&keys).await?;
-            JsValue::UNDEFINED
-        }
-        5 => {
-            let metadata = args.metadata()?;
-            tier.remove_version(metadata.key(), &metadata).await?.into()
-        }
-        6 => {
-            let (prefix, after) = (args.text(0).unwrap_or_default(), args.text(1));
-            let limit = args.count(2) as usize;
-            let listing =
-                tier.list(Page { prefix: &prefix, after: after.as_deref(), limit }).await?;
-            page(&listing.keys, listing.next.as_deref())
-        }
-        7 => {
-            let usage = tier.usage().await?;
-            Array::of(&[number(usage.bytes), number(usage.items)]).into()
-        }
-        8 => {
-            tier.clear().await?;
-            JsValue::UNDEFINED
-        }
-        9 => costs(&tier.requests().unwrap_or_default(), prices),
-        10 => {
-            let method = match args.count(1) {
-                0 => PresignMethod::Get,
-                1 => PresignMethod::Head,
-                2 => PresignMethod::Put,
-                _ => PresignMethod::Delete,
-            };
-            let presign = Presign::new(method, args.duration(2).unwrap_or_default());
-            StorageTier::presign(&tier, &args.key(0)?, presign).await?.into()
-        }
-        _ => return pieces(tier, call, args).await,
-    })
-}
+const COSTS: u8 = 8;
+const STAGE: u8 = 12;
+const STORE: u8 = 13;
 
-/// The calls about bodies that are not in memory as a whole.
-async fn pieces(tier: S3Tier, call: u8, args: Args) -> Result<JsValue, Error> {
-    Ok(match call {
-        11 => {
-            let read = tier.open(&args.key(0)?, args.text(1).map(ETag::new).as_ref()).await?;
-            found(read.map(|Opened { metadata, body }| {
-                let body = match body {
-                    Body::Whole(body) => body.as_js().into(),
-                    Body::Pieces(pieces) => Flow::pieces(pieces).into(),
+impl Args {
+    /// What the call of that number asks; `ready` is a body that is not among what it was given.
+    fn ask(&self, call: u8, ready: Option<Contents>) -> Result<Ask, Error> {
+        let version = |at| self.text(at).map(ETag::new);
+        let metadata = || format::decode(&self.key(0)?, &self.text(1).unwrap_or_default());
+        Ok(match call {
+            0 => Ask::Read(self.key(0)?, version(1)),
+            1 => Ask::Head(self.key(0)?),
+            2 => Ask::Patch(metadata()?),
+            3 => Ask::Remove((0..self.len()).map(|at| self.key(at)).collect::<Result<_, _>>()?),
+            4 => Ask::RemoveVersion(metadata()?),
+            5 => {
+                let prefix = self.text(0).unwrap_or_default();
+                Ask::List(prefix, self.text(1), self.count(2) as usize)
+            }
+            6 => Ask::Usage,
+            7 => Ask::Clear,
+            9 => {
+                let method = match self.count(1) {
+                    0 => PresignMethod::Get,
+                    1 => PresignMethod::Head,
+                    2 => PresignMethod::Put,
+                    _ => PresignMethod::Delete,
                 };
-                (metadata, body, 0)
-            }))
-        }
-        12 => {
-            let unless = args.text(3).map(ETag::new);
-            let read = tier.read_range(&args.key(0)?, args.range(1), unless.as_ref()).await?;
-            read.map_or(JsValue::UNDEFINED, |read| {
-                found(read.map(|Part { metadata, range, body }| {
-                    (metadata, body.as_js().into(), range.start)
-                }))
-            })
-        }
-        13 => {
-            let stage = tier.stage(&args.key(0)?).await?;
-            stage.map_or(JsValue::UNDEFINED, |stage| Flow::stage(stage).into())
-        }
-        _ => {
-            let contents = match body(&args.0.get(3)) {
-                Some(body) => Contents::Whole(body),
-                None => Contents::Staged(flow::source(args.0.get(3))),
+                let expires = self.duration(2).unwrap_or_default();
+                Ask::Presign(self.key(0)?, Presign::new(method, expires))
+            }
+            10 => Ask::Open(self.key(0)?, version(1)),
+            11 => Ask::ReadRange(self.key(0)?, self.range(1), version(3)),
+            14 => Ask::Settled,
+            _ => {
+                let body = ready.unwrap_or_else(|| match body(&self.0.get(3)) {
+                    Some(body) => Contents::Whole(body),
+                    None => Contents::Staged(flow::source(self.0.get(3))),
+                });
+                Ask::Store(metadata()?, body, self.condition(2))
+            }
+        })
+    }
+}
+
+/// An answer as `ts/wasm.ts` has it.
+fn given(answer: Answer) -> JsValue {
+    match answer {
+        Answer::Entry(Read::Found(entry) | Read::Suspect(entry), start) => {
+            let Opened { metadata, body } = entry;
+            let body = match body {
+                Body::Whole(body) => body.as_js().into(),
+                Body::Pieces(pieces) => Flow::pieces(pieces).into(),
             };
-            return store(tier, args, contents).await;
-        }
-    })
-}
-
-async fn store(tier: S3Tier, args: Args, body: Contents) -> Result<JsValue, Error> {
-    let (metadata, condition) = (args.metadata()?, args.condition(2));
-    let stored = tier.store(metadata.key(), &metadata, body, condition.as_ref()).await?;
-    Ok(version(stored))
-}
-
-/// A body, its line, and where it starts.
-fn found(read: Read<(Metadata, JsValue, u64)>) -> JsValue {
-    match read {
-        Read::Found((metadata, body, start)) | Read::Suspect((metadata, body, start)) => {
             Array::of(&[body, line(&metadata), number(start)]).into()
         }
-        Read::Unchanged => JsValue::TRUE,
+        Answer::Entry(Read::Unchanged, _) => JsValue::TRUE,
+        Answer::Metadata(metadata) => line_or_null(metadata),
+        Answer::Version(etag) => optional(etag.as_ref().map(ETag::as_str)),
+        Answer::Removed(is_removed) => is_removed.into(),
+        Answer::Done => JsValue::UNDEFINED,
+        Answer::Keys(listing) => page(&listing.keys, listing.next.as_deref()),
+        Answer::Usage(usage) => Array::of(&[number(usage.bytes), number(usage.items)]).into(),
+        Answer::Url(url) => url.into(),
+        // What is missing.
         _ => JsValue::NULL,
     }
 }
@@ -313,15 +274,6 @@ impl Args {
         flags.bare_if_match = or(3, flags.bare_if_match);
         flags
     }
-
-    /// A key and a line.
-    fn metadata(&self) -> Result<Metadata, Error> {
-        format::decode(&self.key(0)?, &self.text(1).unwrap_or_default())
-    }
-}
-
-fn version(etag: Option<ETag>) -> JsValue {
-    optional(etag.as_ref().map(ETag::as_str))
 }
 
 /// Credentials from a function of TypeScript's, which has checked what the user gave.

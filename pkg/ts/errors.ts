@@ -69,15 +69,22 @@ export class StorageError extends Error {
    * of `kind`.
    */
   static from(error: unknown, message: string, key?: string, kind: ErrorKind = 'unavailable'): StorageError {
-    let said = '';
     try {
       if (error instanceof StorageError) return error;
       if (isRaw(error)) return StorageError.fromRaw(error);
-      if (error instanceof Error) said = `: ${error.message}`;
     } catch {
       // What was thrown does not even let itself be looked at.
     }
-    return new StorageError(kind, message + said, { key, cause: error });
+    return new StorageError(kind, message + said(error), { key, cause: error });
+  }
+}
+
+/** What an error says, behind a sentence of ours; nothing if it does not let itself be looked at. */
+export function said(error: unknown): string {
+  try {
+    return error instanceof Error ? `: ${error.message}` : '';
+  } catch {
+    return '';
   }
 }
 

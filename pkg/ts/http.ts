@@ -51,11 +51,14 @@ const TAKES = '`respond` takes a TieredStorage and a Request';
 export async function respond(storage: TieredStorage, request: Request, options?: RespondOptions): Promise<Response> {
   const { key: given, cacheControl } = check<RespondOptions>(options, RESPOND, 'the options of `respond`');
   if (given !== undefined) checkKey(given);
-  const { key, method, sent, signal } = attempt(() => {
+  const call = attempt(() => {
     if (typeof storage[ANSWER] !== 'function') throw invalid(TAKES);
     const { method, url, headers, signal } = request;
-    return { key: given ?? keyOf(url), method, sent: Object.fromEntries(headers), signal: checkCallOptions({ signal }).signal };
+    const sent = Object.fromEntries(headers);
+    // In Node, the signal of a request that nobody holds any more tells nothing.
+    return { request, key: given ?? keyUnder(url, '/'), method, sent, signal: checkCallOptions({ signal }).signal };
   }, TAKES);
+  const { key, method, sent, signal } = call;
   if (key === undefined) return new Response(null, { status: 404, headers: { 'content-length': '0' } });
   const [status, flat, body] = await storage[ANSWER](signal, key, method, sent, cacheControl);
   const headers: Record<string, string> = Object.fromEntries(pairs(flat));
@@ -63,13 +66,13 @@ export async function respond(storage: TieredStorage, request: Request, options?
   // Else workerd would encode once more what another program stored so.
   if (headers['content-encoding'] !== undefined) init.encodeBody = 'manual';
   const whole = body === null || isBytes(body) ? (body as Uint8Array<ArrayBuffer> | null) : undefined;
-  return new Response(whole === undefined ? toReadable(body as RawFlow, signal) : whole, init);
+  return new Response(whole === undefined ? toReadable(body as RawFlow, call) : whole, init);
 }
 
-/** The key that a URL names, if it can be one. */
-function keyOf(url: string): string | undefined {
+/** The key that a URL names behind `base`, with which its path begins; if it can be one. */
+export function keyUnder(url: string | URL, base: string): string | undefined {
   try {
-    const key = decodeURIComponent(new URL(url).pathname.slice(1));
+    const key = decodeURIComponent(new URL(url).pathname.slice(base.length));
     checkKey(key);
     return key;
   } catch {

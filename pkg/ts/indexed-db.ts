@@ -23,6 +23,11 @@ export interface IndexedDBOptions {
    * fail as `full`; for a tier that is the source of truth.
    */
   evictionPolicy?: RoomPolicy | undefined;
+  /**
+   * Says of a key whether its entry may never be given up; it is asked before each would be. Where nothing else is left,
+   * writes fail as `full`. What other tabs give up, theirs say.
+   */
+  isPinned?: ((key: string) => boolean) | undefined;
   /** Is told if entries are kept in memory instead, since this host keeps no databases. */
   onFallback?: ((error: Error) => void) | undefined;
   /** In place of the global `indexedDB`. */
@@ -34,6 +39,7 @@ const RULES: Rules = {
   maxSizeBytes: LIMIT,
   maxItems: LIMIT,
   evictionPolicy: [isOneOf('lru', 'fifo', 'size', 'none'), "'lru', 'fifo', 'size' or 'none'"],
+  isPinned: [isFunction, 'a function'],
   onFallback: [isFunction, 'a function'],
   indexedDB: [(value) => isFunction((value as IDBFactory | null)?.open), 'an IDBFactory'],
 };
@@ -51,9 +57,9 @@ export class IndexedDBStorageTier extends PortTier {
   constructor(options: IndexedDBOptions = {}) {
     super();
     const checked: IndexedDBOptions = check(options, RULES, 'the options of an IndexedDBStorageTier');
-    const { name = 'tiered-storage', maxSizeBytes, maxItems, evictionPolicy = 'lru', onFallback } = checked;
+    const { name = 'tiered-storage', maxSizeBytes, maxItems, evictionPolicy = 'lru', isPinned, onFallback } = checked;
     const factory = checked.indexedDB ?? globalThis.indexedDB;
-    const limits = { bytesMax: maxSizeBytes ?? Infinity, itemsMax: maxItems ?? Infinity, policy: evictionPolicy };
+    const limits = { bytesMax: maxSizeBytes ?? Infinity, itemsMax: maxItems ?? Infinity, policy: evictionPolicy, isPinned };
     const memory = new MemoryStorageTier({
       maxSizeBytes,
       maxItems,

@@ -9,7 +9,7 @@ import { joined } from './streams.js';
 export type Run = readonly [start: number, end: number];
 
 /** The parts that are told apart are of so many bytes. */
-const PART_BYTES = 2 ** 16;
+export const PART_BYTES = 2 ** 16;
 /** Parts take no more than one in so many bytes of a tier's limit. */
 export const SHARE = 4;
 

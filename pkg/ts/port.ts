@@ -34,6 +34,8 @@ export interface Port {
   /** Reads that were answered without the core, since last asked: `[key, count, last (ms), ...]`, at most `limit` keys. */
   accesses(limit: number): (string | number)[];
   close(): MaybePromise<void>;
+  /** Waits for what the place does by itself after calls have returned. */
+  settled?(): Promise<void>;
   /** What was asked of a store that bills requests. Only where that is counted. */
   costs?(): MaybePromise<Costs>;
   /** Tells `listener` of every such request at its end, until the function that this returns is called. */

@@ -45,6 +45,11 @@ export class Ports {
     });
   }
 
+  /** Waits for what tiers do by themselves after calls have returned. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#named.map(([, port]) => port.settled?.()));
+  }
+
   /** Ends the watch, and leaves. */
   end(): void {
     this.leave?.();

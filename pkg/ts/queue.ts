@@ -1,9 +1,12 @@
 /** Writes that wait for the cold tier: queued durably while it cannot be reached, sent in order when it can. */
 
 import { StorageError, attempt, invalid, report } from './errors.js';
-import { bodyOf, checkDelete, checkQueue, checkWrite, toHow, toWrite, type Body, type CheckedWrite } from './queue/input.js';
+import { checkCallOptions } from './options.js';
+import { DatabaseStore } from './queue/database.js';
+import { bodyOf, checkDelete, checkId, checkQueue, checkWrite, toHow, toWrite, type Body, type CheckedWrite } from './queue/input.js';
+import { Orders } from './queue/orders.js';
 import { Sender, type Message } from './queue/sender.js';
-import { Store } from './queue/store.js';
+import { folders, type QueueStore } from './queue/store.js';
 import { askForSync } from './queue/sync.js';
 import { News, exclusively, onReturn, unless } from './queue/tabs.js';
 import type { QueueChoice, QueueDeleteOptions, QueueEvents, QueueOptions, QueueRecord, QueueWriteOptions, QueuedWrite } from './queue/types.js';
@@ -20,8 +23,8 @@ const NAME = 'tiered-storage-queue';
 type Listener<K extends keyof QueueEvents> = (event: QueueEvents[K]) => void;
 
 /**
- * Durable writes of one storage, on their way to its cold tier. All tabs of an origin, and its service worker, share the queue of
- * one name; one of them sends at a time, and if it is closed or dies, another goes on.
+ * Durable writes of one storage, on their way to its cold tier, in IndexedDB or, in Node, Deno and Bun, in a folder. All tabs of an
+ * origin, and its service worker, share the queue of one name; one of them sends at a time, and if it is closed or dies, another goes on.
  *
  * Writes are sent one at a time, first in, first out. A queued write carries what its writer saw (see `QueueWriteOptions`), so
  * that nothing is overwritten unseen, and nothing is written twice where an answer was lost: the second attempt finds the
@@ -37,10 +40,11 @@ type Listener<K extends keyof QueueEvents> = (event: QueueEvents[K]) => void;
  */
 export class WriteQueue {
   readonly #storage: TieredStorage;
-  readonly #name: string;
-  readonly #store: Store;
+  readonly #orders: Orders;
+  readonly #store: QueueStore;
+  readonly #bytesMax: number;
   readonly #sender: Sender;
-  readonly #news: News<Message>;
+  readonly #news: News<Message> | undefined;
   readonly #isAuto: boolean;
   readonly #listeners = new Map<string, Set<(event: never) => void>>(EVENTS.map((type) => [type, new Set()]));
   /** Those who wait for the queue to be sent. */
@@ -51,14 +55,15 @@ export class WriteQueue {
   readonly #closing = new AbortController();
   #isClosed = false;
 
-  private constructor(storage: TieredStorage, store: Store, name: string, isAuto: boolean) {
+  private constructor(storage: TieredStorage, orders: Orders, bytesMax: number, isAuto: boolean) {
     this.#storage = storage;
-    this.#store = store;
-    this.#name = name;
+    this.#orders = orders;
+    this.#store = orders.store;
+    this.#bytesMax = bytesMax;
     this.#isAuto = isAuto;
-    this.#news = new News(name, (message) => this.#hear(message, true));
+    if (this.#store.isShared) this.#news = new News(this.#store.name, (message) => this.#hear(message, true));
     const tell = (message: Message): void => this.#tell(message);
-    this.#sender = new Sender({ name, store, storage, tell }, isAuto);
+    this.#sender = new Sender({ orders, storage, tell }, isAuto);
     this.#stopListening = isAuto ? onReturn(() => this.#sender.wake()) : () => undefined;
     if (isAuto) this.#sender.wake();
   }
@@ -66,14 +71,17 @@ export class WriteQueue {
   /**
    * Opens a queue of `storage`, with what is in it.
    *
-   * Fails as `unsupported` where there is no IndexedDB (in Node, for one); as `invalid` for wrong options.
+   * Fails as `unsupported` where there is neither IndexedDB nor, in Node, Deno and Bun, a `directory`; as `unavailable` while another
+   * queue has that folder; as `corrupt` if a file in it is not what was stored; as `invalid` for wrong options.
    */
   static async open<T = unknown>(storage: TieredStorage<T>, options?: QueueOptions): Promise<WriteQueue> {
-    const { name = NAME, maxWrites = 1000, maxBytes = Number.MAX_SAFE_INTEGER, send, indexedDB = globalThis.indexedDB } = checkQueue(options);
-    if (typeof storage?.setStream !== 'function') throw invalid('a queue is opened with a TieredStorage');
-    if (!indexedDB) throw new StorageError('unsupported', 'this host has no IndexedDB to queue writes in; give `indexedDB`');
-    const store = await Store.open(indexedDB, name, await wasm(), [maxWrites, maxBytes]);
-    return new WriteQueue(storage as unknown as TieredStorage, store, name, send !== 'manual');
+    const checked = checkQueue(options);
+    const { maxWrites = 1000, maxBytes = Number.MAX_SAFE_INTEGER, send } = checked;
+    const isStorage = attempt(() => typeof storage?.setStream === 'function', 'the storage cannot be looked at');
+    if (!isStorage) throw invalid('a queue is opened with a TieredStorage');
+    const loaded = await wasm();
+    const orders = new Orders(await openStore(checked), loaded, [maxWrites, maxBytes]);
+    return new WriteQueue(storage as unknown as TieredStorage, orders, maxBytes, send !== 'manual');
   }
 
   /**
@@ -104,6 +112,7 @@ export class WriteQueue {
 
   /** The body of a queued write, for previews; `null` if there is no such write, or it removes. */
   async body(id: number): Promise<Blob | null> {
+    checkId(id);
     const record = (await this.#store.records()).find(({ row }) => row[0] === id);
     if (!record?.body) return null;
     // One blob for each piece: the browser may keep blobs out of memory.
@@ -118,7 +127,7 @@ export class WriteQueue {
    * Fails as `unavailable` at the first outage, which leaves the rest queued; with the signal's reason.
    */
   async flush(options?: { signal?: AbortSignal | undefined }): Promise<void> {
-    const signal = options?.signal;
+    const { signal } = checkCallOptions(options);
     signal?.throwIfAborted();
     if (this.#isClosed) throw closed();
     const since = Date.now();
@@ -133,7 +142,7 @@ export class WriteQueue {
         // An attempt from before says nothing of now.
         if (begun < since) return;
         if (outage) return end(() => reject(outage));
-        this.#store.change('relaxed', 'next', []).then(
+        this.#orders.change('relaxed', 'next', []).then(
           ([id]) => id === undefined && end(resolve),
           (error: unknown) => end(() => reject(error)),
         );
@@ -141,7 +150,7 @@ export class WriteQueue {
       signal?.addEventListener('abort', stop);
       this.#flushes.add(look);
       this.#sender.wake();
-      this.#news.tell({ type: 'wake' });
+      this.#news?.tell({ type: 'wake' });
       look();
     });
   }
@@ -154,6 +163,7 @@ export class WriteQueue {
    * Fails as `invalid` if the write is neither, or the choice is none for it.
    */
   async resolve(id: number, choice: QueueChoice): Promise<void> {
+    checkId(id);
     const both = typeof choice === 'object' ? attempt(() => choice?.both, '`choice` cannot be read') : undefined;
     const at = both === undefined ? CHOICES.indexOf(choice as string) : 2;
     if (at < 0) throw invalid("a choice is 'mine', 'theirs' or { both: key }");
@@ -162,16 +172,17 @@ export class WriteQueue {
       delete record.current;
       delete record.error;
     };
-    await this.#store.change('strict', 'resolve', [id, at, both], amend);
+    await this.#orders.change('strict', 'resolve', [id, at, both], amend);
     this.#tell({ type: 'change' });
     if (this.#isAuto) this.#sender.wake();
   }
 
   /** Takes a write out, and says whether it was there. One that is being sent is given up, and may have taken effect. */
   async cancel(id: number): Promise<boolean> {
-    const [isThere] = await this.#store.change('strict', 'cancel', [id]);
+    checkId(id);
+    const [isThere] = await this.#orders.change('strict', 'cancel', [id]);
     this.#sender.cancel(id);
-    this.#news.tell({ type: 'cancelled', id });
+    this.#news?.tell({ type: 'cancelled', id });
     this.#tell({ type: 'change' });
     return isThere;
   }
@@ -194,8 +205,8 @@ export class WriteQueue {
     await this.#sender.close();
     await Promise.allSettled([...this.#entering.values()]);
     for (const flush of this.#flushes) flush(closed());
-    this.#news.close();
-    this.#store.close();
+    this.#news?.close();
+    await this.#store.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -222,7 +233,7 @@ export class WriteQueue {
       const size = body && name ? await this.#bring(name, body, signal) : 0;
       const row: QueueRecord['row'] = [0, key, isDelete, size, condition, undefined, 0, 0, undefined];
       const record = { row, body: name, isJson: body?.isJson ?? false, queuedAt: Date.now(), how: toHow(options) };
-      return this.#store.enter(record, over);
+      return this.#orders.enter(record, over);
     };
     const kept = async (): Promise<QueueRecord> => {
       try {
@@ -234,7 +245,7 @@ export class WriteQueue {
       }
     };
     // A tab that sweeps must not take a body that is on its way for one that was left behind.
-    const record = await (name ? exclusively(`${this.#name}/body/${name}`, new AbortController().signal, kept) : enter());
+    const record = await (name ? exclusively(`${this.#store.name}/body/${name}`, new AbortController().signal, kept) : enter());
     this.#tell({ type: 'change' });
     if (this.#isAuto) this.#sender.wake();
     return toWrite(record);
@@ -249,6 +260,8 @@ export class WriteQueue {
       for (let one = await next(); !one.done; one = await next()) {
         await this.#store.addPiece(name, at++, one.value);
         size += one.value.length;
+        // It need not all be there to be too much.
+        if (size > this.#bytesMax) throw new StorageError('full', `the queue takes bodies of ${this.#bytesMax} bytes in all`);
       }
       return size;
     } finally {
@@ -269,7 +282,7 @@ export class WriteQueue {
 
   #tell(message: Message): void {
     if (this.#isClosed) return;
-    this.#news.tell(message);
+    this.#news?.tell(message);
     this.#hear(message, false);
   }
 
@@ -278,7 +291,7 @@ export class WriteQueue {
     if (message.type === 'outage') {
       const { error, begun } = message;
       for (const flush of this.#flushes) flush(new StorageError(error.kind, error.message), begun);
-      if (this.#isAuto && !isFromAfar) askForSync(this.#name);
+      if (this.#isAuto && !isFromAfar) askForSync(this.#store.name);
     } else if (message.type === 'cancelled') this.#sender.cancel(message.id);
     else if (message.type === 'wake') this.#sender.wake();
     else if (message.type === 'change') {
@@ -297,6 +310,17 @@ export class WriteQueue {
   #emit<K extends keyof QueueEvents>(type: K, event: QueueEvents[K]): void {
     for (const listener of this.#listeners.get(type) ?? []) report(listener as Listener<K>, event);
   }
+}
+
+/** Where its writes are kept. */
+function openStore({ directory, name = NAME, indexedDB = globalThis.indexedDB }: QueueOptions): Promise<QueueStore> {
+  const openFolder = folders();
+  if (directory !== undefined) {
+    if (!openFolder) throw new StorageError('unsupported', 'this host has no folders to queue writes in; leave `directory` out');
+    return openFolder(directory);
+  }
+  if (indexedDB) return DatabaseStore.open(indexedDB, name);
+  throw new StorageError('unsupported', `this host has no IndexedDB to queue writes in; give \`${openFolder ? 'directory' : 'indexedDB'}\``);
 }
 
 function closed(): StorageError {

@@ -3,8 +3,9 @@
 import type { ByteRange, PresignOptions } from './contract.js';
 import { StorageError, attempt, invalid } from './errors.js';
 import { FLAG, check, checkPresign, isCount, isFunction, isText, type Rule, type Rules } from './options.js';
-import type { Costs, Facts, OpenedEntry, Port, PortListing, PortUsage, ReadyEntry, RequestFacts, Source, Stage, StoredEntry, StoredPart } from './port.js';
+import type { Costs, Facts, OpenedEntry, Port, PortListing, PortUsage, ReadyEntry, RequestFacts, Stage, StoredEntry, StoredPart } from './port.js';
 import { toBounds } from './ranges.js';
+import { lent, toFetch } from './s3/bodies.js';
 import { toSigner, type SignRequest } from './s3/sign.js';
 import { OpenedTier, checkKey, checkPrefix, isBytes, utf8Length } from './tier.js';
 import {
@@ -153,9 +154,10 @@ export class S3StorageTier extends OpenedTier {
   protected async open(): Promise<Port> {
     const { S3 } = await wasm();
     const { bucket, endpoint, region, prefix, addressing, forcePathStyle, concurrency, timeout, attempts, prices, provider, fetch, sign } = this.#options;
-    const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? undefined : !forcePathStyle;
+    const byDefault = isAddress(endpoint) ? false : undefined;
+    const isInHost = addressing ? addressing !== 'path' : forcePathStyle === undefined ? byDefault : !forcePathStyle;
     const settings = [bucket, endpoint, region, prefix, isInHost, concurrency, timeout, attempts, rawPrices(prices), rawProvider(provider)];
-    return new S3Port(new S3(this.#credentials, fetch, settings, toSigner(sign, timeout)));
+    return new S3Port(new S3(this.#credentials, toFetch(fetch), settings, toSigner(sign, timeout)));
   }
 }
 
@@ -164,6 +166,8 @@ class S3Port implements Port {
   readonly traits = {};
   readonly #raw: RawS3;
   readonly #watchers = new Set<(request: RequestFacts) => void>();
+  readonly settled = (): Promise<void> => this.#call('settled', []);
+  readonly close = this.settled;
 
   constructor(raw: RawS3) {
     this.#raw = raw;
@@ -179,7 +183,7 @@ class S3Port implements Port {
   }
 
   write(key: string, { body, line }: StoredEntry): Promise<string | undefined> {
-    return this.#call('write', [key, line, body]);
+    return this.#call('store', [key, line, undefined, body]);
   }
 
   patch(key: string, line: string): Promise<string | undefined | null> {
@@ -218,8 +222,6 @@ class S3Port implements Port {
     return [];
   }
 
-  close(): void {}
-
   async costs(): Promise<Costs> {
     return toCosts(await this.#call('costs', []));
   }
@@ -257,11 +259,6 @@ class S3Port implements Port {
   #call<K extends keyof S3Calls>(name: K, args: Parameters<S3Calls[K]>): Promise<ReturnType<S3Calls[K]>> {
     return told(this.#raw.call(S3_CALLS.indexOf(name), args)) as Promise<ReturnType<S3Calls[K]>>;
   }
-}
-
-/** The core gives up what it was given; but this is the storage's own, which may bring it to another tier as well. */
-function lent(body: Uint8Array | Source): Uint8Array | Source {
-  return isBytes(body) ? body : { size: body.size, read: (start, end) => body.read(start, end), cancel: () => undefined };
 }
 
 /** What a call gives, with errors of ours. */
@@ -310,13 +307,17 @@ function isEndpoint(value: unknown): boolean {
   return !!found && Number(found[1] ?? 0) < 65_536;
 }
 
+/** A bucket cannot stand in front of an address. */
+function isAddress(endpoint: string | undefined): boolean {
+  return !!endpoint && /^https?:\/\/(\[|\d+(\.\d+){3}([:/]|$))/i.test(endpoint);
+}
+
 function checkOptions(given: unknown): S3Options {
   const options = check<S3Options>(given, RULES, 'the options of an S3StorageTier', 'options with `bucket` are needed');
   const { bucket, endpoint, addressing, forcePathStyle, prefix, credentials, sign, provider: named } = options;
   if (sign && credentials) throw invalid('there are `credentials` and `sign`; give one of the two');
-  const isAddress = !!endpoint && /^https?:\/\/(\[|\d+(\.\d+){3}([:/]|$))/i.test(endpoint);
-  const isInHost = addressing ? addressing === 'virtual-host' : forcePathStyle === undefined ? named === 'aws' && !isAddress : !forcePathStyle;
-  if (isInHost && isAddress) {
+  const isInHost = addressing ? addressing === 'virtual-host' : forcePathStyle === undefined ? named === 'aws' && !isAddress(endpoint) : !forcePathStyle;
+  if (isInHost && isAddress(endpoint)) {
     throw invalid("an address cannot have a bucket in front; use `addressing: 'path'`");
   }
   const isStrict = isInHost || !endpoint;

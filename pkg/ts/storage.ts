@@ -153,11 +153,11 @@ export class TieredStorage<T = unknown> {
     checkKey(key);
     const { signal } = checkCallOptions(options);
     const record = signal ? undefined : this.#hot.hit(key);
-    if (record) return { stream: toReadable(atOnce(record.body), signal), ...this.#hotFacts(key, record) };
+    if (record) return { stream: toReadable(atOnce(record.body), { signal }), ...this.#hotFacts(key, record) };
     const found = await this.#call(signal, 'stream', [key]);
     if (!found) return null;
     const [pieces, line, source] = found;
-    return { stream: toReadable(pieces, signal), metadata: this.#metadata(key, line), source };
+    return { stream: toReadable(pieces, { signal }), metadata: this.#metadata(key, line), source };
   }
 
   /**
@@ -325,9 +325,11 @@ export class TieredStorage<T = unknown> {
     throw new StorageError('unsupported', 'the cold tier gives no URLs; use an S3StorageTier', { tier: 'cold', key });
   }
 
-  /** Resolves when the background work that has begun is done: promotions, repairs, and the writing of statistics. */
+  /** Resolves when the background work that has begun is done: promotions, repairs, writing statistics, and tidying up in S3. */
   async settled(options?: CallOptions): Promise<void> {
-    await this.#call(checkCallOptions(options).signal, 'settled', []);
+    const { signal } = checkCallOptions(options);
+    await this.#call(signal, 'settled', []);
+    await abortable(signal, (abort) => (abort ? Promise.race([this.#ports.settled(), abort]) : this.#ports.settled()));
   }
 
   /** Settles, writes out what is pending and releases the tiers. Every later call fails as `closed`. */

@@ -1,6 +1,6 @@
 /** Bodies in pieces: from what JavaScript knows as such, and to it. */
 
-import { StorageError, attempt, invalid } from './errors.js';
+import { StorageError, attempt, invalid, said } from './errors.js';
 import type { Pieces } from './port.js';
 
 /** Larger values are written piece by piece. */
@@ -39,8 +39,7 @@ export function toPieces(body: unknown, key?: string): Pieces {
     async next() {
       for (;;) {
         const { done, value } = await chunks.next().catch((cause: unknown) => {
-          const said = cause instanceof Error ? `: ${cause.message}` : '';
-          throw new StorageError('unavailable', `the stream that was to be stored failed, and nothing was written${said}`, { key, cause });
+          throw new StorageError('unavailable', `the stream that was to be stored failed, and nothing was written${said(cause)}`, { key, cause });
         });
         if (done) {
           isOver = true;
@@ -92,11 +91,12 @@ export function atOnce(body: Uint8Array): Pieces {
   };
 }
 
-/** A stream of copies of pieces, each asked for when it is read. `signal` ends it by its reason. */
-export function toReadable(pieces: Pieces, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
+/** A stream of copies of pieces, each asked for when it is read. The signal of `call` ends it by its reason; it holds `call`. */
+export function toReadable(pieces: Pieces, call: { readonly signal?: AbortSignal | undefined }): ReadableStream<Uint8Array> {
   let release = (): void => pieces.cancel();
   const source = {
     start(controller: ReadableStreamDefaultController | ReadableByteStreamController): void {
+      const { signal } = call;
       if (!signal) return;
       const stop = (): void => {
         release();
@@ -104,7 +104,7 @@ export function toReadable(pieces: Pieces, signal: AbortSignal | undefined): Rea
       };
       const cancel = release;
       release = () => {
-        signal.removeEventListener('abort', stop);
+        call.signal?.removeEventListener('abort', stop);
         cancel();
       };
       if (signal.aborted) stop();

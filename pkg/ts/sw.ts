@@ -1,7 +1,7 @@
 /** Service workers over a storage: entries as answers, and the files that an app starts from. */
 
 import { StorageError } from './errors.js';
-import { respond } from './http.js';
+import { keyUnder, respond } from './http.js';
 import { NAME, check, isFunction, isText, type Check, type Rules } from './options.js';
 import type { TieredStorage } from './storage.js';
 import { Shell, type ShellOptions } from './sw/shell.js';
@@ -21,7 +21,7 @@ export interface ServiceWorkerOptions {
   /** The header `cache-control` of entries. Default `no-store`: the tiers are the cache. */
   cacheControl?: string | undefined;
   /** Headers to add to an entry's answer or to put in place of its own: `sandboxed`, for what users brought. */
-  headers?: ((response: Response, key: string) => Record<string, string>) | undefined;
+  headers?: ((response: Response, key: string, url: URL) => Record<string, string>) | undefined;
   /** The files that the app starts from, kept for when there is no network. */
   shell?: ShellOptions | undefined;
   /** In place of the global one, for tests. */
@@ -119,27 +119,17 @@ async function answer(options: ServiceWorkerOptions, event: FetchEventLike, url:
   const { base, cacheControl = 'no-store', headers } = options;
   const { request, clientId } = event;
   if (CODE.has(request.destination)) return refusal(403, 'Entries are no code.');
-  const key = (options.key ?? keyUnder(base))(url);
+  const key = options.key ? options.key(url) : keyUnder(url, base);
   if (key === undefined) return refusal(404, 'There is no such entry.');
   try {
     const storage = await options.storage(request, clientId);
     const response = await respond(storage, request, { key, cacheControl });
     // Promotions go on after the answer; the worker must not be stopped in the middle of them.
     event.waitUntil(storage.settled().catch(() => undefined));
-    return headers ? changed(response, headers(response, key)) : response;
+    return headers ? changed(response, headers(response, key, url)) : response;
   } catch (error) {
     return failure(error);
   }
-}
-
-function keyUnder(base: string): (url: URL) => string | undefined {
-  return ({ pathname }) => {
-    try {
-      return decodeURIComponent(pathname.slice(base.length)) || undefined;
-    } catch {
-      return undefined;
-    }
-  };
 }
 
 function changed(response: Response, headers: Record<string, string>): Response {

@@ -198,7 +198,6 @@ export type RawTally = [sent: number, failed: number, bytesSent: number, bytesRe
 export interface S3Calls {
   read(key: string, unless: string | undefined): [body: Uint8Array, line: string] | null | true;
   head(key: string): string | null;
-  write(key: string, line: string, body: Uint8Array): string | undefined;
   patch(key: string, line: string): string | undefined | null;
   remove(...keys: string[]): void;
   removeVersion(key: string, line: string): boolean;
@@ -219,6 +218,7 @@ export interface S3Calls {
   ): [body: Uint8Array, line: string, start: number] | null | true | undefined;
   stage(key: string): RawFlow | undefined;
   store(key: string, line: string, condition: string | null | undefined, body: Uint8Array | Source): string | undefined;
+  settled(): void;
 }
 
 /** A request that is to be signed; of the headers, names and values by turns. */
@@ -228,7 +228,6 @@ export type RawUnsigned = [method: string, url: string, headers: string[], paylo
 export const S3_CALLS: readonly (keyof S3Calls)[] = [
   'read',
   'head',
-  'write',
   'patch',
   'remove',
   'removeVersion',
@@ -241,6 +240,7 @@ export const S3_CALLS: readonly (keyof S3Calls)[] = [
   'readRange',
   'stage',
   'store',
+  'settled',
 ];
 
 /** A queued write, to the order. */

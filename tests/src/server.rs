@@ -64,6 +64,8 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// What each part of an upload but the last must at least be; S3's own is 5 MiB.
     pub part_bytes_min: u64,
+    /// What one request copies at most; S3's own is 5 GiB.
+    pub copied_bytes_max: u64,
     /// Whether `If-Match` and `If-None-Match` of writes are passed over, as some servers do.
     pub ignores_conditions: bool,
 }
@@ -79,6 +81,7 @@ impl Default for Options {
             port: None,
             cors_origins: Vec::new(),
             part_bytes_min: 5 << 20,
+            copied_bytes_max: 5 << 30,
             ignores_conditions: false,
         }
     }
@@ -279,6 +282,7 @@ fn service(options: &Options, store: Arc<Store>, faults: Arc<Faults>) -> s3s::se
         faults,
         region: options.region.clone(),
         part_bytes_min: options.part_bytes_min,
+        copied_bytes_max: options.copied_bytes_max,
         heeded: if options.ignores_conditions { Heeded::No } else { Heeded::Yes },
     });
     builder.set_auth(Keys {

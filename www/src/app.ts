@@ -4,7 +4,7 @@ import { Cell } from './cell.js';
 import { Library, sentenceOf } from './library.js';
 import { Pins } from './pins.js';
 import { suggested, type Access } from './place.js';
-import { State } from './state.js';
+import { State, type Chosen } from './state.js';
 import { WorkerLink } from './worker-link.js';
 import { Writes } from './writes.js';
 
@@ -32,6 +32,7 @@ export interface Toast {
 }
 
 const TOAST_MS = 5_000;
+const TOASTS_MAX = 4;
 /** How often a bucket that cannot be reached is looked for. */
 const AGAIN_MS = 10_000;
 
@@ -52,6 +53,8 @@ export class App {
   });
   #state: State | undefined;
   #toasts = 0;
+  /** The place is the server's of the last time, which could not be asked how to get in. */
+  #isUnsure = false;
 
   async start(): Promise<void> {
     void this.worker.start().catch((error: unknown) => this.tell(`The app cannot work offline here: ${sentenceOf(error)}`, 'problem'));
@@ -65,7 +68,8 @@ export class App {
     const remembered = chosen && { place: chosen.place, credentials: chosen.credentials ?? undefined };
     const access = chosen?.isOwn ? remembered : (offered ?? remembered);
     if (!access) return void (this.dialog.value = { name: 'settings' });
-    if (!chosen?.isOwn) await state.set('chosen', { place: access.place, credentials: null, isOwn: false });
+    this.#isUnsure = !chosen?.isOwn && !offered;
+    if (offered && !chosen?.isOwn) await this.#remember({ place: access.place, credentials: null, isOwn: false });
     await this.#open(access);
   }
 
@@ -73,32 +77,47 @@ export class App {
   async choose(access: Access, credentials: 'remember' | 'forget'): Promise<void> {
     const kept = credentials === 'remember' ? (access.credentials ?? null) : null;
     await this.#open(access, 'if it can be listed');
+    this.#isUnsure = false;
     this.isOwn.value = true;
     this.isRemembering.value = kept !== null;
-    await this.#state?.set('chosen', { place: access.place, credentials: kept, isOwn: true });
+    await this.#remember({ place: access.place, credentials: kept, isOwn: true });
   }
 
   /** Goes back to what the server suggests. `false` if it suggests nothing. */
   async useSuggested(): Promise<boolean> {
     const access = await suggested();
     if (!access) return false;
+    this.#isUnsure = false;
     this.isOwn.value = false;
     this.isRemembering.value = false;
-    await this.#state?.set('chosen', { place: access.place, credentials: null, isOwn: false });
+    await this.#remember({ place: access.place, credentials: null, isOwn: false });
     await this.#open(access);
     return true;
   }
 
+  /** Looks whether the bucket can be reached now; who served the app may have to say first how to get in. */
+  async lookAgain(): Promise<void> {
+    if (this.#isUnsure && (await this.useSuggested())) return;
+    await this.session.value?.library.refresh();
+  }
+
   setView(view: 'grid' | 'list'): void {
     this.view.value = view;
-    void this.#state?.set('view', view);
+    void this.#state?.set('view', view).catch(() => undefined);
+  }
+
+  /** Keeps the choice for the next time, if there is room to. The app works all the same. */
+  #remember(chosen: Chosen): Promise<void> {
+    return this.attempt('The settings are not remembered', async () => this.#state?.set('chosen', chosen));
   }
 
   tell(text: string, kind: 'news' | 'problem' = 'news'): void {
     this.#toasts += 1;
     const toast: Toast = { id: this.#toasts, text, isProblem: kind === 'problem' };
-    this.toasts.value = [...this.toasts.value, toast];
-    setTimeout(() => this.dismiss(toast.id), TOAST_MS);
+    const others = this.toasts.value.filter((other) => other.text !== text);
+    this.toasts.value = [...others, toast].slice(-TOASTS_MAX);
+    // What went wrong stays until it was seen.
+    if (!toast.isProblem) setTimeout(() => this.dismiss(toast.id), TOAST_MS);
   }
 
   dismiss(id: number): void {
@@ -128,7 +147,7 @@ export class App {
   #watch(): void {
     const look = (): void => {
       const { library } = this.session.value ?? {};
-      if (library?.network.reach.value === 'offline' && document.visibilityState === 'visible') void library.refresh();
+      if (library?.network.reach.value === 'offline' && document.visibilityState === 'visible') void this.lookAgain().catch(() => undefined);
     };
     addEventListener('online', look);
     document.addEventListener('visibilitychange', look);
@@ -149,8 +168,11 @@ export class App {
     const before = this.session.value;
     const pins = new Pins(library, this.#state);
     this.access.value = access;
-    this.session.value = { library, pins, writes: await Writes.open(library) };
-    this.worker.open(library.id, access);
+    this.session.value = { library, pins, writes: await Writes.open(library, this.#isUnsure ? 'manual' : 'auto') };
+    const serve = (): void => this.worker.open(library.id, access, library.pinned.value);
+    library.pinned.listen(serve);
+    serve();
+    before?.pins.close();
     void before?.writes.close().then(() => before.library.close());
     if (when === 'at once') await library.refresh();
     await pins.restore();

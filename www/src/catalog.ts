@@ -9,6 +9,11 @@ export interface Folder {
   readonly count: number;
 }
 
+/** How many keys are looked at to find some of a kind. */
+const PICKED_FROM = 500;
+/** `b2` before `B10`. */
+const ORDER = new Intl.Collator('en', { numeric: true });
+
 export interface Listing {
   readonly folders: readonly Folder[];
   /** Keys of the entries right in the folder. */
@@ -41,11 +46,23 @@ export class Catalog {
     return this.keys.slice(this.#from(prefix), this.#after(prefix));
   }
 
+  /** The first keys under `prefix` that `takes` takes, at most `limit`. What is far behind the first is not looked at. */
+  pick(prefix: string, limit: number, takes: (key: string) => boolean): string[] {
+    const found: string[] = [];
+    const from = this.#from(prefix);
+    const end = Math.min(this.#after(prefix), from + PICKED_FROM);
+    for (let at = from; at < end && found.length < limit; at++) {
+      const key = this.keys[at] as string;
+      if (takes(key)) found.push(key);
+    }
+    return found;
+  }
+
   count(prefix: string): number {
     return this.#after(prefix) - this.#from(prefix);
   }
 
-  /** What is in a folder. It looks once at every folder and entry in it, and not at what is deeper. */
+  /** What is in a folder, as people order names. It looks once at every folder and entry in it, and not at what is deeper. */
   list(prefix: string): Listing {
     const folders: Folder[] = [];
     const keys: string[] = [];
@@ -65,7 +82,8 @@ export class Catalog {
       folders.push({ prefix: inner, name: plain(inner.slice(prefix.length, -1)) || '(no name)', count: after - at });
       at = after;
     }
-    return { folders, keys };
+    folders.sort((one, other) => ORDER.compare(one.name, other.name));
+    return { folders, keys: keys.sort(ORDER.compare) };
   }
 
   /** Keys whose name has every word of `text`, at most `limit`; those whose own name starts with it come first. */

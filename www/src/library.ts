@@ -1,12 +1,12 @@
 /** A bucket with its copies on this device: what there is, and what can be done with it. */
 
-import { StorageError, type IndexedDBStorageTier, type StorageMetadata, type TieredStorage } from 'tiered-storage';
+import { StorageError, type StorageMetadata, type TieredStorage } from 'tiered-storage';
 import type { InspectorOptions } from 'tiered-storage/inspector';
 import { Catalog } from './catalog.js';
 import { Cell } from './cell.js';
 import type { Network } from './network.js';
 import { opened, type Opened } from './opened.js';
-import { idOf, mediaUrl, type Access, type Place } from './place.js';
+import { idOf, isUnder, mediaUrl, type Access, type Place } from './place.js';
 import type { State } from './state.js';
 
 const HOT_BYTES = 32 * 2 ** 20;
@@ -30,7 +30,11 @@ export class Library {
   readonly inside: InspectorOptions;
   /** The keys that have a copy on this device. */
   readonly kept = new Cell<ReadonlySet<string>>(new Set());
-  readonly #warm: IndexedDBStorageTier;
+  /** Folders whose copies are not given up to make room for others. */
+  readonly pinned: Cell<readonly string[]>;
+  readonly #tiers: Opened['tiers'];
+  /** What is being brought here, and why its copy was not taken. */
+  readonly #keeping = new Map<string, Error | undefined>();
   readonly #state: State;
   readonly #versions = new Map<string, number>();
   readonly #details = new Map<string, Promise<StorageMetadata | null>>();
@@ -38,21 +42,27 @@ export class Library {
   #keptSoon: Set<string> | undefined;
   #listing: AbortController | undefined;
 
-  private constructor(id: string, access: Access, state: State, { storage, tiers, network, inside }: Opened) {
+  private constructor(id: string, access: Access, state: State, { storage, tiers, network, inside }: Opened, pinned: Cell<readonly string[]>) {
     this.id = id;
     this.place = access.place;
     this.hasCredentials = access.credentials !== undefined;
     this.storage = storage;
     this.network = network;
-    this.#warm = tiers.warm;
+    this.#tiers = tiers;
+    this.pinned = pinned;
     this.inside = inside;
     this.#state = state;
   }
 
   static async open(access: Access, state: State): Promise<Library> {
     const id = await idOf(access.place);
-    const library = new Library(id, access, state, await opened(id, access, HOT_BYTES));
+    const pins = (await state.get('pins', id)) ?? [];
+    const pinned = new Cell<readonly string[]>(pins.map(({ prefix }) => prefix));
+    const library = new Library(id, access, state, await opened(id, access, HOT_BYTES, (key) => isUnder(pinned.value, key)), pinned);
     const { storage } = library;
+    storage.on('tierFailed', ({ tier, key, error }) => {
+      if (tier === 'warm' && key !== undefined && library.#keeping.has(key)) library.#keeping.set(key, error);
+    });
     storage.on('promoted', ({ tier, key }) => tier === 'warm' && library.noteKept(key));
     storage.on('evicted', ({ tier, key }) => tier === 'warm' && library.#noteGone(key));
     storage.on('changedElsewhere', ({ key }) => void library.#lookAgain(key));
@@ -84,12 +94,20 @@ export class Library {
       this.phase.value = 'listed';
       this.problem.value = undefined;
       this.#details.clear();
-      await this.#state.set('keys', [...this.catalog.value.keys], this.id);
+      await this.#remember();
     } catch (error) {
       if (signal.aborted) return;
       this.problem.value = sentenceOf(error);
       this.phase.value = this.catalog.value.size ? 'remembered' : 'failed';
     }
+  }
+
+  /** Keeps the names for when there is no network. Without room, those of the last time stay. */
+  async #remember(): Promise<void> {
+    const { keys } = this.catalog.value;
+    await this.#state.set('keys', [...keys], this.id).catch((error: unknown) => {
+      if (!isFull(error)) throw error;
+    });
   }
 
   async #list(signal: AbortSignal, isShown: boolean): Promise<string[]> {
@@ -110,7 +128,7 @@ export class Library {
     // What came before is seen now, if it is still there.
     this.#keptSoon?.clear();
     const kept = new Set<string>();
-    for await (const key of this.#warm.listKeys()) kept.add(key);
+    for await (const key of this.#tiers.warm.listKeys()) kept.add(key);
     // A later look has seen what changed meanwhile.
     if (look === this.#looks) this.kept.value = kept;
   }
@@ -133,24 +151,53 @@ export class Library {
     return known;
   }
 
-  /** Brings an entry to this device, unless it is there. */
-  async keep(key: string, signal: AbortSignal): Promise<void> {
-    const found = await this.storage.getStream(key, { signal });
-    // What comes is put into the tiers as it is read, so that a film never lies in memory.
-    await found?.stream.pipeTo(new WritableStream());
-    await this.storage.settled({ signal });
+  /** Whether an entry is in a pinned folder. */
+  isPinned(key: string): boolean {
+    return isUnder(this.pinned.value, key);
+  }
+
+  /** Brings an entry to this device, unless it is there. `false` if there is no room for it. */
+  async keep(key: string, signal: AbortSignal): Promise<boolean> {
+    this.#keeping.set(key, undefined);
+    try {
+      // What memory answers is not copied anywhere.
+      await this.#tiers.hot.delete(key);
+      const found = await this.storage.getStream(key, { signal });
+      // What comes is put into the tiers as it is read, so that a film never lies in memory.
+      await found?.stream.pipeTo(new WritableStream());
+      await this.storage.settled({ signal });
+      if (!found || (await this.#tiers.warm.exists(key))) return true;
+      const error = this.#keeping.get(key);
+      if (error && !isFull(error)) throw error;
+      return false;
+    } finally {
+      this.#keeping.delete(key);
+    }
+  }
+
+  /** Removes copies that no folder keeps, for something that found no room; gives whether there were any. */
+  async makeRoom(): Promise<boolean> {
+    await this.lookAtKept();
+    const loose = this.loose();
+    await this.drop(loose);
+    return loose.length > 0;
+  }
+
+  /** The copies that no pinned folder keeps. */
+  loose(): string[] {
+    return [...this.kept.value].filter((key) => !this.isPinned(key));
   }
 
   /** Removes copies from this device, and nothing from the bucket. */
   async drop(keys: readonly string[]): Promise<void> {
-    await this.#warm.deleteMany([...keys]);
+    await this.#tiers.warm.deleteMany([...keys]);
     await this.storage.clearTier('hot');
     await this.lookAtKept();
   }
 
   /** How much room the copies take. */
   async usage(): Promise<{ bytes: number }> {
-    return this.#warm.getStats();
+    return this.#tiers.warm.getStats();
   }
 
   /** Notes that the bucket took an entry. */
@@ -196,6 +243,9 @@ export class Library {
     if (!isThere) this.#noteGone(key);
   }
 }
+
+/** Whether there was no room for something. */
+export const isFull = (error: unknown): boolean => error instanceof StorageError && error.kind === 'full';
 
 /** A failure in words for people. */
 export function sentenceOf(error: unknown): string {

@@ -2,21 +2,26 @@
 
 import { switchable, type SwitchableFetch } from 'tiered-storage/inspector';
 import { Cell } from './cell.js';
+import { upload } from './upload.js';
 
 export type Reach = 'unknown' | 'online' | 'offline';
 
+/** Of bodies of this many bytes, it is told how much has left. */
+const LARGE_BYTES = 128 * 1024;
 /** How long a failure stands for the next attempts, so that what is on this device does not wait for each of them. */
 const REST_MS = 2_000;
 
 export class Network {
   readonly reach = new Cell<Reach>('unknown');
+  /** How many bytes of large bodies have left so far; those of requests that failed are taken off again. */
+  readonly sent = new Cell(0);
   #failedAt = -Infinity;
 
   /** `fetch`, that keeps note, and that an inspector can cut. */
   readonly fetch: SwitchableFetch;
 
   constructor() {
-    const cable = switchable((url, init) => fetch(url, init));
+    const cable = switchable((url, init) => (isLarge(init) ? this.#upload(url, init) : fetch(url, init)));
     const noted = (url: string, init: RequestInit = {}): Promise<Response> => this.#send(cable, url, init);
     this.fetch = Object.defineProperty(noted, 'isCut', {
       get: () => cable.isCut,
@@ -47,8 +52,29 @@ export class Network {
     }
   }
 
+  async #upload(url: string, init: RequestInit): Promise<Response> {
+    let before = 0;
+    const count = (bytes: number): void => {
+      this.sent.value += bytes - before;
+      before = bytes;
+    };
+    try {
+      const response = await upload(url, init, count);
+      if (!response.ok) count(0);
+      return response;
+    } catch (error) {
+      count(0);
+      throw error;
+    }
+  }
+
   /** Lets the next request through. */
   retry(): void {
     this.#failedAt = -Infinity;
   }
+}
+
+/** Whether it takes a while to send; workers cannot say how far they are. */
+function isLarge({ method, body }: RequestInit): boolean {
+  return method === 'PUT' && body instanceof Blob && body.size >= LARGE_BYTES && 'XMLHttpRequest' in globalThis;
 }

@@ -18,12 +18,12 @@ export interface Opened {
   readonly inside: InspectorOptions;
 }
 
-/** `hotBytes` is how much of the bodies may be in memory. */
-export async function opened(id: string, access: Access, hotBytes: number): Promise<Opened> {
+/** `hotBytes` is how much of the bodies may be in memory; what `isPinned` stays on this device when it gets full. */
+export async function opened(id: string, access: Access, hotBytes: number, isPinned: (key: string) => boolean): Promise<Opened> {
   const network = new Network();
   const tiers = {
     hot: new MemoryStorageTier({ maxSizeBytes: hotBytes }),
-    warm: new IndexedDBStorageTier({ name: databaseOf(id) }),
+    warm: new IndexedDBStorageTier({ name: databaseOf(id), isPinned }),
     cold: coldOf(access, network.fetch),
   };
   const storage = await TieredStorage.open({

@@ -24,6 +24,9 @@ export async function idOf(place: Place): Promise<string> {
   return Array.from(hash.subarray(0, 6), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/** Whether a key is in one of these folders. */
+export const isUnder = (prefixes: readonly string[], key: string): boolean => prefixes.some((prefix) => key.startsWith(prefix));
+
 /** The database with the copies of a place's entries. */
 export const databaseOf = (id: string): string => `library-${id}`;
 

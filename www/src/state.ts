@@ -10,9 +10,15 @@ export interface Pin {
   isWanted: boolean;
 }
 
+/** The place that was chosen, and its credentials if the user had them kept. */
+export interface Chosen {
+  place: Place;
+  credentials: S3Credentials | null;
+  isOwn: boolean;
+}
+
 interface Values {
-  /** The place that was chosen, and its credentials if the user had them kept. */
-  chosen: { place: Place; credentials: S3Credentials | null; isOwn: boolean };
+  chosen: Chosen;
   /** The names that a place had when it was last looked at. */
   keys: string[];
   pins: Pin[];

@@ -3,9 +3,10 @@
 import { StorageError, type TieredStorage } from 'tiered-storage';
 import { publishTo } from 'tiered-storage/inspector';
 import { sandboxed, serve } from 'tiered-storage/sw';
+import { nameOf } from './catalog.js';
 import { typeOf } from './kinds.js';
 import { opened } from './opened.js';
-import { channelOf, type Access } from './place.js';
+import { channelOf, isUnder, type Access } from './place.js';
 import type { Said, Told } from './worker-link.js';
 
 interface Client {
@@ -29,6 +30,8 @@ interface Known {
   readonly told: string;
   readonly storage: Promise<TieredStorage>;
 }
+/** By place, the folders whose copies are not given up. */
+const pinned = new Map<string, readonly string[]>();
 const storages = new Map<string, Known>();
 const waiting = new Map<string, ((known: Known) => void)[]>();
 
@@ -36,12 +39,13 @@ serve({
   base: '/media/',
   key: ({ searchParams }) => searchParams.get('key') || undefined,
   storage: ({ url }) => storageOf(new URL(url).pathname.split('/')[2] ?? ''),
-  headers: (response, key) => sandboxed(typed(response, key)),
+  headers: (response, key, { searchParams }) => ({ ...sandboxed(typed(response, key)), ...(searchParams.has('save') && attached(key)) }),
   shell: { name: 'library', navigate: '/', ...SHELL_FILES },
 });
 
 scope.addEventListener('message', ({ data }) => {
   if (data?.type !== 'access') return;
+  pinned.set(data.id, data.pinned);
   const told = JSON.stringify(data.access);
   const known = storages.get(data.id);
   if (known?.told !== told) {
@@ -52,6 +56,12 @@ scope.addEventListener('message', ({ data }) => {
   for (const take of waiting.get(data.id) ?? []) take(storages.get(data.id) as Known);
   waiting.delete(data.id);
 });
+
+/** Has the browser keep an entry as a file: it asks no service worker for what a link with `download` names. */
+function attached(key: string): Record<string, string> {
+  const name = encodeURIComponent(nameOf(key)).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+  return { 'content-disposition': `attachment; filename*=UTF-8''${name}` };
+}
 
 /** An answer with the type that its name says, where whoever stored it named none: browsers show no drawing without it. */
 function typed(response: Response, key: string): Response {
@@ -74,7 +84,7 @@ async function storageOf(id: string): Promise<TieredStorage> {
 }
 
 async function open(id: string, access: Access): Promise<TieredStorage> {
-  const { storage, inside } = await opened(id, access, HOT_BYTES);
+  const { storage, inside } = await opened(id, access, HOT_BYTES, (key) => isUnder(pinned.get(id) ?? [], key));
   storage.on('promoted', ({ tier, key }) => tier === 'warm' && void tellPages({ type: 'kept', id, key }));
   publishTo(storage, channelOf(id), inside);
   return storage;

@@ -9,6 +9,8 @@ export interface Told {
   type: 'access';
   id: string;
   access: Access;
+  /** Folders whose copies are not given up. */
+  pinned: readonly string[];
 }
 
 /** What the worker tells pages. */
@@ -49,8 +51,8 @@ export class WorkerLink {
   }
 
   /** Has the worker answer with what is in this place. */
-  open(id: string, access: Access): void {
-    this.#told = { type: 'access', id, access };
+  open(id: string, access: Access, pinned: readonly string[]): void {
+    this.#told = { type: 'access', id, access, pinned };
     this.#serve();
   }
 

@@ -16,11 +16,11 @@ use tiered_storage_core::{
 };
 
 use self::gate::{Gate, lock};
-use crate::Watcher;
 use crate::tier::{
     Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Presign, Properties,
     Read, Stage, StorageTier, Stored, Usage,
 };
+use crate::{EvictionWatcher, Watcher};
 
 /// A way into a tier, as scenarios name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -311,6 +311,10 @@ impl StorageTier for FaultTier {
         self.inner.watch(watcher);
     }
 
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.inner.watch_evictions(watcher);
+    }
+
     fn peek(&self, key: &str, now: Timestamp) -> Option<Stored> {
         // The lock is held, so that a fault that is armed now applies to this read or to none before it.
         let mut plan = self.plan(Call::Read);
@@ -333,6 +337,10 @@ impl StorageTier for FaultTier {
 
     async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
         self.inner.presign(key, presign).await
+    }
+
+    async fn settled(&self) {
+        self.inner.settled().await;
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -13,7 +13,7 @@ use tiered_storage_core::{
 
 use super::{FaultTier, run_all, yield_once};
 use crate::{
-    Watcher,
+    EvictionWatcher, Watcher,
     memory::{MemoryOptions, MemoryTier, Volatility},
     tier::{
         Access, Body, Contents, Listing, Opened, Page, Part, Patched, Peeked, Presign, Properties,
@@ -413,8 +413,16 @@ impl StorageTier for Broken {
         self.inner.watch(watcher);
     }
 
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.inner.watch_evictions(watcher);
+    }
+
     async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
         self.inner.presign(key, presign).await
+    }
+
+    async fn settled(&self) {
+        self.inner.settled().await;
     }
 
     async fn close(&self) -> Result<(), Error> {

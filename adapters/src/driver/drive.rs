@@ -4,7 +4,7 @@ use std::{
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use tiered_storage_core::{
@@ -137,29 +137,5 @@ impl Drop for Stranded {
         if let Some((inner, op)) = self.0.take() {
             inner.lock().stranded.push(op);
         }
-    }
-}
-
-/// Counts a background task as over, however it ends.
-pub(super) struct TaskGuard(Option<Arc<Inner>>);
-
-impl TaskGuard {
-    /// The task is counted already.
-    pub(super) fn new(inner: Arc<Inner>) -> Self {
-        Self(Some(inner))
-    }
-}
-
-impl Drop for TaskGuard {
-    fn drop(&mut self) {
-        let Some(inner) = self.0.take() else { return };
-        let mut state = inner.lock();
-        state.tasks -= 1;
-        let settlers =
-            if state.tasks == 0 { std::mem::take(&mut state.settlers) } else { Vec::new() };
-        drop(state);
-        // Whoever settled may drop the storage next, and rely on it that its tiers go with it.
-        drop(inner);
-        settlers.into_iter().for_each(Waker::wake);
     }
 }

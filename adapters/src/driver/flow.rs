@@ -12,6 +12,7 @@ use core::{
 };
 use std::{collections::VecDeque, sync::Arc};
 
+use async_trait::async_trait;
 use futures_util::{
     StreamExt, TryStreamExt,
     future::{Either, select},
@@ -25,7 +26,7 @@ use super::{Body, Inner, perform::internal, stage::Tee};
 use crate::{
     events::Event,
     lock::Lock,
-    pieces::{overtaken, streamed, within},
+    pieces::{Give, given, overtaken, within},
     tier::{Body as TierBody, Opened, Payload, Pieces, Read},
 };
 
@@ -328,7 +329,20 @@ impl Reader {
         Self { flow, held, id, at: 0, own: None, is_led: false }
     }
 
-    /// The next piece; `None` at the end, which only comes if all were what was written.
+    fn tell(&self, at: Option<u64>) {
+        self.flow.change(|window| window.moved(self.id, at));
+    }
+
+    /// What is left to read.
+    pub(crate) fn pieces(self) -> Pieces {
+        given(Box::new(self))
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Reader {
+    /// The next piece. The end only comes if all were what was written.
     async fn next(&mut self) -> Result<Option<Payload>, Error> {
         loop {
             if let Some(own) = &mut self.own {
@@ -355,23 +369,6 @@ impl Reader {
                 }
             }
         }
-    }
-
-    fn tell(&self, at: Option<u64>) {
-        self.flow.change(|window| window.moved(self.id, at));
-    }
-
-    /// What is left to read.
-    pub(crate) fn pieces(self) -> Pieces {
-        streamed(|outlet| {
-            let mut reader = self;
-            Box::pin(async move {
-                while let Some(piece) = reader.next().await? {
-                    outlet.give(piece).await;
-                }
-                Ok(())
-            })
-        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use tiered_storage_core::{
     Error, ErrorKind, Key, Metadata, Tier, TierSet,
@@ -17,7 +18,7 @@ use crate::web::streams::{packed, unpacked};
 use crate::{
     lock::Lock,
     payload,
-    pieces::{once, pour, streamed},
+    pieces::{Give, given, once, pour},
     tier::{Body as TierBody, Payload, Pieces, Source, Stage},
 };
 
@@ -83,12 +84,16 @@ impl Inner {
             TierBody::Whole(body) => once(body),
         };
         if let Some(tee) = tee {
-            pieces = kept(pieces, tee, metadata.key().clone());
+            let key = metadata.key().clone();
+            pieces = given(Box::new(Kept { pieces, tee, key }));
         }
         if metadata.is_compressed() && !self.properties(tier).is_volatile {
             pieces = unpacked(pieces, metadata.size());
         }
-        checked(pieces, metadata.clone(), self.verify(tier))
+        let is_hashed = metadata.checksum().is_some() && self.verify(tier) == Verify::Digest;
+        let hasher = is_hashed.then(Sha256::new);
+        let metadata = metadata.clone();
+        given(Box::new(Check { pieces, metadata, hasher, size_bytes: 0, last: None }))
     }
 
     /// Describes a body that comes in pieces, and brings it to where it can be read again: into memory if it is small,
@@ -117,7 +122,8 @@ impl Inner {
         let (mut tier, mut stage) = self.stage(&draft.key, targets).await?;
         let mut staged_bytes = 0;
         let count = Arc::new(Lock::default());
-        let whole = counted(first, pieces, count.clone());
+        let counted = Counted { first: Some(first), rest: pieces, count: count.clone() };
+        let whole = given(Box::new(counted));
         let mut stored = if is_packed { packed(whole) } else { whole };
         while let Some(piece) = stored.try_next().await? {
             if piece.is_empty() {
@@ -186,68 +192,81 @@ impl Inner {
 /// What went by: its hash, and how many bytes.
 type Count = (Sha256, u64);
 
-/// All pieces, counted on their way.
-fn counted(first: Payload, mut rest: Pieces, count: Arc<Lock<Count>>) -> Pieces {
-    streamed(|outlet| {
-        Box::pin(async move {
-            let mut next = Some(first);
-            while let Some(piece) = next {
-                {
-                    let (hasher, size_bytes) = &mut *count.lock();
-                    payload::hash(hasher, &piece);
-                    *size_bytes += piece.len() as u64;
-                }
-                outlet.give(piece).await;
-                next = rest.try_next().await?;
-            }
-            Ok(())
-        })
-    })
+/// Pieces, counted on their way.
+struct Counted {
+    first: Option<Payload>,
+    rest: Pieces,
+    count: Arc<Lock<Count>>,
 }
 
-/// The same pieces, kept on their way.
-fn kept(mut pieces: Pieces, tee: Tee, key: Key) -> Pieces {
-    streamed(|outlet| {
-        Box::pin(async move {
-            while let Some(piece) = pieces.try_next().await? {
-                tee.write(&key, &piece).await;
-                outlet.give(piece).await;
-            }
-            Ok(())
-        })
-    })
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Counted {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        let next = match self.first.take() {
+            Some(first) => Some(first),
+            None => self.rest.try_next().await?,
+        };
+        if let Some(piece) = &next {
+            let (hasher, size_bytes) = &mut *self.count.lock();
+            payload::hash(hasher, piece);
+            *size_bytes += piece.len() as u64;
+        }
+        Ok(next)
+    }
 }
 
-/// The same pieces, of which the last comes only when all are what was written.
-fn checked(mut pieces: Pieces, metadata: Metadata, verify: Verify) -> Pieces {
-    streamed(move |outlet| {
-        Box::pin(async move {
-            let is_hashed = metadata.checksum().is_some() && verify == Verify::Digest;
-            let mut hasher = is_hashed.then(Sha256::new);
-            let (mut size_bytes, mut last) = (0, None);
-            while let Some(piece) = pieces.try_next().await? {
-                if piece.is_empty() {
-                    continue;
-                }
-                size_bytes += piece.len() as u64;
-                if size_bytes > metadata.size() {
-                    seal::check_length(&metadata, size_bytes)?;
-                }
-                if let Some(hasher) = &mut hasher {
-                    payload::hash(hasher, &piece);
-                }
-                if let Some(ready) = last.replace(piece) {
-                    outlet.give(ready).await;
-                }
+/// Pieces, kept on their way.
+struct Kept {
+    pieces: Pieces,
+    tee: Tee,
+    key: Key,
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Kept {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        let next = self.pieces.try_next().await?;
+        if let Some(piece) = &next {
+            self.tee.write(&self.key, piece).await;
+        }
+        Ok(next)
+    }
+}
+
+/// Pieces, of which the last comes only when all are what was written.
+struct Check {
+    pieces: Pieces,
+    metadata: Metadata,
+    hasher: Option<Sha256>,
+    size_bytes: u64,
+    last: Option<Payload>,
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Check {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        while let Some(piece) = self.pieces.try_next().await? {
+            if piece.is_empty() {
+                continue;
             }
-            seal::check_length(&metadata, size_bytes)?;
-            if let Some(hasher) = hasher {
-                seal::check_digest(&metadata, hasher.finish())?;
+            self.size_bytes += piece.len() as u64;
+            if self.size_bytes > self.metadata.size() {
+                seal::check_length(&self.metadata, self.size_bytes)?;
             }
-            if let Some(last) = last {
-                outlet.give(last).await;
+            if let Some(hasher) = &mut self.hasher {
+                payload::hash(hasher, &piece);
             }
-            Ok(())
-        })
-    })
+            if let Some(ready) = self.last.replace(piece) {
+                return Ok(Some(ready));
+            }
+        }
+        seal::check_length(&self.metadata, self.size_bytes)?;
+        if let Some(hasher) = self.hasher.take() {
+            seal::check_digest(&self.metadata, hasher.finish())?;
+        }
+        Ok(self.last.take())
+    }
 }

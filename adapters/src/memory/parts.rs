@@ -127,13 +127,19 @@ impl MemoryTier {
         }
         let line = format::encode(metadata, Audience::Local);
         let frame = (key.len() + line.len()) as u64;
-        let piece = Piece { key, hash: self.hash(key), metadata, frame, start, body };
+        self.keep_piece(&Piece { key, hash: self.hash(key), metadata, frame, start, body });
+        self.evictions.tell();
+        Ok(())
+    }
+
+    fn keep_piece(&self, piece: &Piece<'_>) {
+        let key = piece.key;
         let mut room = Room::new(&self.limits);
         let mut turn = None;
         loop {
-            let step = self.step(&mut self.shard(piece.hash).write(), &piece, &mut room);
+            let step = self.step(&mut self.shard(piece.hash).write(), piece, &mut room);
             if matches!(step, Step::Over) {
-                return Ok(());
+                return;
             }
             turn.get_or_insert_with(|| self.turn.lock().unwrap_or_else(PoisonError::into_inner));
             match step {
@@ -141,7 +147,7 @@ impl MemoryTier {
                     self.evict_from_fullest(short, Some(key), &mut room, &mut Vec::new());
                 }
                 _ if self.evict_parts(Some(key), &mut room) => {}
-                _ => return Ok(()),
+                _ => return,
             }
         }
     }
@@ -289,7 +295,7 @@ impl MemoryTier {
         if let Some(partial) = shard.write().parts.remove(&key) {
             self.parts.weight.fetch_sub(partial.weight, Ordering::AcqRel);
             self.body_bytes.fetch_sub(partial.bytes, Ordering::AcqRel);
-            self.evictions.fetch_add(1, Ordering::Relaxed);
+            self.evictions.note(&key);
             room.inherit(partial.weight);
         }
         true

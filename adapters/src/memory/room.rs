@@ -13,6 +13,12 @@ use super::{
 impl MemoryTier {
     /// Puts `change` in; `false` if there is no entry whose metadata it could replace.
     pub(super) fn put(&self, change: &Change<'_>) -> Result<bool, Error> {
+        let done = self.put_in(change);
+        self.evictions.tell();
+        done
+    }
+
+    fn put_in(&self, change: &Change<'_>) -> Result<bool, Error> {
         // What is replaced or evicted is freed after the locks.
         let mut spoils = Vec::new();
         let mut room = Room::new(&self.limits);
@@ -160,7 +166,7 @@ impl MemoryTier {
         let pending = entry.drain().map_or(0, |(count, _)| count);
         self.shard(entry.hash).dropped.fetch_add(pending, Ordering::Relaxed);
         self.body_bytes.fetch_sub(entry.body.len() as u64, Ordering::AcqRel);
-        self.evictions.fetch_add(1, Ordering::Relaxed);
+        self.evictions.note(&entry.key);
         room.inherit(entry.weight);
         spoils.push(entry);
         true

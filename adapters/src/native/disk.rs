@@ -46,13 +46,14 @@
 use core::ops::Range;
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering},
 };
 
 use async_trait::async_trait;
 use tiered_storage_core::{Condition, ETag, Error, Key, Metadata, range::ByteRange};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
+use crate::events::EvictionWatcher;
 use crate::tier::{
     Contents, Listing, Opened, Page, Part, Patched, Payload, Properties, Read, Stage, StorageTier,
     Stored, Usage,
@@ -323,7 +324,7 @@ impl StorageTier for DiskTier {
         Ok(Usage {
             bytes: state.body_bytes(),
             items: state.items(),
-            evictions: Some(state.evictions),
+            evictions: Some(state.evictions.count()),
         })
     }
 
@@ -346,6 +347,10 @@ impl StorageTier for DiskTier {
         }
         let key = key.clone();
         self.blocking(move |inner| inner.announce(&key)).await
+    }
+
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.inner.evictions.watch(watcher);
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -5,16 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tiered_storage_core::{Error, Timestamp};
 
 use super::{
-    Credentials, Environment, Http, Opening, Request, Response, UNSIGNED_PAYLOAD,
+    Credentials, Environment, Http, Opening, Request, Response, Scope, UNSIGNED_PAYLOAD,
     failure::{Cause, Failure, examine},
     http::within_timeout,
     limit::Limit,
-    meter::{Meter, Metered},
+    meter::Meter,
     profile::Flags,
     request::{Address, Call},
     retry::{self, Budget},
     signing::Signing,
     skew::Skew,
+    together::Running,
 };
 
 /// The slowest that a request's body may leave, in bytes per millisecond, before it counts as stuck: 64 kB a second.
@@ -44,22 +45,11 @@ pub(super) struct Learnt {
     pub(super) budget: Budget,
 }
 
-/// A request, and what it was signed with.
-struct Signed {
-    request: Request,
+/// What a request was signed with.
+struct Basis {
     credentials: Credentials,
     region: String,
     skew: Skew,
-}
-
-/// What one attempt was made with, and when.
-struct Attempt {
-    number: u32,
-    credentials: Credentials,
-    region: String,
-    skew: Skew,
-    sent: Timestamp,
-    received: Timestamp,
 }
 
 /// What was mended during a call. Each is mended once: if it does not help, it was not that.
@@ -68,65 +58,83 @@ struct Mended {
     clock: bool,
     region: bool,
     session: bool,
-    retries: u32,
 }
 
 impl Client {
     /// Sends `call` until it succeeds or there is no use in trying again.
-    pub(super) async fn send(&self, call: &Call) -> Result<Response, Box<Failure>> {
-        self.open(call, u64::MAX).await.map(|(response, _)| response)
+    pub(super) fn send(&self, call: Call) -> Running<'_, Result<Box<Response>, Box<Failure>>> {
+        Box::pin(async move { Ok(Box::new(self.ask(call, u64::MAX).await?.0)) })
     }
 
     /// As [`Client::send`]; a body of more than `whole_bytes_max` may come in pieces. They do not count as a request that
     /// runs: who reads them may be waiting for another.
-    pub(super) async fn open(
+    pub(super) fn open(
         &self,
-        call: &Call,
+        call: Call,
         whole_bytes_max: u64,
-    ) -> Result<Opening, Box<Failure>> {
-        let mut mended = Mended::default();
-        let mut metered = self.meter.begin(call, &*self.environment);
-        for number in 1.. {
-            let (attempt, outcome) =
-                self.attempt(call, number, whole_bytes_max, &mut metered).await?;
-            let failure = match outcome {
+    ) -> Running<'_, Result<Opening, Box<Failure>>> {
+        Box::pin(self.ask(call, whole_bytes_max))
+    }
+
+    async fn ask(&self, call: Call, whole_bytes_max: u64) -> Result<Opening, Box<Failure>> {
+        let (mut mended, mut retries) = (Mended::default(), 0);
+        let mut metered = self.meter.begin(&call, &*self.environment);
+        loop {
+            let permit = self.limit.enter().await;
+            let signed = self.signed(&call, None).await;
+            let (request, basis) = signed.map_err(|error| Failure::bare(Cause::Local(error)))?;
+            let sent = self.environment.now();
+            let bytes = request.body.len();
+            let limit_ms = call.kind.patience() * self.timeout_ms + bytes as u64 / BYTES_PER_MS_MIN;
+            metered.sent(bytes);
+            let sending = self.http.open(request, whole_bytes_max);
+            let outcome = match within_timeout(&*self.environment, limit_ms, sending).await {
                 Ok(opening) => {
-                    self.learnt().budget.give(mended.retries);
+                    metered.received(&opening.0);
+                    examine(&call, opening)
+                }
+                Err(error) => Err(Failure::bare(Cause::Http(error))),
+            };
+            drop(permit);
+            let received = self.environment.now();
+            trace(&call, metered.attempts(), received.millis_since(sent), &outcome);
+            let mut failure = match outcome {
+                Ok(opening) => {
+                    self.learnt().budget.give(retries);
                     return Ok(opening);
                 }
-                Err(mut failure) => {
-                    failure.retries = mended.retries.max(self.http.may_repeat().into());
-                    failure
-                }
+                Err(failure) => failure,
             };
-            if self.mend(&attempt, &failure, &mut mended) {
-                continue;
-            }
-            if !self.rests(&failure, &mut mended.retries).await {
+            metered.failed(&failure);
+            failure.retries = retries.max(self.http.may_repeat().into());
+            if !self.mend(&basis, &failure, &mut mended, (sent, received))
+                && !self.rests(&failure, &mut retries).await
+            {
                 return Err(failure);
             }
         }
-        unreachable!("attempts are bounded")
     }
 
     /// A URL that does what `call` does, for some seconds from now on by the server's clock.
     pub(super) async fn presign(&self, call: &Call, expires_secs: u32) -> Result<String, Error> {
-        Ok(self.signed(call, Some(expires_secs)).await?.request.url)
+        Ok(self.signed(call, Some(expires_secs)).await?.0.url)
     }
 
     /// The request for `call`, signed as what the server's answers have taught so far demands.
-    async fn signed(&self, call: &Call, url_secs: Option<u32>) -> Result<Signed, Error> {
+    async fn signed(&self, call: &Call, url_secs: Option<u32>) -> Result<(Request, Basis), Error> {
         let (region, skew) = {
             let learnt = self.learnt();
             (learnt.region.clone(), learnt.skew)
         };
+        let now = || skew.server_time(self.environment.now());
+        let credentials = self.signing.credentials(now()).await?;
         let mut request = call.request(&self.address, &region);
         self.profile.adapt(&mut request);
-        let now = || skew.server_time(self.environment.now());
         let payload_sha256 = url_secs.map_or(call.payload_sha256.as_str(), |_| UNSIGNED_PAYLOAD);
-        let signing = self.signing.sign(&mut request, &region, payload_sha256, now, url_secs);
-        let credentials = signing.await?;
-        Ok(Signed { request, credentials, region, skew })
+        let scope =
+            Scope { credentials: &credentials, region: &region, now: now(), payload_sha256 };
+        self.signing.sign(&mut request, &scope, url_secs).await?;
+        Ok((request, Basis { credentials, region, skew }))
     }
 
     /// The error for a call that failed.
@@ -139,46 +147,20 @@ impl Client {
         self.learnt.lock().expect("no holder of this lock panics")
     }
 
-    async fn attempt(
+    /// Corrects what `failure` says was wrong with what the request was signed with. Says whether to try again at once.
+    fn mend(
         &self,
-        call: &Call,
-        number: u32,
-        whole_bytes_max: u64,
-        metered: &mut Metered<'_>,
-    ) -> Result<(Attempt, Result<Opening, Box<Failure>>), Box<Failure>> {
-        let _permit = self.limit.enter().await;
-        let signed = self.signed(call, None).await;
-        let Signed { request, credentials, region, skew } =
-            signed.map_err(|error| Failure::bare(Cause::Local(error)))?;
-        let sent = self.environment.now();
-        let limit_ms =
-            call.kind.patience() * self.timeout_ms + request.body.len() as u64 / BYTES_PER_MS_MIN;
-        metered.sent(request.body.len());
-        let sending = self.http.open(request, whole_bytes_max);
-        let outcome = match within_timeout(&*self.environment, limit_ms, sending).await {
-            Ok(opening) => {
-                metered.received(&opening.0);
-                examine(call, opening)
-            }
-            Err(error) => Err(Failure::bare(Cause::Http(error))),
-        };
-        if let Err(failure) = &outcome {
-            metered.failed(failure);
-        }
-        let received = self.environment.now();
-        let attempt = Attempt { number, credentials, region, skew, sent, received };
-        attempt.trace(call, &outcome);
-        Ok((attempt, outcome))
-    }
-
-    /// Corrects what `failure` says was wrong with the attempt. Says whether to try again at once.
-    fn mend(&self, attempt: &Attempt, failure: &Failure, mended: &mut Mended) -> bool {
+        basis: &Basis,
+        failure: &Failure,
+        mended: &mut Mended,
+        (sent, received): (Timestamp, Timestamp),
+    ) -> bool {
         if let Some(server) = failure.server_time
             && (failure.is_skewed() || failure.status() == 403)
             && !mended.clock
         {
-            let skew = Skew::measured(server, attempt.sent, attempt.received);
-            if failure.is_skewed() || attempt.skew.is_far_from(skew) {
+            let skew = Skew::measured(server, sent, received);
+            if failure.is_skewed() || basis.skew.is_far_from(skew) {
                 mended.clock = true;
                 self.learnt().skew = skew;
                 return true;
@@ -186,10 +168,10 @@ impl Client {
         }
         if failure.is_stale_session() && !mended.session {
             mended.session = true;
-            self.signing.forget(&attempt.credentials);
+            self.signing.forget(&basis.credentials);
             return true;
         }
-        if let Some(region) = failure.other_region(&attempt.region)
+        if let Some(region) = failure.other_region(&basis.region)
             && !mended.region
         {
             mended.region = true;
@@ -213,23 +195,21 @@ impl Client {
     }
 }
 
-impl Attempt {
-    fn trace(&self, call: &Call, outcome: &Result<Opening, Box<Failure>>) {
-        let (status, code) = match outcome {
-            Ok((response, _)) => (response.status, ""),
-            Err(failure) => (failure.status(), failure.code()),
-        };
-        tracing::debug!(
-            target: "tiered_storage::s3",
-            method = call.method.as_str(),
-            key = call.name.as_deref().unwrap_or(""),
-            attempt = self.number,
-            status,
-            code,
-            elapsed_ms = self.received.millis_since(self.sent),
-            "S3 request"
-        );
-    }
+fn trace(call: &Call, attempt: u32, elapsed_ms: u64, outcome: &Result<Opening, Box<Failure>>) {
+    let (status, code) = match outcome {
+        Ok((response, _)) => (response.status, ""),
+        Err(failure) => (failure.status(), failure.code()),
+    };
+    tracing::debug!(
+        target: "tiered_storage::s3",
+        method = call.method.as_str(),
+        key = call.name.as_deref().unwrap_or(""),
+        attempt,
+        status,
+        code,
+        elapsed_ms,
+        "S3 request"
+    );
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::{Arc, Mutex};
 
-use tiered_storage_core::{Error, ErrorKind};
+use tiered_storage_core::Error;
 
 use super::{
     CredentialsProvider, Environment, Http, Profile, S3Tier, Sign, SignRequest,
@@ -25,7 +25,16 @@ use super::{
 mod check;
 
 use check::{
-    check_bucket, check_endpoint, check_numbers, check_prefix, check_provider, check_region,
+    check_bucket, check_endpoint, check_host, check_numbers, check_prefix, check_provider,
+    check_region, is_ip_address,
+};
+
+/// From where on, and how, bodies go in parts where the user does not say so. Pages hold each part that is on its way
+/// several times: as bytes, for `fetch`, and for the process that sends them.
+const PARTS: PartLimits = if cfg!(target_arch = "wasm32") {
+    PartLimits { threshold_bytes: 16 << 20, part_bytes: 5 << 20, in_flight_max: 2 }
+} else {
+    PartLimits { threshold_bytes: 16 << 20, part_bytes: 8 << 20, in_flight_max: 3 }
 };
 
 /// How URLs name the bucket.
@@ -76,7 +85,7 @@ impl S3TierBuilder {
             timeout_ms: 30_000,
             connect_timeout_ms: 5_000,
             attempts_max: 4,
-            parts: PartLimits { threshold_bytes: 16 << 20, part_bytes: 8 << 20, in_flight_max: 3 },
+            parts: PARTS,
         }
     }
 
@@ -290,11 +299,8 @@ fn address(
         }
         Site::Custom { .. } => Addressing::Path,
     });
-    if let (Addressing::VirtualHost, Site::Custom { host, .. }) = (addressing, &site)
-        && is_ip_address(host)
-    {
-        let message = format!("{host} cannot have a bucket in front; use Addressing::Path");
-        return Err(invalid(message));
+    if let (Addressing::VirtualHost, Site::Custom { host, .. }) = (addressing, &site) {
+        check_host(host)?;
     }
     let is_strict = addressing == Addressing::VirtualHost || matches!(site, Site::Aws);
     check_bucket(&bucket, is_strict)?;
@@ -312,10 +318,9 @@ fn folder(mut prefix: String) -> String {
 /// The site at a URL of an endpoint.
 fn site(url: &str) -> Site {
     let url = url.to_ascii_lowercase();
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let (scheme, default_port) = match scheme {
-        "http" => ("http", ":80"),
-        _ => ("https", ":443"),
+    let (scheme, default_port, rest) = match url.strip_prefix("http://") {
+        Some(rest) => ("http", ":80", rest),
+        None => ("https", ":443", url.strip_prefix("https://").unwrap_or_default()),
     };
     let host = rest.strip_suffix('/').unwrap_or(rest);
     Site::Custom { scheme, host: host.strip_suffix(default_port).unwrap_or(host).to_owned() }
@@ -324,16 +329,6 @@ fn site(url: &str) -> Site {
 /// The URL as it may be shown: a password may stand in front of the host.
 fn without_user_info(url: &str) -> &str {
     url.rsplit_once('@').map_or(url, |(_, rest)| rest)
-}
-
-fn is_ip_address(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let is_byte = |part: &str| part.parse::<u8>().is_ok();
-    host.starts_with('[') || (name.split('.').count() == 4 && name.split('.').all(is_byte))
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::Invalid, message)
 }
 
 #[cfg(test)]

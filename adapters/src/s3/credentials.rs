@@ -4,10 +4,10 @@ use core::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use futures_util::lock::Mutex as AsyncMutex;
 use tiered_storage_core::{Error, ErrorKind, Timestamp};
 use zeroize::Zeroizing;
 
+use super::limit::Limit;
 use crate::tier::Shareable;
 
 /// Credentials are asked for anew when they have less than this left.
@@ -49,14 +49,13 @@ pub trait CredentialsProvider: fmt::Debug + Shareable {
 #[derive(Clone)]
 pub struct Credentials {
     keys: Option<Arc<Keys>>,
+    session_token: Option<Arc<Zeroizing<String>>>,
     expires_at: Option<Timestamp>,
 }
 
-#[derive(Clone)]
 struct Keys {
     access_key_id: String,
     secret_access_key: Zeroizing<String>,
-    session_token: Option<Zeroizing<String>>,
 }
 
 impl Credentials {
@@ -65,21 +64,20 @@ impl Credentials {
         let keys = Keys {
             access_key_id: access_key_id.into(),
             secret_access_key: Zeroizing::new(secret_access_key.into()),
-            session_token: None,
         };
-        Self { keys: Some(Arc::new(keys)), expires_at: None }
+        Self { keys: Some(Arc::new(keys)), session_token: None, expires_at: None }
     }
 
     /// No credentials: requests go unsigned.
     pub const fn anonymous() -> Self {
-        Self { keys: None, expires_at: None }
+        Self { keys: None, session_token: None, expires_at: None }
     }
 
     /// With the token of a temporary session.
     #[must_use]
     pub fn with_session_token(mut self, token: impl Into<String>) -> Self {
-        if let Some(keys) = &mut self.keys {
-            Arc::make_mut(keys).session_token = Some(Zeroizing::new(token.into()));
+        if self.keys.is_some() {
+            self.session_token = Some(Arc::new(Zeroizing::new(token.into())));
         }
         self
     }
@@ -103,7 +101,7 @@ impl Credentials {
 
     /// The session token, for a signer; `None` if there is none.
     pub fn session_token(&self) -> Option<&str> {
-        self.keys.as_ref()?.session_token.as_ref().map(|token| token.as_str())
+        self.session_token.as_ref().map(|token| token.as_str())
     }
 
     /// When they stop being good; `None` if they do not.
@@ -116,11 +114,10 @@ impl Credentials {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        match (&self.keys, &other.keys) {
-            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
-            (None, None) => true,
-            _ => false,
-        }
+        // Clones share these.
+        let keys = |credentials: &Self| credentials.keys.as_ref().map(Arc::as_ptr);
+        let token = |credentials: &Self| credentials.session_token.as_ref().map(Arc::as_ptr);
+        keys(self) == keys(other) && token(self) == token(other)
     }
 }
 
@@ -215,12 +212,13 @@ impl CredentialsProvider for EnvironmentCredentials {
 pub(super) struct Cache {
     provider: Arc<dyn CredentialsProvider>,
     kept: Mutex<Option<Credentials>>,
-    asking: AsyncMutex<()>,
+    /// One asks at a time; the others wait for it.
+    turn: Limit,
 }
 
 impl Cache {
     pub(super) fn new(provider: Arc<dyn CredentialsProvider>) -> Self {
-        Self { provider, kept: Mutex::new(None), asking: AsyncMutex::new(()) }
+        Self { provider, kept: Mutex::new(None), turn: Limit::new(1) }
     }
 
     pub(super) async fn credentials(&self, now: Timestamp) -> Result<Credentials, Error> {
@@ -228,7 +226,7 @@ impl Cache {
         if let Some(fresh) = fresh() {
             return Ok(fresh);
         }
-        let _asking = self.asking.lock().await;
+        let _turn = self.turn.enter().await;
         if let Some(fresh) = fresh() {
             return Ok(fresh);
         }

@@ -5,7 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use tiered_storage_core::{ETag, Error, Key};
 
 use super::{
@@ -15,12 +16,12 @@ use super::{
     read::WHOLE_BYTES_MAX,
     request::Call,
     response,
-    together::all,
+    together::{OnFailure, Running, together},
     upload::PartLimits,
 };
 use crate::{
     payload::{self, Payload},
-    pieces::Pieces,
+    pieces::{Give, Pieces, given},
 };
 
 /// What came since it last broke off makes another break a new one.
@@ -41,6 +42,8 @@ pub(super) struct Download {
     /// What came already.
     ready: Option<Payload>,
     pieces: Option<Pieces<HttpError>>,
+    /// Where the answer ends that is being read.
+    answer_end: u64,
     broke_at: u64,
     retries: u32,
 }
@@ -64,6 +67,7 @@ impl Download {
             skip: 0,
             ready: None,
             pieces: None,
+            answer_end: range.end,
             broke_at: range.start,
             retries: 0,
         }
@@ -84,15 +88,12 @@ impl Download {
         Ok(payload::start(&front, len).into_owned())
     }
 
-    pub(super) fn pieces(self) -> Pieces {
-        let pieces = stream::try_unfold(self, |mut download| async move {
-            let next = download.next().await.map_err(|error| error.with_key(&download.key))?;
-            Ok(next.map(|piece| (piece, download)))
-        });
-        #[cfg(not(target_arch = "wasm32"))]
-        return pieces.boxed();
-        #[cfg(target_arch = "wasm32")]
-        pieces.boxed_local()
+    pub(super) fn pieces(mut self) -> Pieces {
+        // What is on its way already is more than the host may be sent at once.
+        if self.etag.is_some() && self.end - self.at > self.inner.client.http.answer_bytes_max() {
+            self.answer_end = self.at;
+        }
+        given(Box::new(self))
     }
 
     /// All of it in one piece. With `limits`, what is larger than their threshold comes in several answers at once: one
@@ -106,11 +107,15 @@ impl Download {
             end: self.end,
             part_bytes: limits.part_bytes,
             left: Mutex::new(0..size_bytes.div_ceil(limits.part_bytes)),
+            found: Mutex::default(),
         };
-        let helpers: Vec<Self> = (1..limits.in_flight_max).map(|_| self.another()).collect();
-        let work = helpers.into_iter().map(|helper| helper.work(&claims, End::Back));
-        let work = core::iter::once(self.work(&claims, End::Front)).chain(work);
-        let mut pieces = all(work).await?.concat();
+        let mut work: Vec<Running<'_, _>> = Vec::new();
+        for _ in 1..limits.in_flight_max {
+            work.push(Box::pin(self.another().work(&claims, End::Back)));
+        }
+        work.insert(0, Box::pin(self.work(&claims, End::Front)));
+        together(work, OnFailure::Stop).await?;
+        let mut pieces = claims.found.into_inner().expect(NO_PANIC);
         pieces.sort_unstable_by_key(|(at, _)| *at);
         Ok(payload::concatenated(pieces.into_iter().map(|(_, piece)| piece).collect()))
     }
@@ -120,31 +125,34 @@ impl Download {
         Self::new(&self.inner, &self.key, &self.name, self.etag.clone(), 0..0)
     }
 
-    /// Takes one part after the other until none is left; gives what came, and where it belongs.
-    async fn work(mut self, claims: &Claims, from: End) -> Result<Vec<(u64, Payload)>, Error> {
-        let mut found = Vec::new();
+    /// Takes one part after the other until none is left.
+    async fn work(mut self, claims: &Claims, from: End) -> Result<(), Error> {
         while let Some(range) = claims.next(from) {
             if range.start != self.at {
                 self = Self { at: range.start, broke_at: range.start, ..self.another() };
             }
             self.end = range.end;
-            while let Some(piece) = self.next().await? {
-                found.push((self.at - piece.len() as u64, piece));
+            while let Some(piece) = self.advance().await? {
+                let at = self.at - piece.len() as u64;
+                claims.found.lock().expect(NO_PANIC).push((at, piece));
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     async fn gathered(&mut self) -> Result<Payload, Error> {
         let mut pieces = Vec::new();
-        while let Some(piece) = self.next().await? {
+        while let Some(piece) = self.advance().await? {
             pieces.push(piece);
         }
         Ok(payload::concatenated(pieces))
     }
 
-    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+    async fn advance(&mut self) -> Result<Option<Payload>, Error> {
         while self.at < self.end {
+            if self.at == self.answer_end {
+                (self.pieces, self.ready) = (None, None);
+            }
             if self.ready.is_none() && self.pieces.is_none() {
                 self.reopen().await?;
             }
@@ -210,11 +218,12 @@ impl Download {
     /// Asks for what is left.
     async fn reopen(&mut self) -> Result<(), Error> {
         let client = &self.inner.client;
-        let mut call = Call::get_range(&self.name, format!("bytes={}-{}", self.at, self.end - 1));
+        let end = self.end.min(self.at.saturating_add(client.http.answer_bytes_max()));
+        let mut call = Call::get_range(&self.name, format!("bytes={}-{}", self.at, end - 1));
         if let Some(etag) = &self.etag {
             call = call.if_match(etag);
         }
-        let (response, rest) = match client.open(&call, WHOLE_BYTES_MAX).await {
+        let (response, rest) = match client.open(call, WHOLE_BYTES_MAX).await {
             Ok(opening) => opening,
             Err(failure) if failure.is_conflict() || failure.is_missing() => return Err(changed()),
             Err(failure) => return Err(client.error(&failure)),
@@ -233,8 +242,17 @@ impl Download {
         if start > self.at {
             return Err(client.error(&Failure::garbled()));
         }
+        self.answer_end = if response.status == 206 { end } else { self.end };
         self.receive(start, response.body, rest);
         Ok(())
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Download {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        self.advance().await.map_err(|error| error.with_key(&self.key))
     }
 }
 
@@ -251,12 +269,16 @@ struct Claims {
     end: u64,
     part_bytes: u64,
     left: Mutex<Range<u64>>,
+    /// What came of those that were taken, and where it belongs.
+    found: Mutex<Vec<(u64, Payload)>>,
 }
+
+const NO_PANIC: &str = "no holder of this lock panics";
 
 impl Claims {
     fn next(&self, from: End) -> Option<Range<u64>> {
         let part = {
-            let mut left = self.left.lock().expect("no holder of this lock panics");
+            let mut left = self.left.lock().expect(NO_PANIC);
             match from {
                 End::Front => left.next(),
                 End::Back => left.next_back(),

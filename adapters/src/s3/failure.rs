@@ -9,6 +9,9 @@ use super::{
     retry,
 };
 
+/// The header that some servers want with a removal of many.
+const CONTENT_MD5: &[u8] = b"Content-MD5";
+
 /// Why a call did not succeed.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
@@ -178,7 +181,12 @@ impl Failure {
         matches!(self.code(), "NotImplemented" | "MethodNotAllowed" | "MissingContentMD5")
             || matches!(self.status(), 405 | 501)
             || (self.status() == 400
-                && self.fault.message.split([' ', ':', ',', '.']).any(|word| word == "Content-MD5"))
+                && self
+                    .fault
+                    .message
+                    .as_bytes()
+                    .windows(CONTENT_MD5.len())
+                    .any(|word| word == CONTENT_MD5))
     }
 
     /// Whether the upload in parts is not there, or no longer.
@@ -218,173 +226,159 @@ impl Failure {
 
     /// What the user is told.
     pub(super) fn to_error(&self, bucket: &str, host: &str) -> Error {
-        match &self.cause {
-            Cause::Local(error) => error.clone(),
-            Cause::Http(error) => self.transport_error(error, host),
-            Cause::Garbled => Error::new(
+        let (kind, advice) = match &self.cause {
+            Cause::Local(error) => return error.clone(),
+            Cause::Http(error) => advice_of_transport(error.kind),
+            Cause::Garbled => (
                 ErrorKind::Unavailable,
-                format!(
-                    "{host} answered with what is not S3's, or with half of it; check that it is \
-                     an S3 endpoint and try again"
-                ),
+                "{host} answered with what is not S3's, or with half of it; check that it is an S3 \
+                 endpoint and try again",
             ),
+            Cause::Status(status) => self.advice(*status),
+        };
+        let mut pieces = advice.split(['{', '}']);
+        let mut message = pieces.next().unwrap_or_default().to_owned();
+        while let (Some(name), Some(text)) = (pieces.next(), pieces.next()) {
+            message.push_str(match name {
+                "host" => host,
+                "bucket" => bucket,
+                "region" => plain(self.region.as_deref().unwrap_or_default(), 64),
+                _ => plain(&self.fault.message, 200),
+            });
+            message.push_str(text);
+        }
+        match &self.cause {
             Cause::Status(status) => {
-                let (kind, advice) = self.advice(*status, bucket, host);
-                Error::new(kind, format!("{advice} ({})", self.evidence(*status)))
+                message.push_str(&self.evidence(*status));
+                Error::new(kind, message)
             }
+            Cause::Http(error) if error.kind == HttpErrorKind::Timeout => {
+                Error::timed_out(message).with_source(error.clone())
+            }
+            Cause::Http(error) => Error::new(kind, message).with_source(error.clone()),
+            _ => Error::new(kind, message),
         }
     }
 
-    fn transport_error(&self, error: &HttpError, host: &str) -> Error {
-        let message = match error.kind {
-            HttpErrorKind::Connect => {
-                // A browser does not tell the two apart.
-                let and_cors = if cfg!(target_arch = "wasm32") {
-                    " (and, in a browser, whether the bucket's CORS rules allow this page)"
-                } else {
-                    ""
-                };
-                format!("no connection to {host}; check the endpoint and the network{and_cors}")
-            }
-            HttpErrorKind::Timeout => {
-                let message = format!("{host} did not answer in time; try again, or allow more");
-                return Error::timed_out(message).with_source(error.clone());
-            }
-            HttpErrorKind::Broken => {
-                format!("the connection to {host} broke before the answer was whole; try again")
-            }
-            HttpErrorKind::Redirected => {
-                let message = format!(
-                    "{host} sends the request elsewhere, and this host is not told where; correct \
-                     region and endpoint"
-                );
-                return Error::new(ErrorKind::Invalid, message).with_source(error.clone());
-            }
-            HttpErrorKind::Unsendable => {
-                let message = "a request to S3 cannot be sent as it is; please report it";
-                return Error::new(ErrorKind::Internal, message).with_source(error.clone());
-            }
-        };
-        Error::new(ErrorKind::Unavailable, message).with_source(error.clone())
-    }
-
-    /// The kind of error, and what to do about it.
-    fn advice(&self, status: u16, bucket: &str, host: &str) -> (ErrorKind, String) {
+    /// The kind of error, and what to do about it; `{host}` and others stand for what `to_error` puts there.
+    fn advice(&self, status: u16) -> (ErrorKind, &'static str) {
         use ErrorKind::{Conflict, Denied, Full, Invalid, Unavailable};
-        if let Some(advice) = self.advice_of_code(bucket, host) {
+        if let Some(advice) = self.advice_of_code() {
             return advice;
         }
         match status {
             _ if retry::pace(self).is_some() => {
-                (Unavailable, format!("{host} cannot answer now; try again later"))
+                (Unavailable, "{host} cannot answer now; try again later")
             }
-            300..=399 => (Invalid, self.elsewhere(bucket)),
-            401 | 403 => (Denied, denied(bucket)),
-            412 => (Conflict, "the object was changed meanwhile; read it again".to_owned()),
-            507 => (Full, format!("{host} has no room left; free some")),
-            500.. => (Unavailable, format!("{host} failed; try again later")),
-            _ => (Invalid, format!("{host} refused the request{}", self.server_message())),
+            300..=399 => (Invalid, self.elsewhere()),
+            401 | 403 => (Denied, DENIED),
+            412 => (Conflict, "the object was changed meanwhile; read it again"),
+            507 => (Full, "{host} has no room left; free some"),
+            500.. => (Unavailable, "{host} failed; try again later"),
+            _ if plain(&self.fault.message, 200).is_empty() => {
+                (Invalid, "{host} refused the request; check the configuration")
+            }
+            // The server's own sentence, where we know no better.
+            _ => (Invalid, "{host} refused the request: {message}"),
         }
     }
 
-    fn advice_of_code(&self, bucket: &str, host: &str) -> Option<(ErrorKind, String)> {
+    fn advice_of_code(&self) -> Option<(ErrorKind, &'static str)> {
         use ErrorKind::{Conflict, Corrupt, Denied, Full, Invalid, Unavailable};
-        let (kind, advice) = match self.code() {
+        Some(match self.code() {
             "NoSuchBucket" => (
                 Invalid,
-                format!("there is no bucket \"{bucket}\" at {host}; create it or correct its name"),
+                "there is no bucket \"{bucket}\" at {host}; create it or correct its name",
             ),
             "InvalidBucketName" => {
-                (Invalid, format!("{host} takes no bucket of the name \"{bucket}\"; correct it"))
+                (Invalid, "{host} takes no bucket of the name \"{bucket}\"; correct it")
             }
-            "AuthorizationHeaderMalformed" if self.region.is_some() => {
-                (Invalid, self.elsewhere(bucket))
-            }
+            "AuthorizationHeaderMalformed" if self.region.is_some() => (Invalid, self.elsewhere()),
             "SignatureDoesNotMatch" => (
                 Denied,
                 "S3 refused the signature; check the secret access key and the region, and that \
-                 no proxy changes requests"
-                    .to_owned(),
+                 no proxy changes requests",
             ),
             "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "Forbidden" => {
-                (Denied, denied(bucket))
+                (Denied, DENIED)
             }
-            "InvalidAccessKeyId" => {
-                (Denied, format!("{host} does not know the access key; check its id"))
-            }
+            "InvalidAccessKeyId" => (Denied, "{host} does not know the access key; check its id"),
             "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
-                let advice = "S3 refused the session token; give the tier new credentials";
-                (Denied, advice.to_owned())
+                (Denied, "S3 refused the session token; give the tier new credentials")
             }
-            "RequestTimeTooSkewed" => {
-                (Denied, format!("this host's clock is not {host}'s; set it right"))
-            }
+            "RequestTimeTooSkewed" => (Denied, "this host's clock is not {host}'s; set it right"),
             "NoSuchUpload" => (
                 Unavailable,
-                "the upload was ended by another, or a lifecycle rule; write it again".to_owned(),
+                "the upload was ended by another, or a lifecycle rule; write it again",
             ),
-            "InvalidObjectState" => {
-                (Unavailable, "the object is archived; restore it first".to_owned())
-            }
+            "InvalidObjectState" => (Unavailable, "the object is archived; restore it first"),
             "ConditionalRequestConflict" | "OperationAborted" | "PreconditionFailed" => {
-                (Conflict, "the object was changed meanwhile; read it again".to_owned())
+                (Conflict, "the object was changed meanwhile; read it again")
             }
             "XAmzContentSHA256Mismatch" | "BadDigest" => {
-                (Corrupt, "the body is not what its checksum says; write it again".to_owned())
+                (Corrupt, "the body is not what its checksum says; write it again")
             }
             "QuotaExceeded" | "InsufficientStorage" | "StorageFull" | "XMinioStorageFull" => {
-                (Full, format!("{host} has no room left; free some"))
+                (Full, "{host} has no room left; free some")
             }
             "EntityTooLarge" => {
-                (Invalid, "the object is too large for one request; make it smaller".to_owned())
+                (Invalid, "the object is too large for one request; make it smaller")
             }
             "NotImplemented" | "MethodNotAllowed" => {
-                (Invalid, format!("{host} does not do this; use another endpoint"))
+                (Invalid, "{host} does not do this; use another endpoint")
             }
             _ => return None,
-        };
-        Some((kind, advice))
+        })
     }
 
-    fn elsewhere(&self, bucket: &str) -> String {
-        match self.region.as_deref().map(|region| plain(region, 64)) {
-            Some(region) => format!("the bucket \"{bucket}\" is in {region}; correct the region"),
-            None => {
-                format!("the bucket \"{bucket}\" is in another place; correct region and endpoint")
-            }
-        }
-    }
-
-    /// The server's own sentence, where we know no better.
-    fn server_message(&self) -> String {
-        match plain(&self.fault.message, 200) {
-            "" => "; check the configuration".to_owned(),
-            message => format!(": {message}"),
+    fn elsewhere(&self) -> &'static str {
+        match self.region {
+            Some(_) => "the bucket \"{bucket}\" is in {region}; correct the region",
+            None => "the bucket \"{bucket}\" is in another place; correct region and endpoint",
         }
     }
 
     /// Code, status and request id, for the operator of the server.
     fn evidence(&self, status: u16) -> String {
-        let mut evidence = match plain(self.code(), 64) {
-            "" => format!("status {status}"),
-            code => format!("{code}, status {status}"),
-        };
-        if let Some(id) = self.fault.request_id.as_deref().map(|id| plain(id, 128))
-            && !id.is_empty()
-        {
-            evidence.push_str(", request id ");
-            evidence.push_str(id);
-        }
-        evidence
+        let code = plain(self.code(), 64);
+        let comma = if code.is_empty() { "" } else { ", " };
+        let id = plain(self.fault.request_id.as_deref().unwrap_or_default(), 128);
+        let before_id = if id.is_empty() { "" } else { ", request id " };
+        format!(" ({code}{comma}status {status}{before_id}{id})")
     }
 }
 
-fn denied(bucket: &str) -> String {
-    format!(
-        "S3 does not allow it; check what the credentials may do with the bucket \"{bucket}\" \
-         (without s3:ListBucket a missing object is answered so, too)"
-    )
+fn advice_of_transport(kind: HttpErrorKind) -> (ErrorKind, &'static str) {
+    use ErrorKind::{Internal, Invalid, Unavailable};
+    match kind {
+        // A browser does not tell the two apart.
+        HttpErrorKind::Connect if cfg!(target_arch = "wasm32") => (
+            Unavailable,
+            "no connection to {host}; check the endpoint and the network (and, in a browser, \
+             whether the bucket's CORS rules allow this page)",
+        ),
+        HttpErrorKind::Connect => {
+            (Unavailable, "no connection to {host}; check the endpoint and the network")
+        }
+        HttpErrorKind::Timeout => {
+            (Unavailable, "{host} did not answer in time; try again, or allow more")
+        }
+        HttpErrorKind::Broken => {
+            (Unavailable, "the connection to {host} broke before the answer was whole; try again")
+        }
+        HttpErrorKind::Redirected => (
+            Invalid,
+            "{host} sends the request elsewhere, and this host is not told where; correct region \
+             and endpoint",
+        ),
+        HttpErrorKind::Unsendable => {
+            (Internal, "a request to S3 cannot be sent as it is; please report it")
+        }
+    }
 }
+
+const DENIED: &str = "S3 does not allow it; check what the credentials may do with the bucket \
+                      \"{bucket}\" (without s3:ListBucket a missing object is answered so, too)";
 
 /// `text` up to `len_max` bytes, or up to what is not printable ASCII: the server's words end up in logs.
 fn plain(text: &str, len_max: usize) -> &str {

@@ -10,7 +10,7 @@ use core::{
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt::Write as _,
-    sync::{Arc, LazyLock, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
     task::Wake,
 };
 
@@ -18,18 +18,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tiered_storage_core::{Key, Timestamp};
-use tracing::{
-    Dispatch, Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-    subscriber::with_default,
-};
 
 use super::{
     Environment, Http, HttpError, HttpErrorKind, Opening, Request, Response, S3Tier, S3TierBuilder,
     StaticCredentials, keys,
 };
 use crate::{host::Task, pieces::Pieces};
+
+mod log;
+
+pub(super) use log::Log;
 
 /// 2026-01-01T00:00:00Z, when every script starts by this host's clock.
 pub(super) const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
@@ -121,6 +119,7 @@ pub(super) struct World(Arc<Mutex<State>>);
 struct State {
     now: Timestamp,
     repeats: bool,
+    answer_bytes_max: Option<u64>,
     script: VecDeque<Reply>,
     sent: Vec<Request>,
     log: String,
@@ -138,6 +137,12 @@ impl World {
     /// Has it sometimes send requests again by itself.
     pub(super) fn repeating(self) -> Self {
         self.state().repeats = true;
+        self
+    }
+
+    /// Has it take in all that is sent, so that it wants to be sent no more than that.
+    pub(super) fn hoarding(self, bytes_max: u64) -> Self {
+        self.state().answer_bytes_max = Some(bytes_max);
         self
     }
 
@@ -328,6 +333,10 @@ impl Http for World {
     fn may_repeat(&self) -> bool {
         self.state().repeats
     }
+
+    fn answer_bytes_max(&self) -> u64 {
+        self.state().answer_bytes_max.unwrap_or(u64::MAX)
+    }
 }
 
 fn line_of(request: &Request) -> String {
@@ -343,53 +352,4 @@ fn line_of(request: &Request) -> String {
         _ => "unsigned".to_owned(),
     };
     format!("{} {path} [{signed}]", request.method.as_str())
-}
-
-/// Keeps the text of every event.
-#[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<String>>);
-
-/// With a single subscriber, tracing asks only the thread that comes to an event first whether anyone listens, and
-/// that may be another test's. This is the second.
-static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Log::default()));
-
-impl Log {
-    /// What `run` writes to the log, at any level.
-    pub(super) fn of(run: impl FnOnce()) -> String {
-        LazyLock::force(&SECOND);
-        let log = Self::default();
-        with_default(log.clone(), run);
-        log.0.lock().expect("no panic").clone()
-    }
-}
-
-impl Visit for Log {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.lock().expect("no panic").push_str(&format!("{field}={value:?} "));
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
-        attributes.record(&mut self.clone());
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &span::Id, values: &span::Record<'_>) {
-        values.record(&mut self.clone());
-    }
-
-    fn record_follows_from(&self, _span: &span::Id, _follows: &span::Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn enter(&self, _span: &span::Id) {}
-
-    fn exit(&self, _span: &span::Id) {}
 }

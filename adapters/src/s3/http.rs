@@ -1,10 +1,9 @@
 //! The seam between S3 and the host: requests and responses as values, and the few things only a host has.
 
-use core::fmt;
+use core::{fmt, future::poll_fn, task::Poll};
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use futures_util::future::{Either, select};
 use tiered_storage_core::Timestamp;
 
 use crate::{
@@ -48,6 +47,14 @@ pub trait Http: fmt::Debug + Shareable {
     fn may_repeat(&self) -> bool {
         false
     }
+
+    /// How many bytes to ask for at once of a long body that is read piece by piece: Chromium takes in what the server
+    /// sends, whether it is read or not.
+    ///
+    /// This default has no limit.
+    fn answer_bytes_max(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// A response, and the body if it comes in pieces.
@@ -79,14 +86,16 @@ pub(super) async fn within_timeout<T>(
     ms: u64,
     sending: impl Future<Output = Result<T, HttpError>>,
 ) -> Result<T, HttpError> {
-    let sending = core::pin::pin!(sending);
-    match select(sending, environment.sleep(ms)).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(((), _)) => Err(HttpError {
-            kind: HttpErrorKind::Timeout,
-            message: format!("no whole answer within {ms} ms"),
-        }),
-    }
+    let mut sending = core::pin::pin!(sending);
+    let mut alarm = environment.sleep(ms);
+    let in_time = poll_fn(|context| match sending.as_mut().poll(context) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => alarm.as_mut().poll(context).map(|()| None),
+    });
+    in_time.await.unwrap_or_else(|| {
+        let message = format!("no whole answer within {ms} ms");
+        Err(HttpError { kind: HttpErrorKind::Timeout, message })
+    })
 }
 
 /// An HTTP method that S3 uses.
@@ -132,6 +141,11 @@ pub struct Request {
 }
 
 impl Request {
+    /// Takes out every header `name` (in lower case).
+    pub(super) fn remove_header(&mut self, name: &str) {
+        remove_header(&mut self.headers, name);
+    }
+
     /// The value of the header `name` (in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -143,6 +157,11 @@ impl fmt::Debug for Request {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         write!(f, "{} {} {names:?} [{} bytes]", self.method.as_str(), self.url, self.body.len())
     }
+}
+
+/// Takes out every header `name` (in lower case).
+pub(crate) fn remove_header(headers: &mut Vec<(String, String)>, name: &str) {
+    headers.retain(|(known, _)| known != name);
 }
 
 /// An HTTP response, whole.

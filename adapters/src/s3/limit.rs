@@ -4,10 +4,7 @@ use core::{
     pin::Pin,
     task::{Context, Poll, Waker},
 };
-use std::{
-    collections::VecDeque,
-    sync::{Mutex, MutexGuard},
-};
+use std::sync::{Mutex, MutexGuard};
 
 /// Lets a fixed number in at a time, in the order in which they came. It needs no runtime.
 #[derive(Debug)]
@@ -17,16 +14,13 @@ pub(super) struct Limit(Mutex<State>);
 struct State {
     free: usize,
     next: u64,
-    /// In the order in which they came.
-    waiting: VecDeque<(u64, Waker)>,
-    /// Those whose turn it is, and who have not noticed yet.
-    called: Vec<u64>,
+    /// In the order in which they came, with whom to wake; nobody where it is their turn, and they have not noticed yet.
+    queue: Vec<(u64, Option<Waker>)>,
 }
 
 impl Limit {
     pub(super) fn new(max: usize) -> Self {
-        let (waiting, called) = (VecDeque::new(), Vec::new());
-        Self(Mutex::new(State { free: max, next: 0, waiting, called }))
+        Self(Mutex::new(State { free: max, next: 0, queue: Vec::new() }))
     }
 
     /// Waits for a turn, which lasts until the permit is dropped. Dropping the future gives up the place in the queue.
@@ -39,14 +33,25 @@ impl Limit {
     }
 
     fn leave(&self) {
-        let mut state = self.state();
-        let Some((place, waker)) = state.waiting.pop_front() else {
-            state.free += 1;
-            return;
+        let waker = {
+            let mut state = self.state();
+            let waker = state.queue.iter_mut().find_map(|(_, waker)| waker.take());
+            if waker.is_none() {
+                state.free += 1;
+            }
+            waker
         };
-        state.called.push(place);
-        drop(state);
-        waker.wake();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl State {
+    /// Where in the queue a place is.
+    fn at(&self, place: Option<u64>) -> Option<usize> {
+        let place = place?;
+        self.queue.iter().position(|(known, _)| *known == place)
     }
 }
 
@@ -62,49 +67,39 @@ impl<'a> Future for Enter<'a> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Permit<'a>> {
         let limit = self.limit;
         let mut state = limit.state();
-        let is_in = match self.place {
-            Some(place) => take(&mut state.called, place),
-            None if state.free > 0 => {
-                state.free -= 1;
-                true
+        match state.at(self.place) {
+            Some(at) if state.queue[at].1.is_none() => {
+                state.queue.remove(at);
+                self.place = None;
             }
-            None => false,
-        };
-        if is_in {
-            self.place = None;
-            return Poll::Ready(Permit(limit));
-        }
-        let waker = context.waker().clone();
-        match state.waiting.iter_mut().find(|(place, _)| Some(*place) == self.place) {
-            Some((_, last)) => *last = waker,
+            Some(at) => {
+                state.queue[at].1 = Some(context.waker().clone());
+                return Poll::Pending;
+            }
+            None if state.free > 0 => state.free -= 1,
             None => {
                 state.next += 1;
-                self.place = Some(state.next);
                 let place = state.next;
-                state.waiting.push_back((place, waker));
+                self.place = Some(place);
+                state.queue.push((place, Some(context.waker().clone())));
+                return Poll::Pending;
             }
         }
-        Poll::Pending
+        Poll::Ready(Permit(limit))
     }
 }
 
 impl Drop for Enter<'_> {
     fn drop(&mut self) {
-        let Some(place) = self.place else { return };
-        let mut state = self.limit.state();
-        if let Some(at) = state.waiting.iter().position(|(waiting, _)| *waiting == place) {
-            state.waiting.remove(at);
-        } else if take(&mut state.called, place) {
-            drop(state);
+        let had_turn = {
+            let mut state = self.limit.state();
+            let at = state.at(self.place);
+            at.is_some_and(|at| state.queue.remove(at).1.is_none())
+        };
+        if had_turn {
             self.limit.leave();
         }
     }
-}
-
-/// Takes `place` out; says whether it was there. Few are called at once.
-fn take(called: &mut Vec<u64>, place: u64) -> bool {
-    let at = called.iter().position(|called| *called == place);
-    at.is_some_and(|at| called.swap_remove(at) == place)
 }
 
 /// A turn.

@@ -11,7 +11,7 @@ use super::{
     keys::{self, AREA, Listed},
     request::Call,
     response,
-    together::together,
+    together::{OnFailure, Running, together},
 };
 use crate::tier::{Listing, Page, Usage};
 
@@ -19,35 +19,9 @@ const PAGE_MAX: usize = 1_000;
 /// How many objects are asked for their keys at once, at most, per call.
 const ASKED_AT_ONCE: usize = 16;
 
-/// Where a listing is; its text is [`Listing::next`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Cursor {
-    /// After a name, relative to the tier's prefix, of those that are keys.
-    Keys(String),
-    /// After a name, relative to the area, of those that are not.
-    Area(String),
-}
-
-impl Cursor {
-    fn parse(text: Option<&str>) -> Result<Self, Error> {
-        let Some(text) = text else { return Ok(Self::Keys(String::new())) };
-        match text.split_at_checked(1) {
-            Some(("k", name)) => Ok(Self::Keys(name.to_owned())),
-            Some(("a", name)) => Ok(Self::Area(name.to_owned())),
-            _ => Err(Error::new(
-                ErrorKind::Invalid,
-                "the listing cannot go on from there; give what the page before gave",
-            )),
-        }
-    }
-
-    fn into_text(self) -> String {
-        match self {
-            Self::Keys(name) => format!("k{name}"),
-            Self::Area(name) => format!("a{name}"),
-        }
-    }
-}
+/// What [`Listing::next`] starts with: which run it is in. The rest is a name, relative to where that run is.
+const IN_KEYS: &str = "k";
+const IN_AREA: &str = "a";
 
 /// A page of objects.
 pub(super) struct Objects {
@@ -58,35 +32,56 @@ pub(super) struct Objects {
 
 impl Inner {
     pub(super) async fn list(&self, page: Page<'_>) -> Result<Listing, Error> {
-        let limit = page.limit.clamp(1, PAGE_MAX);
-        let mut cursor = Some(Cursor::parse(page.after)?);
-        // An empty page in the middle would look like the end.
-        while let Some(at) = cursor.take() {
-            let (keys, next) = self.list_from(at, page.prefix, limit).await?;
-            if !keys.is_empty() || next.is_none() {
-                return Ok(Listing { keys, next: next.map(Cursor::into_text) });
+        let (root, limit) = (self.names.prefix(), page.limit.clamp(1, PAGE_MAX));
+        let mut after = page.after.unwrap_or(IN_KEYS).to_owned();
+        loop {
+            let (base, wanted) = match after.get(..1) {
+                Some(IN_KEYS) => (root.to_owned(), [root, page.prefix].concat()),
+                Some(IN_AREA) => ([root, AREA].concat(), [root, AREA].concat()),
+                _ => {
+                    let message =
+                        "the listing cannot go on from there; give what the page before gave";
+                    return Err(Error::new(ErrorKind::Invalid, message));
+                }
+            };
+            let (run, name) = after.split_at(1);
+            // Without a prefix one run sees everything; with one, the area has a run of its own.
+            let has_area_apart = run == IN_KEYS && !page.prefix.is_empty();
+            let found = self.names_page(&wanted, &[&base, name].concat(), limit).await?;
+            let next = match found.next {
+                Some(name) => Some([run, &name[base.len()..]].concat()),
+                None => has_area_apart.then(|| IN_AREA.to_owned()),
+            };
+            let mut names: Vec<String> = found.objects.into_iter().map(|(name, _)| name).collect();
+            if has_area_apart {
+                names.retain(|name| !name[root.len()..].starts_with(AREA));
             }
-            cursor = next;
+            let keys = self.keys_of(names, page.prefix).await?;
+            match next {
+                // An empty page in the middle would look like the end.
+                Some(next) if keys.is_empty() => after = next,
+                next => return Ok(Listing { keys, next }),
+            }
         }
-        unreachable!("a page without a next one was returned")
     }
 
     pub(super) async fn usage(&self) -> Result<Usage, Error> {
         let mut usage = Usage::default();
-        let mut after = String::new();
-        loop {
-            let page = self.names_page(self.names.prefix(), &after, PAGE_MAX).await?;
-            for (name, size) in &page.objects {
-                if self.names.listed(name) != Listed::Foreign {
-                    usage.items += 1;
-                    usage.bytes += size;
-                }
-            }
-            match page.next {
-                Some(next) => after = next,
-                None => return Ok(usage),
-            }
+        let mut after = Some(String::new());
+        while let Some(name) = after {
+            let page = self.entries_page(&name).await?;
+            usage.items += page.objects.len() as u64;
+            usage.bytes += page.objects.iter().map(|(_, bytes)| bytes).sum::<u64>();
+            after = page.next;
         }
+        Ok(usage)
+    }
+
+    /// The objects of entries, after that name.
+    pub(super) async fn entries_page(&self, after: &str) -> Result<Objects, Error> {
+        let mut page = self.names_page(self.names.prefix(), after, PAGE_MAX).await?;
+        page.objects.retain(|(name, _)| self.names.listed(name) != Listed::Foreign);
+        Ok(page)
     }
 
     /// The names that start with `prefix` and come after `after`; at least one, unless there are none.
@@ -100,7 +95,7 @@ impl Inner {
         let mut token: Option<String> = None;
         loop {
             let call = Call::list(prefix, after, token.as_deref(), limit);
-            let response = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
+            let response = self.client.send(call).await.map_err(|failure| self.error(&failure))?;
             let page = response::names_page(&response.text())
                 .expect("an answer that is not a whole listing is a failure");
             if page.objects.iter().any(|(name, _)| !name.starts_with(prefix)) {
@@ -124,62 +119,34 @@ impl Inner {
         }
     }
 
-    async fn list_from(
-        &self,
-        cursor: Cursor,
-        prefix: &str,
-        limit: usize,
-    ) -> Result<(Vec<Key>, Option<Cursor>), Error> {
-        let root = self.names.prefix();
-        match cursor {
-            Cursor::Keys(after) => {
-                let after = format!("{root}{after}");
-                let page = self.names_page(&format!("{root}{prefix}"), &after, limit).await?;
-                let next = match page.next {
-                    Some(name) => Some(Cursor::Keys(name[root.len()..].to_owned())),
-                    None if prefix.is_empty() => None,
-                    None => Some(Cursor::Area(String::new())),
-                };
-                // Without a prefix one run sees everything; with one, the area has a run of its own.
-                let is_wanted =
-                    |name: &str| prefix.is_empty() || !name[root.len()..].starts_with(AREA);
-                let names = page.objects.into_iter().map(|(name, _)| name);
-                let names = names.filter(|name| name.starts_with(root) && is_wanted(name));
-                Ok((self.keys_of(names.collect(), prefix).await?, next))
-            }
-            Cursor::Area(after) => {
-                let area = format!("{root}{AREA}");
-                let page = self.names_page(&area, &format!("{area}{after}"), limit).await?;
-                let next = page.next.map(|name| Cursor::Area(name[area.len()..].to_owned()));
-                let names = page.objects.into_iter().map(|(name, _)| name).collect();
-                Ok((self.keys_of(names, prefix).await?, next))
-            }
-        }
-    }
-
     /// The keys of objects, those that start with `prefix`; hashed names are asked for theirs.
     async fn keys_of(&self, names: Vec<String>, prefix: &str) -> Result<Vec<Key>, Error> {
         let mut keys = Vec::new();
         for names in names.chunks(ASKED_AT_ONCE) {
-            let asked = names.iter().map(async |name| match self.names.listed(name) {
-                Listed::Key(key) => Ok(Some(key)),
-                Listed::Hashed => self.hashed_key(name).await,
-                Listed::Foreign => Ok(None),
-            });
-            for key in together(asked).await {
-                keys.extend(key?.filter(|key| key.starts_with(prefix)));
+            let mut found = vec![None; names.len()];
+            let mut asked: Vec<Running<'_, _>> = Vec::new();
+            for (name, key) in names.iter().zip(&mut found) {
+                match self.names.listed(name) {
+                    Listed::Key(listed) => *key = Some(listed),
+                    Listed::Hashed => asked.push(Box::pin(self.find_key(name, key))),
+                    Listed::Foreign => {}
+                }
             }
+            together(asked, OnFailure::GoOn).await?;
+            keys.extend(found.into_iter().flatten().filter(|key| key.starts_with(prefix)));
         }
         Ok(keys)
     }
 
-    /// The key that the object of a hashed name starts with; none if it is not an entry, or is gone.
-    async fn hashed_key(&self, name: &str) -> Result<Option<Key>, Error> {
-        match self.client.send(&Call::get_start(name, keys::SEAL_BYTES_MAX)).await {
-            Ok(response) => Ok(keys::open(&response.body)
-                .map(|(key, _)| key)
-                .filter(|key| self.names.name(key).as_str() == name)),
-            Err(failure) if failure.is_missing() || failure.status() == 416 => Ok(None),
+    /// Finds the key that the object of a hashed name starts with; none if it is not an entry, or is gone.
+    async fn find_key(&self, name: &str, found: &mut Option<Key>) -> Result<(), Error> {
+        match self.client.send(Call::get_start(name, keys::SEAL_BYTES_MAX)).await {
+            Ok(response) => {
+                let key = keys::open(&response.body).map(|(key, _)| key);
+                *found = key.filter(|key| self.names.name(key).as_str() == name);
+                Ok(())
+            }
+            Err(failure) if failure.is_missing() || failure.status() == 416 => Ok(()),
             Err(failure) => Err(self.error(&failure)),
         }
     }

@@ -121,6 +121,11 @@ impl Metered<'_> {
         self.requested.status = 0;
     }
 
+    /// How often it was sent.
+    pub(super) fn attempts(&self) -> u32 {
+        self.requested.attempts
+    }
+
     /// It was answered.
     pub(super) fn received(&mut self, response: &Response) {
         let bytes = response.body.len() as u64;

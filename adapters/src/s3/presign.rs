@@ -61,7 +61,8 @@ impl Inner {
                  use a shorter key",
             );
         }
-        let call = Call { method, ..Call::delete(name.as_str()) };
+        let mut call = Call::delete(name.as_str());
+        call.method = method;
         self.client.presign(&call, expires_secs).await
     }
 }

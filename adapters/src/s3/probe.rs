@@ -6,13 +6,13 @@
 
 use std::sync::{Arc, Mutex};
 
+use sha2::{Digest, Sha256};
 use tiered_storage_core::{Condition, ETag, Error, Key, Metadata, Timestamp};
 
 use super::{
-    ConditionalWrites, Inner, failure::Failure, keys::PROBE_MARK, limit::Limit, request::Call,
-    upload::Parts,
+    ConditionalWrites, Inner, keys::PROBE_MARK, limit::Limit, request::Call, upload::Parts,
 };
-use crate::payload::{self, Payload};
+use crate::payload::Payload;
 
 /// How an object comes about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,20 +84,17 @@ impl Inner {
         let environment = &self.client.environment;
         let random = [environment.random(), environment.random()];
         let name = self.names.scratch(PROBE_MARK, random);
-        let put = self.scratch(&name).await;
-        if let Err(failure) = self.client.send(&put).await {
+        let put = scratch(&name);
+        if let Err(failure) = self.client.send(put.clone()).await {
             // It may be there all the same, if only the answer was lost.
             let (inner, call) = (Arc::clone(self), Call::delete(&name));
-            let task = async move { inner.tidy(&call, "a probe").await };
-            environment.spawn(Box::pin(task));
+            let task = async move { inner.tidy(call, "a probe").await };
+            self.tidy_later(Box::pin(task));
             return Err(self.error(&failure));
         }
-        let tried = match means {
-            Means::Put => self.probe_put(&put).await,
-            Means::Upload => self.probe_upload(&name).await,
-        };
+        let tried = self.try_both(&put, &name, means).await;
         // If that fails, it is one more of the objects that a lifecycle rule may remove.
-        let removed = self.client.send(&Call::delete(&name)).await;
+        let removed = self.client.send(Call::delete(&name)).await;
         let heeded = tried?;
         tracing::debug!(
             target: "tiered_storage::s3",
@@ -109,41 +106,46 @@ impl Inner {
         Ok(heeded)
     }
 
-    async fn probe_put(&self, put: &Call) -> Result<Heeded, Error> {
-        let absent = self.client.send(&put.clone().provided(Some(&Condition::Absent))).await;
-        let version = self.client.send(&put.clone().provided(Some(&never()))).await;
-        Ok(Heeded {
-            absent: self.is_heeded(absent.map(drop))?,
-            version: self.is_heeded(version.map(drop))?,
-        })
-    }
-
-    async fn probe_upload(self: &Arc<Self>, name: &str) -> Result<Heeded, Error> {
-        let mut parts = Parts::begin(self, name, None).await?;
+    async fn try_both(
+        self: &Arc<Self>,
+        put: &Call,
+        name: &str,
+        means: Means,
+    ) -> Result<Heeded, Error> {
+        let mut parts = match means {
+            Means::Put => None,
+            Means::Upload => Some(Parts::begin(self, name, None).await?),
+        };
         let tried = async {
-            parts.put(Payload::from(PROBE_BODY.to_vec())).await?;
-            let absent =
-                self.is_heeded(parts.complete(Some(&Condition::Absent)).await?.map(drop))?;
+            if let Some(parts) = &mut parts {
+                parts.put(Payload::from(PROBE_BODY.to_vec())).await?;
+            }
+            let absent = self.is_heeded(put, &mut parts, &Condition::Absent).await;
             // An upload that was completed in spite of the condition is over.
-            let version =
-                absent && self.is_heeded(parts.complete(Some(&never())).await?.map(drop))?;
-            Ok(Heeded { absent, version })
+            let version = match (&absent, &parts) {
+                (Ok(true), _) | (_, None) => self.is_heeded(put, &mut parts, &never()).await,
+                _ => Ok(false),
+            };
+            Ok(Heeded { absent: absent?, version: version? })
         };
         let tried = tried.await;
-        parts.abort().await;
+        if let Some(parts) = parts {
+            parts.abort().await;
+        }
         tried
     }
 
-    async fn scratch(&self, name: &str) -> Call {
-        let body = Payload::from(PROBE_BODY.to_vec());
-        let sha256 = payload::sha256(&body).await;
-        let key = Key::new("probe").expect("it is a key");
-        let metadata = Metadata::new(key, PROBE_BODY.len() as u64, Timestamp::from_millis(0));
-        Call::put(name, &metadata, body, sha256)
-    }
-
-    /// Whether a condition that does not hold was noticed.
-    fn is_heeded(&self, outcome: Result<(), Box<Failure>>) -> Result<bool, Error> {
+    /// Whether it is noticed that a condition does not hold.
+    async fn is_heeded(
+        &self,
+        put: &Call,
+        parts: &mut Option<Parts>,
+        condition: &Condition,
+    ) -> Result<bool, Error> {
+        let outcome = match parts {
+            Some(parts) => parts.complete(Some(condition)).await?.map(drop),
+            None => self.client.send(put.clone().provided(Some(condition))).await.map(drop),
+        };
         match outcome {
             Ok(()) => Ok(false),
             Err(failure) if failure.is_conflict() => Ok(true),
@@ -151,6 +153,14 @@ impl Inner {
             Err(failure) => Err(self.error(&failure)),
         }
     }
+}
+
+/// What is tried with.
+fn scratch(name: &str) -> Call {
+    let key = Key::new("probe").expect("it is a key");
+    let metadata = Metadata::new(key, PROBE_BODY.len() as u64, Timestamp::from_millis(0));
+    let body = Payload::from(PROBE_BODY.to_vec());
+    Call::put(name, &metadata, body, Sha256::digest(PROBE_BODY).into())
 }
 
 const PROBE_BODY: &[u8] = b"probe";

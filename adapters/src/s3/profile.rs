@@ -42,6 +42,8 @@ pub struct Flags {
     pub conditional_writes: ConditionalWrites,
     /// Whether the ETag in `If-Match` goes without its quotes. Default `false`.
     pub bare_if_match: bool,
+    /// How many bytes the store copies with one request at most. Default 5 GiB, as on S3.
+    pub copied_bytes_max: u64,
 }
 
 /// Whether a store heeds `If-Match` and `If-None-Match` of a write. Some take the headers and write all the same.
@@ -63,6 +65,7 @@ impl Default for Flags {
             removes_versions: true,
             conditional_writes: ConditionalWrites::Probe,
             bare_if_match: false,
+            copied_bytes_max: 5 << 30,
         }
     }
 }
@@ -108,8 +111,9 @@ impl Flags {
             return;
         }
         for (name, value) in &mut request.headers {
-            if *name == "if-match" {
-                *value = value.trim_matches('"').to_owned();
+            let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            if let Some(bare) = quoted.filter(|_| name == "if-match") {
+                *value = bare.to_owned();
             }
         }
     }

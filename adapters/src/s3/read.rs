@@ -74,29 +74,51 @@ impl Inner {
         range: ByteRange,
         unless: Option<&ETag>,
     ) -> Result<Read<Part>, Error> {
+        let front = self.names.name(key).front(key).len() as u64;
+        let mut unless = unless;
+        if let Some(asked) = header(range, front) {
+            if let Some(read) = self.read_asked(key, range, asked, unless).await? {
+                return Ok(read);
+            }
+            // It was found to be another version.
+            unless = None;
+        }
+        // No bytes of an entry, of which the metadata is wanted all the same.
+        Ok(match self.head(key).await? {
+            None => Read::Missing,
+            Some(found) if unless.is_some() && found.etag.as_ref() == unless => Read::Unchanged,
+            Some(metadata) => Read::Found(Part { metadata, range: 0..0, body: Payload::default() }),
+        })
+    }
+
+    /// What the answer to a request with that `Range` header has; nothing if that is no bytes.
+    async fn read_asked(
+        self: &Arc<Self>,
+        key: &Key,
+        range: ByteRange,
+        asked: String,
+        unless: Option<&ETag>,
+    ) -> Result<Option<Read<Part>>, Error> {
         let name = self.names.name(key);
         let front = name.front(key).len() as u64;
-        let Some(asked) = header(range, front) else {
-            return self.read_nothing(key, unless).await;
-        };
         let call = Call::get_range(name.as_str(), asked).unless(unless);
-        let (response, rest) = match self.client.open(&call, WHOLE_BYTES_MAX).await {
+        let (response, rest) = match self.client.open(call, WHOLE_BYTES_MAX).await {
             Ok(opening) => opening,
-            Err(failure) if failure.is_missing() => return Ok(Read::Missing),
-            Err(failure) if failure.status() == 416 => return self.read_nothing(key, None).await,
+            Err(failure) if failure.is_missing() => return Ok(Some(Read::Missing)),
+            Err(failure) if failure.status() == 416 => return Ok(None),
             Err(failure) => return Err(self.error(&failure)),
         };
         self.has_seen_bucket.store(true, Ordering::Relaxed);
         if response.status == 304 {
-            return Ok(Read::Unchanged);
+            return Ok(Some(Read::Unchanged));
         }
         // Some servers say that of an empty body, of which there is no part.
         if response.status == 206 && response.announced_bytes() == Some(0) {
-            return self.read_nothing(key, None).await;
+            return Ok(None);
         }
         let is_foreign = response.header(METADATA_HEADER).is_none();
         if is_foreign && response.header("content-encoding").is_some() {
-            return self.read_and_cut(key, range).await;
+            return self.read_and_cut(key, range).await.map(Some);
         }
         let (metadata, sent) = self.sent(key, &response, range, front).await?;
         // The key in front of the body is none of it, also where the last bytes were asked for.
@@ -105,14 +127,14 @@ impl Inner {
             range => at(range, front).start..at(range, front).end.min(sent.end),
         };
         if wanted.start < sent.start || wanted.is_empty() {
-            return self.read_nothing(key, None).await;
+            return Ok(None);
         }
         let etag = metadata.etag.clone();
         let mut download = Download::new(self, key, name.as_str(), etag, wanted.clone());
         download.receive(sent.start, response.body, rest);
         let body = download.whole(None).await?;
         let range = wanted.start - front..wanted.end - front;
-        Ok(Read::Found(Part { metadata, range, body }))
+        Ok(Some(Read::Found(Part { metadata, range, body })))
     }
 
     async fn begin(
@@ -122,7 +144,7 @@ impl Inner {
     ) -> Result<Read<(Metadata, Begun)>, Error> {
         let name = self.names.name(key);
         let call = Call::get(name.as_str(), unless);
-        let (mut response, rest) = match self.client.open(&call, WHOLE_BYTES_MAX).await {
+        let (mut response, rest) = match self.client.open(call, WHOLE_BYTES_MAX).await {
             Ok(opening) => opening,
             Err(failure) if failure.is_missing() => return Ok(Read::Missing),
             Err(failure) => return Err(self.error(&failure)),
@@ -182,7 +204,7 @@ impl Inner {
             // Rules of CORS may hide it from a page, but not how long all of it is.
             None if response.is_filtered => {
                 let call = Call::head(self.names.name(key).as_str());
-                let head = self.client.send(&call).await.map_err(|failure| self.error(&failure))?;
+                let head = self.client.send(call).await.map_err(|failure| self.error(&failure))?;
                 if response::etag(&head) != response::etag(response) {
                     return Err(changed());
                 }
@@ -198,15 +220,6 @@ impl Inner {
         let is_whole = response.status != 206 && sent.start == 0;
         let is_asked = is_whole || matches!(range, ByteRange::Last(_)) || sent.start == start;
         if is_asked && sent.end - sent.start == len { Ok((metadata, sent)) } else { Err(garbled()) }
-    }
-
-    /// No bytes of an entry, of which the metadata is wanted all the same.
-    async fn read_nothing(&self, key: &Key, unless: Option<&ETag>) -> Result<Read<Part>, Error> {
-        Ok(match self.head(key).await? {
-            None => Read::Missing,
-            Some(found) if unless.is_some() && found.etag.as_ref() == unless => Read::Unchanged,
-            Some(metadata) => Read::Found(Part { metadata, range: 0..0, body: Payload::default() }),
-        })
     }
 
     /// A part of what cannot be asked for in parts.

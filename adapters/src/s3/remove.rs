@@ -10,7 +10,7 @@ use super::{
     keys::Listed,
     request::Call,
     response::{self, Fault, NotDeleted},
-    together::together,
+    together::{OnFailure, Running, together},
 };
 
 /// S3 removes no more at once.
@@ -20,11 +20,9 @@ const SINGLES_AT_ONCE: usize = 16;
 
 impl Inner {
     pub(super) async fn remove(&self, keys: &[Key]) -> Result<(), Error> {
-        let names: Vec<String> =
-            keys.iter().map(|key| self.names.name(key).as_str().to_owned()).collect();
-        for batch in names.chunks(BATCH_MAX) {
-            let names: Vec<&str> = batch.iter().map(String::as_str).collect();
-            self.remove_names(&names).await?;
+        for keys in keys.chunks(BATCH_MAX) {
+            let names = keys.iter().map(|key| self.names.name(key).as_str().to_owned());
+            self.remove_names(names.collect()).await?;
         }
         Ok(())
     }
@@ -41,7 +39,7 @@ impl Inner {
             }
             _ => Call::delete(name.as_str()),
         };
-        match self.client.send(&call).await {
+        match self.client.send(call).await {
             Ok(_) => Ok(true),
             // Gone after an attempt of unknown end: it was that attempt.
             Err(failure) if failure.is_missing() => Ok(failure.retries > 0),
@@ -52,30 +50,20 @@ impl Inner {
 
     /// Removes what is under the prefix, and nothing that no key leads to.
     pub(super) async fn clear(&self) -> Result<(), Error> {
-        let mut after = String::new();
-        loop {
-            let page = self.names_page(self.names.prefix(), &after, BATCH_MAX).await?;
-            let names: Vec<&str> = page
-                .objects
-                .iter()
-                .filter(|(name, _)| self.names.listed(name) != Listed::Foreign)
-                .map(|(name, _)| name.as_str())
-                .collect();
-            self.remove_names(&names).await?;
-            match page.next {
-                Some(next) => after = next,
-                None => return Ok(()),
-            }
+        let mut after = Some(String::new());
+        while let Some(name) = after {
+            let page = self.entries_page(&name).await?;
+            let names = page.objects.into_iter().map(|(name, _)| name);
+            self.remove_names(names.collect()).await?;
+            after = page.next;
         }
+        Ok(())
     }
 
-    async fn remove_names(&self, names: &[&str]) -> Result<(), Error> {
-        match names {
-            [] => Ok(()),
-            [name] => self.remove_one(name).await,
-            names if self.removes_singly.load(Ordering::Relaxed) => self.remove_singly(names).await,
-            names => match self.client.send(&Call::delete_many(names)).await {
-                Ok(response) => self.check_removed(&response.text()),
+    async fn remove_names(&self, names: Vec<String>) -> Result<(), Error> {
+        if names.len() > 1 && !self.removes_singly.load(Ordering::Relaxed) {
+            match self.client.send(Call::delete_many(&names)).await {
+                Ok(response) => return self.check_removed(&response.text()),
                 Err(failure) if failure.is_unsupported() => {
                     tracing::debug!(
                         target: "tiered_storage::s3",
@@ -83,11 +71,19 @@ impl Inner {
                         "the server cannot remove many objects at once; they are removed singly from now on"
                     );
                     self.removes_singly.store(true, Ordering::Relaxed);
-                    self.remove_singly(names).await
                 }
-                Err(failure) => Err(self.error(&failure)),
-            },
+                Err(failure) => return Err(self.error(&failure)),
+            }
         }
+        // All are tried; the first error is the one that is told.
+        let mut outcome = Ok(());
+        for names in names.chunks(SINGLES_AT_ONCE) {
+            let removals =
+                names.iter().map(|name| -> Running<'_, _> { Box::pin(self.remove_one(name)) });
+            let removed = together(removals.collect(), OnFailure::GoOn).await;
+            outcome = outcome.and(removed);
+        }
+        outcome
     }
 
     fn check_removed(&self, body: &[u8]) -> Result<(), Error> {
@@ -97,30 +93,22 @@ impl Inner {
         let mut failure = Failure::bare(Cause::Status(200));
         failure.fault = Fault { code: one.code, message: one.message, ..Fault::default() };
         let error = self.error(&failure);
-        match self.names.listed(&one.name) {
-            Listed::Key(key) => Err(error.with_key(&key)),
-            Listed::Hashed | Listed::Foreign => Err(error),
-        }
+        Err(self.said_of(&one.name, error))
     }
 
-    /// Tries them all; the first error is the one that is told.
-    async fn remove_singly(&self, names: &[&str]) -> Result<(), Error> {
-        let mut outcome = Ok(());
-        for names in names.chunks(SINGLES_AT_ONCE) {
-            let removals = names.iter().map(|name| self.remove_one(name));
-            outcome = together(removals).await.fold(outcome, Result::and);
+    /// The error, with the key of the object if its name tells it.
+    fn said_of(&self, name: &str, error: Error) -> Error {
+        match self.names.listed(name) {
+            Listed::Key(key) => error.with_key(&key),
+            Listed::Hashed | Listed::Foreign => error,
         }
-        outcome
     }
 
     async fn remove_one(&self, name: &str) -> Result<(), Error> {
-        match self.client.send(&Call::delete(name)).await {
+        match self.client.send(Call::delete(name)).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.is_missing() => Ok(()),
-            Err(failure) => match self.names.listed(name) {
-                Listed::Key(key) => Err(self.error(&failure).with_key(&key)),
-                Listed::Hashed | Listed::Foreign => Err(self.error(&failure)),
-            },
+            Err(failure) => Err(self.said_of(name, self.error(&failure))),
         }
     }
 }

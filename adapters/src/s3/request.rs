@@ -58,10 +58,7 @@ impl Address {
             (None, Addressing::VirtualHost) => url.push('/'),
             (None, Addressing::Path) => {}
         }
-        for (name, value) in &call.query {
-            push_parameter(&mut url, name, value);
-        }
-        url
+        url + &call.query
     }
 }
 
@@ -72,8 +69,9 @@ pub(super) struct Call {
     pub(super) method: Method,
     /// The object's name; without it the bucket is meant.
     pub(super) name: Option<String>,
-    pub(super) query: Vec<(&'static str, String)>,
-    pub(super) headers: Vec<(&'static str, String)>,
+    /// Encoded, with the `?` in front, or nothing.
+    pub(super) query: String,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: Payload,
     pub(super) payload_sha256: String,
 }
@@ -118,7 +116,7 @@ impl Call {
     /// The bytes that a `Range` header names.
     pub(super) fn get_range(name: &str, range: String) -> Self {
         let mut call = Self::new(Kind::Get, Method::Get, Some(name));
-        call.headers.push(("range", range));
+        call.push_header("range", &range);
         call
     }
 
@@ -146,14 +144,9 @@ impl Call {
         metadata: &Metadata,
     ) -> Self {
         let mut call = Self::new(Kind::Copy, Method::Put, Some(name)).copying(bucket, source);
-        call.headers.push(("x-amz-metadata-directive", "REPLACE".to_owned()));
+        call.push_header("x-amz-metadata-directive", "REPLACE");
         call.describe(metadata);
-        // An encoding that another writer gave the body would be lost with the rest of the object's headers.
-        if let Some(encoding) = metadata.encoding().filter(|encoding| is_header_value(encoding))
-            && !metadata.is_compressed()
-        {
-            call.headers.push(("content-encoding", encoding.to_owned()));
-        }
+        call.keep_encoding(metadata);
         call
     }
 
@@ -170,22 +163,22 @@ impl Call {
     ///
     /// The checksum header is the one integrity header that every server we know accepts here; Content-MD5 would
     /// need a hash of its own. A server that insists on it is asked with single removals instead.
-    pub(super) fn delete_many(names: &[&str]) -> Self {
+    pub(super) fn delete_many(names: &[impl AsRef<str>]) -> Self {
         let mut xml = String::from(concat!(
             r#"<?xml version="1.0" encoding="UTF-8"?>"#,
             r#"<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>"#
         ));
         for name in names {
             xml.push_str("<Object><Key>");
-            push_xml_text(&mut xml, name);
+            push_xml_text(&mut xml, name.as_ref());
             xml.push_str("</Key></Object>");
         }
         xml.push_str("</Delete>");
         let mut call = Self::new(Kind::DeleteMany, Method::Post, None);
-        call.query.push(("delete", String::new()));
+        push_parameter(&mut call.query, "delete", "");
         let sha256: [u8; 32] = Sha256::digest(&xml).into();
-        call.headers.push(("content-type", "application/xml".to_owned()));
-        call.headers.push(("x-amz-checksum-sha256", base64::standard(&sha256)));
+        call.push_header("content-type", "application/xml");
+        call.push_header("x-amz-checksum-sha256", &base64::standard(&sha256));
         call.with_body(Payload::from(xml.into_bytes()), sha256)
     }
 
@@ -193,14 +186,14 @@ impl Call {
     pub(super) fn list(prefix: &str, after: &str, token: Option<&str>, limit: usize) -> Self {
         let mut call = Self::new(Kind::List, Method::Get, None);
         if let Some(token) = token {
-            call.query.push(("continuation-token", token.to_owned()));
+            push_parameter(&mut call.query, "continuation-token", token);
         }
-        call.query.push(("encoding-type", "url".to_owned()));
-        call.query.push(("list-type", "2".to_owned()));
-        call.query.push(("max-keys", limit.to_string()));
-        call.query.push(("prefix", prefix.to_owned()));
+        push_parameter(&mut call.query, "encoding-type", "url");
+        push_parameter(&mut call.query, "list-type", "2");
+        push_parameter(&mut call.query, "max-keys", &limit.to_string());
+        push_parameter(&mut call.query, "prefix", prefix);
         if token.is_none() && !after.is_empty() {
-            call.query.push(("start-after", after.to_owned()));
+            push_parameter(&mut call.query, "start-after", after);
         }
         call
     }
@@ -210,11 +203,7 @@ impl Call {
         Request {
             method: self.method,
             url: address.url(region, self),
-            headers: self
-                .headers
-                .iter()
-                .map(|(name, value)| ((*name).into(), value.clone()))
-                .collect(),
+            headers: self.headers.clone(),
             body: self.body.clone(),
         }
     }
@@ -224,12 +213,16 @@ impl Call {
             kind,
             method,
             name: name.map(str::to_owned),
-            query: Vec::new(),
+            query: String::new(),
             headers: Vec::new(),
             body: Payload::default(),
             payload_sha256: String::new(),
         };
         call.with_body(Payload::default(), Sha256::digest([]).into())
+    }
+
+    fn push_header(&mut self, name: &str, value: &str) {
+        self.headers.push((name.to_owned(), value.to_owned()));
     }
 
     fn with_body(mut self, body: Payload, sha256: [u8; 32]) -> Self {
@@ -241,14 +234,14 @@ impl Call {
 
     /// Only if the object is that version.
     pub(super) fn if_match(mut self, etag: &ETag) -> Self {
-        self.headers.push(("if-match", etag.as_str().to_owned()));
+        self.push_header("if-match", etag.as_str());
         self
     }
 
     /// Only if the object is another version.
     pub(super) fn unless(mut self, etag: Option<&ETag>) -> Self {
         if let Some(etag) = etag {
-            self.headers.push(("if-none-match", etag.as_str().to_owned()));
+            self.push_header("if-none-match", etag.as_str());
         }
         self
     }
@@ -258,7 +251,7 @@ impl Call {
         match condition {
             Some(Condition::Version(etag)) => self.if_match(etag),
             Some(_) => {
-                self.headers.push(("if-none-match", "*".to_owned()));
+                self.push_header("if-none-match", "*");
                 self
             }
             None => self,
@@ -267,23 +260,32 @@ impl Call {
 
     fn copying(mut self, bucket: &str, (name, etag): (&str, &ETag)) -> Self {
         let source = format!("/{}/{}", encode_path(bucket), encode_path(name));
-        self.headers.push(("x-amz-copy-source", source));
-        self.headers.push(("x-amz-copy-source-if-match", etag.as_str().to_owned()));
+        self.push_header("x-amz-copy-source", &source);
+        self.push_header("x-amz-copy-source-if-match", etag.as_str());
         self
     }
 
     /// Asks for the checksum that another writer may have left with the object.
     fn wanting_checksum(mut self) -> Self {
-        self.headers.push(("x-amz-checksum-mode", "ENABLED".to_owned()));
+        self.push_header("x-amz-checksum-mode", "ENABLED");
         self
+    }
+
+    /// An encoding that another writer gave the body would be lost with the rest of the object's headers.
+    fn keep_encoding(&mut self, metadata: &Metadata) {
+        if let Some(encoding) = metadata.encoding().filter(|encoding| is_header_value(encoding))
+            && !metadata.is_compressed()
+        {
+            self.push_header("content-encoding", encoding);
+        }
     }
 
     fn describe(&mut self, metadata: &Metadata) {
         let line = format::encode(metadata, format::Audience::Shared);
-        self.headers.push((METADATA_HEADER, line));
+        self.push_header(METADATA_HEADER, &line);
         let mime_type = metadata.mime_type().filter(|mime_type| is_header_value(mime_type));
         let mime_type = mime_type.unwrap_or("application/octet-stream");
-        self.headers.push(("content-type", mime_type.to_owned()));
+        self.push_header("content-type", mime_type);
     }
 }
 

@@ -32,12 +32,15 @@ pub(super) fn fault(body: &[u8]) -> Option<Fault> {
     let mut is_fault = false;
     xml::walk(body, &mut |path, text| {
         // Some servers put the document into an `ErrorResponse`.
-        let ["Error" | "ErrorResponse", .., element] = path else {
-            is_fault |= path == ["Error"];
+        let Some((parents, element)) = path.rsplit_once('/') else {
+            is_fault |= path == "Error";
             return;
         };
+        if !matches!(parents.split('/').next(), Some("Error" | "ErrorResponse")) {
+            return;
+        }
         is_fault = true;
-        match *element {
+        match element {
             "Code" => text.clone_into(&mut fault.code),
             "Message" => text.clone_into(&mut fault.message),
             "Region" => fault.region = Some(text.to_owned()),
@@ -66,15 +69,15 @@ pub(super) fn names_page(body: &[u8]) -> Option<NamesPage> {
     let mut names_are_encoded = false;
     let mut is_listing = false;
     let is_whole = xml::walk(body, &mut |path, text| match path {
-        ["ListBucketResult"] => is_listing = true,
-        ["ListBucketResult", "EncodingType"] => {
+        "ListBucketResult" => is_listing = true,
+        "ListBucketResult/EncodingType" => {
             names_are_encoded = text.eq_ignore_ascii_case("url");
         }
-        ["ListBucketResult", "IsTruncated"] => page.is_truncated = text == "true",
-        ["ListBucketResult", "NextContinuationToken"] => page.token = Some(text.to_owned()),
-        ["ListBucketResult", "Contents", "Key"] => text.clone_into(&mut name),
-        ["ListBucketResult", "Contents", "Size"] => size = text.parse().unwrap_or(0),
-        ["ListBucketResult", "Contents"] => {
+        "ListBucketResult/IsTruncated" => page.is_truncated = text == "true",
+        "ListBucketResult/NextContinuationToken" => page.token = Some(text.to_owned()),
+        "ListBucketResult/Contents/Key" => text.clone_into(&mut name),
+        "ListBucketResult/Contents/Size" => size = text.parse().unwrap_or(0),
+        "ListBucketResult/Contents" => {
             page.objects.push((core::mem::take(&mut name), core::mem::take(&mut size)));
         }
         _ => {}
@@ -108,11 +111,11 @@ pub(super) fn not_deleted(body: &[u8]) -> Option<Vec<NotDeleted>> {
     let mut one = NotDeleted::default();
     let mut is_result = false;
     let is_whole = xml::walk(body, &mut |path, text| match path {
-        ["DeleteResult"] => is_result = true,
-        ["DeleteResult", "Error", "Key"] => text.clone_into(&mut one.name),
-        ["DeleteResult", "Error", "Code"] => text.clone_into(&mut one.code),
-        ["DeleteResult", "Error", "Message"] => text.clone_into(&mut one.message),
-        ["DeleteResult", "Error"] => all.push(core::mem::take(&mut one)),
+        "DeleteResult" => is_result = true,
+        "DeleteResult/Error/Key" => text.clone_into(&mut one.name),
+        "DeleteResult/Error/Code" => text.clone_into(&mut one.code),
+        "DeleteResult/Error/Message" => text.clone_into(&mut one.message),
+        "DeleteResult/Error" => all.push(core::mem::take(&mut one)),
         _ => {}
     });
     (is_whole && is_result).then_some(all)
@@ -141,9 +144,9 @@ pub(super) const UPLOAD_COMPLETED: &str = "CompleteMultipartUploadResult";
 pub(super) fn result(body: &[u8], name: &str, element: &str) -> Option<String> {
     let mut found = String::new();
     let mut is_result = false;
-    let is_whole = xml::walk(body, &mut |path, text| match path {
-        [root] => is_result = root.starts_with(name),
-        [_, other] if *other == element => text.clone_into(&mut found),
+    let is_whole = xml::walk(body, &mut |path, text| match path.split_once('/') {
+        None => is_result = path.starts_with(name),
+        Some((_, other)) if other == element => text.clone_into(&mut found),
         _ => {}
     });
     (is_whole && is_result).then_some(found)

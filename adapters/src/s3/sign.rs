@@ -98,9 +98,9 @@ pub struct Scope<'a> {
 
 /// Takes out what an earlier signing left.
 fn strip(request: &mut Request) {
-    const ADDED: [&str; 4] =
-        ["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"];
-    request.headers.retain(|(name, _)| !ADDED.contains(&name.as_str()));
+    for added in ["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"] {
+        request.remove_header(added);
+    }
 }
 
 /// The reason is left out: it may quote what was to be signed.

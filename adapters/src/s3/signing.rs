@@ -13,46 +13,39 @@ pub(super) enum Signing {
 }
 
 impl Signing {
-    /// Signs `request`, and says with which credentials: in its headers, or in its URL for so many seconds. `now` is the
-    /// time by the server's clock.
+    /// Who signs at `now`, by the server's clock. A function says so in what it gives.
+    pub(super) async fn credentials(&self, now: Timestamp) -> Result<Credentials, Error> {
+        match self {
+            Self::Keys { credentials, .. } => credentials.credentials(now).await,
+            Self::Function(_) => Ok(Credentials::anonymous()),
+        }
+    }
+
+    /// Signs `request`: in its headers, or in its URL for so many seconds.
     pub(super) async fn sign(
         &self,
         request: &mut Request,
-        region: &str,
-        payload_sha256: &str,
-        now: impl Fn() -> Timestamp,
+        scope: &Scope<'_>,
         url_secs: Option<u32>,
-    ) -> Result<Credentials, Error> {
-        let invalid = |message| Err(Error::new(ErrorKind::Invalid, message));
-        match self {
-            Self::Keys { signer, credentials } => {
-                let credentials = credentials.credentials(now()).await?;
-                let is_anonymous = credentials.access_key_id().is_none();
-                let scope = Scope { credentials: &credentials, region, now: now(), payload_sha256 };
-                match url_secs {
-                    Some(_) if is_anonymous => {
-                        return invalid(
-                            "anonymous credentials cannot presign a URL; give the S3 tier an access key",
-                        );
-                    }
-                    Some(secs) => signer.presign(request, &scope, secs)?,
-                    None if is_anonymous => {}
-                    None => signer.sign(request, &scope)?,
-                }
-                Ok(credentials)
+    ) -> Result<(), Error> {
+        let is_anonymous = scope.credentials.access_key_id().is_none();
+        let refusal = match (self, url_secs) {
+            (Self::Keys { .. }, Some(_)) if is_anonymous => {
+                "anonymous credentials cannot presign a URL; give the S3 tier an access key"
             }
-            Self::Function(function) => {
-                if url_secs.is_some() {
-                    return invalid(
-                        "a function signs the requests of this tier; have it presign URLs, too",
-                    );
-                }
-                let unsigned = Unsigned { request, payload_sha256, region };
-                let headers = function.sign(unsigned).await?;
-                add(request, headers)?;
-                Ok(Credentials::anonymous())
+            (Self::Keys { signer, .. }, Some(secs)) => return signer.presign(request, scope, secs),
+            (Self::Keys { .. }, None) if is_anonymous => return Ok(()),
+            (Self::Keys { signer, .. }, None) => return signer.sign(request, scope),
+            (Self::Function(function), None) => {
+                let Scope { payload_sha256, region, .. } = *scope;
+                let headers = function.sign(Unsigned { request, payload_sha256, region }).await?;
+                return add(request, headers);
             }
-        }
+            (Self::Function(_), Some(_)) => {
+                "a function signs the requests of this tier; have it presign URLs, too"
+            }
+        };
+        Err(Error::new(ErrorKind::Invalid, refusal))
     }
 
     /// Forgets credentials that were refused.
@@ -82,7 +75,7 @@ fn add(request: &mut Request, headers: Vec<(String, String)>) -> Result<(), Erro
         if name == "host" || name == "content-length" {
             continue;
         }
-        request.headers.retain(|(known, _)| *known != name);
+        request.remove_header(&name);
         request.headers.push((name, value));
     }
     Ok(())

@@ -96,7 +96,7 @@ impl Staging {
         if let Some(etag) = known {
             return Ok(etag);
         }
-        let sent = client.send(&Call::head(&self.name)).await;
+        let sent = client.send(Call::head(&self.name)).await;
         let response = sent.map_err(|failure| client.error(&failure))?;
         let etag = response::etag(&response).ok_or_else(|| {
             let message = "the endpoint gives objects no ETag, so that nothing can be staged there";
@@ -204,7 +204,7 @@ impl Staged {
     /// Removes the object, when nobody will read it any more.
     pub(super) async fn remove(&self) {
         self.is_removed.store(true, Ordering::Relaxed);
-        self.inner.tidy(&Call::delete(&self.name), "a staged object").await;
+        self.inner.tidy(Call::delete(&self.name), "a staged object").await;
     }
 }
 
@@ -238,8 +238,8 @@ impl Drop for Staged {
             return;
         }
         let (inner, name) = (Arc::clone(&self.inner), core::mem::take(&mut self.name));
-        let task = async move { inner.tidy(&Call::delete(&name), "a staged object").await };
-        self.inner.client.environment.spawn(Box::pin(task));
+        let task = async move { inner.tidy(Call::delete(&name), "a staged object").await };
+        self.inner.tidy_later(Box::pin(task));
     }
 }
 

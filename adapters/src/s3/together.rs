@@ -2,44 +2,51 @@
 
 use core::{future::poll_fn, pin::Pin, task::Poll};
 
-/// A future that runs beside others, and what it gave once it was done.
-type Running<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
+use tiered_storage_core::Error;
 
-/// Waits for all.
-pub(super) async fn together<F: Future>(
-    futures: impl IntoIterator<Item = F>,
-) -> impl Iterator<Item = F::Output> {
-    until(futures, |_| false).await
+/// A future that somebody waits for.
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+/// A future that somebody waits for.
+#[cfg(target_arch = "wasm32")]
+pub(super) type Running<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+/// What to do when one fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnFailure {
+    /// Wait for the others all the same.
+    GoOn,
+    /// Drop the others.
+    Stop,
 }
 
-/// Waits for all, or until one fails: then it drops the others.
-pub(super) async fn all<T, E, F: Future<Output = Result<T, E>>>(
-    futures: impl IntoIterator<Item = F>,
-) -> Result<Vec<T>, E> {
-    until(futures, Result::is_err).await.collect()
-}
-
-/// Waits for all, or until one gives what ends the waiting.
-async fn until<F: Future>(
-    futures: impl IntoIterator<Item = F>,
-    is_end: impl Fn(&F::Output) -> bool,
-) -> impl Iterator<Item = F::Output> {
-    let futures = futures.into_iter().map(|future| (Box::pin(future), None));
-    let mut running: Vec<Running<F>> = futures.collect();
+/// Waits for all, and gives the error of the first in line that failed.
+pub(super) async fn together(
+    futures: Vec<Running<'_, Result<(), Error>>>,
+    on_failure: OnFailure,
+) -> Result<(), Error> {
+    let mut running: Vec<_> = futures.into_iter().map(Some).collect();
+    let mut failed: Option<(usize, Error)> = None;
     poll_fn(|context| {
         let mut is_over = true;
-        for (future, output) in running.iter_mut().filter(|(_, output)| output.is_none()) {
-            match future.as_mut().poll(context) {
-                Poll::Ready(done) if is_end(&done) => {
-                    *output = Some(done);
+        for (at, place) in running.iter_mut().enumerate() {
+            let Some(future) = place else { continue };
+            let Poll::Ready(done) = future.as_mut().poll(context) else {
+                is_over = false;
+                continue;
+            };
+            *place = None;
+            if let Err(error) = done {
+                if failed.as_ref().is_none_or(|(first, _)| at < *first) {
+                    failed = Some((at, error));
+                }
+                if on_failure == OnFailure::Stop {
                     return Poll::Ready(());
                 }
-                Poll::Ready(done) => *output = Some(done),
-                Poll::Pending => is_over = false,
             }
         }
         if is_over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    running.into_iter().filter_map(|(_, output)| output)
+    failed.map_or(Ok(()), |(_, error)| Err(error))
 }

@@ -24,6 +24,8 @@ use crate::{
 
 /// S3 takes no more parts.
 const PARTS_MAX: u64 = 10_000;
+/// The most that one request copies of something else: S3 takes seconds for that.
+const COPIED_BYTES_MAX: u64 = 256 << 20;
 
 /// From where on, and how, bodies go and come in parts.
 #[derive(Clone, Copy, Debug)]
@@ -93,59 +95,76 @@ impl Upload {
         let is_object = self.is_scratch && self.may_be_whole.load(Ordering::Relaxed);
         Some(Box::pin(async move {
             let call = Call::abort_upload((&name, &id));
-            inner.tidy(&call, "an upload in parts").await;
+            inner.tidy(call, "an upload in parts").await;
             if is_object {
-                inner.tidy(&Call::delete(&name), "a staged object").await;
+                inner.tidy(Call::delete(&name), "a staged object").await;
             }
         }))
     }
 
-    async fn put(&self, number: u32, body: Payload) -> Result<ETag, Error> {
-        let sha256 = payload::sha256(&body).await;
-        let call = Call::upload_part((&self.name, &self.id), number, body, sha256);
-        let sent = self.inner.client.send(&call).await;
-        let response = sent.map_err(|failure| self.inner.error(&failure))?;
-        Ok(response::etag(&response).expect("an answer without one is a failure"))
-    }
-
-    async fn copy(
-        &self,
-        number: u32,
-        source: (&str, &ETag),
-        range: Option<Range<u64>>,
-    ) -> Result<ETag, Error> {
+    /// Sends a part; gives what the server calls it.
+    async fn send(self: Arc<Self>, number: u32, part: Part) -> Sent {
         let client = &self.inner.client;
-        let bucket = &client.address.bucket;
-        let call = Call::copy_part((&self.name, &self.id), number, bucket, source, range);
-        let response = client.send(&call).await.map_err(|failure| self.inner.error(&failure))?;
-        let etag = response::result(&response.text(), response::PART_COPIED, "ETag");
-        Ok(ETag::new(etag.expect("another answer is a failure")))
+        let upload = (self.name.as_str(), self.id.as_str());
+        let (call, is_copy) = match part {
+            Part::Of(content, range) => {
+                let body = content.read(range).await?;
+                let sha256 = payload::sha256(&body).await;
+                (Call::upload_part(upload, number, body, sha256), false)
+            }
+            Part::Copied { name, etag, range } => {
+                let bucket = &client.address.bucket;
+                (Call::copy_part(upload, number, bucket, (&name, &etag), range), true)
+            }
+        };
+        let response = client.send(call).await.map_err(|failure| client.error(&failure))?;
+        let etag = if is_copy {
+            response::result(&response.text(), response::PART_COPIED, "ETag").map(ETag::new)
+        } else {
+            response::etag(&response)
+        };
+        Ok((number, etag.expect("an answer without one is a failure")))
     }
 }
 
 impl Drop for Upload {
     fn drop(&mut self) {
         if let Some(task) = self.leave() {
-            self.inner.client.environment.spawn(task);
+            self.inner.tidy_later(task);
         }
     }
 }
 
 impl Inner {
+    /// The most that one request copies where there may be several.
+    pub(super) fn copied_bytes_max(&self) -> u64 {
+        COPIED_BYTES_MAX.min(self.client.profile.copied_bytes_max)
+    }
+
     /// Makes a call that removes what nobody wants any more. If it fails, that is left to the bucket's lifecycle rules.
-    pub(super) async fn tidy(&self, call: &Call, what: &str) {
+    pub(super) async fn tidy(&self, call: Call, what: &str) {
+        let is_told = tracing::enabled!(target: "tiered_storage::s3", tracing::Level::DEBUG);
+        let key = is_told.then(|| call.name.clone()).flatten();
         if let Err(failure) = self.client.send(call).await
             && !failure.is_ended_upload()
         {
             tracing::debug!(
                 target: "tiered_storage::s3",
-                key = call.name.as_deref().unwrap_or(""),
+                key,
                 code = failure.code(),
                 what,
                 "left to the bucket's lifecycle rules"
             );
         }
     }
+}
+
+/// The bytes of a part.
+enum Part {
+    /// These of that content.
+    Of(Content, Range<u64>),
+    /// Those of that version of another object; all of them without a range.
+    Copied { name: String, etag: ETag, range: Option<Range<u64>> },
 }
 
 /// The number of a part, and what the server calls it.
@@ -167,7 +186,7 @@ impl Parts {
         name: &str,
         metadata: Option<&Metadata>,
     ) -> Result<Self, Error> {
-        let sent = inner.client.send(&Call::create_upload(name, metadata)).await;
+        let sent = inner.client.send(Call::create_upload(name, metadata)).await;
         let response = sent.map_err(|failure| inner.error(&failure))?;
         let id = response::result(&response.text(), response::UPLOAD_CREATED, "UploadId")
             .filter(|id| !id.is_empty())
@@ -186,41 +205,41 @@ impl Parts {
 
     /// Sends the next part as soon as few enough are on their way.
     pub(super) async fn put(&mut self, body: Payload) -> Result<(), Error> {
-        let number = self.number()?;
-        let upload = Arc::clone(&self.upload);
-        let task = Box::pin(async move { Ok((number, upload.put(number, body).await?)) });
-        self.run(task).await
+        let range = 0..body.len() as u64;
+        let content = Content { front: Vec::new(), contents: Contents::Whole(body) };
+        self.run(Part::Of(content, range)).await
     }
 
     /// Sends all of `content`; each part is read when it is its turn.
     pub(super) async fn put_all(&mut self, content: &Content) -> Result<(), Error> {
         let size_bytes = content.size_bytes();
         let part_bytes = self.upload.inner.parts.part_bytes_of(size_bytes);
-        for start in (0..size_bytes).step_by(part_bytes as usize) {
-            let (number, upload) = (self.number()?, Arc::clone(&self.upload));
-            let (content, end) = (content.clone(), size_bytes.min(start + part_bytes));
-            let task = Box::pin(async move {
-                let body = content.read(start..end).await?;
-                Ok((number, upload.put(number, body).await?))
-            });
-            self.run(task).await?;
+        let mut start = 0;
+        while start < size_bytes {
+            let end = size_bytes.min(start + part_bytes);
+            self.run(Part::Of(content.clone(), start..end)).await?;
+            start = end;
         }
         Ok(())
     }
 
-    /// Takes the next part from another object; all of that without a range.
-    pub(super) async fn copy(
+    /// Takes all of another object, which has so many bytes: what S3 would take too long for is copied in several parts.
+    pub(super) async fn copy_all(
         &mut self,
-        (source, etag): (&str, &ETag),
-        range: Option<Range<u64>>,
+        (name, etag): (&str, &ETag),
+        size_bytes: u64,
     ) -> Result<(), Error> {
-        let (number, upload) = (self.number()?, Arc::clone(&self.upload));
-        let (source, etag) = (source.to_owned(), etag.clone());
-        let task =
-            Box::pin(
-                async move { Ok((number, upload.copy(number, (&source, &etag), range).await?)) },
-            );
-        self.run(task).await
+        let inner = &self.upload.inner;
+        let part_bytes = inner.copied_bytes_max().max(inner.parts.part_bytes_of(size_bytes));
+        let mut start = 0;
+        while start < size_bytes {
+            let end = size_bytes.min(start + part_bytes);
+            let range = (end - start < size_bytes).then_some(start..end);
+            let (name, etag) = (name.to_owned(), etag.clone());
+            self.run(Part::Copied { name, etag, range }).await?;
+            start = end;
+        }
+        Ok(())
     }
 
     /// Makes an object of the parts once they are there, and gives its version where the server tells it. A failure
@@ -234,7 +253,7 @@ impl Parts {
         let Upload { inner, name, id, is_scratch, is_over, may_be_whole } = &*self.upload;
         let call = Call::complete_upload((name, id), &self.done, condition);
         may_be_whole.store(true, Ordering::Relaxed);
-        Ok(match inner.client.send(&call).await {
+        Ok(match inner.client.send(call).await {
             Ok(response) => {
                 is_over.store(true, Ordering::Relaxed);
                 let etag = response::result(&response.text(), response::UPLOAD_COMPLETED, "ETag");
@@ -265,16 +284,13 @@ impl Parts {
         }
     }
 
-    fn number(&mut self) -> Result<u32, Error> {
+    async fn run(&mut self, part: Part) -> Result<(), Error> {
         if u64::from(self.begun) == PARTS_MAX {
             let message = "the body has more than 10,000 parts; set part_bytes higher";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         self.begun += 1;
-        Ok(self.begun)
-    }
-
-    async fn run(&mut self, task: Task<Sent>) -> Result<(), Error> {
+        let task = Box::pin(Arc::clone(&self.upload).send(self.begun, part));
         self.wait(self.upload.inner.parts.in_flight_max - 1).await?;
         self.running.get_mut().expect(NO_PANIC).push(task);
         // It begins when it is looked at.

@@ -7,7 +7,6 @@ use tiered_storage_core::{Checksum, Condition, ETag, Error, ErrorKind, Key, Meta
 use super::{
     Inner, changed,
     failure::Failure,
-    keys::Name,
     probe::Means,
     request::Call,
     response,
@@ -16,82 +15,94 @@ use super::{
 };
 use crate::{payload, pieces::Contents};
 
+/// An entry on its way into the bucket.
+struct Write<'a> {
+    inner: &'a Arc<Inner>,
+    key: &'a Key,
+    metadata: &'a Metadata,
+    condition: Option<&'a Condition>,
+}
+
+/// Where the bytes of an upload in parts come from.
+enum Origin<'a> {
+    Content(Content),
+    /// An object of this bucket.
+    Staged(&'a Staged),
+}
+
 impl Inner {
     pub(super) async fn store(
         self: &Arc<Self>,
         key: &Key,
         metadata: &Metadata,
-        body: Contents,
+        body: &Contents,
         condition: Option<&Condition>,
     ) -> Result<Option<ETag>, Error> {
         format::check_size(metadata)?;
-        if let Contents::Staged(source) = &body
+        let write = Write { inner: self, key, metadata, condition };
+        if let Contents::Staged(source) = body
             && let Some(staged) = source.as_any().downcast_ref::<Staged>()
             && staged.is_of(self, key)
         {
-            let outcome = self.adopt(key, metadata, staged, condition).await;
+            let outcome = write.adopt(staged).await;
             // Nobody else can read it any more; else it is removed when the last one drops it.
             if Arc::strong_count(source) == 1 {
                 staged.remove().await;
             }
             return outcome;
         }
-        let name = self.names.name(key);
-        let content = Content { front: name.front(key), contents: body };
+        let front = self.names.name(key).front(key);
+        let content = Content { front, contents: body.clone() };
         if content.size_bytes() <= self.parts.threshold_bytes {
-            return self.put(key, name, metadata, content, condition).await;
+            return write.put(content).await;
         }
-        self.check(condition, Means::Upload).await?;
-        let mut parts = Parts::begin(self, name.as_str(), Some(metadata)).await?;
-        let sent = parts.put_all(&content).await;
-        self.complete(key, metadata, parts, sent, condition).await
+        write.upload(Origin::Content(content)).await
     }
+}
 
-    async fn put(
-        self: &Arc<Self>,
-        key: &Key,
-        name: Name,
-        metadata: &Metadata,
-        content: Content,
-        condition: Option<&Condition>,
-    ) -> Result<Option<ETag>, Error> {
-        self.check(condition, Means::Put).await?;
-        let is_as_given = !metadata.is_compressed()
+impl Write<'_> {
+    async fn put(&self, content: Content) -> Result<Option<ETag>, Error> {
+        self.check(Means::Put).await?;
+        let is_as_given = !self.metadata.is_compressed()
             && content.front.is_empty()
-            && content.size_bytes() == metadata.size();
+            && content.size_bytes() == self.metadata.size();
         let body = content.read(0..content.size_bytes()).await?;
-        let Checksum(sha256) = match metadata.checksum().filter(|_| is_as_given) {
+        let Checksum(sha256) = match self.metadata.checksum().filter(|_| is_as_given) {
             Some(known) => known,
             None => Checksum(payload::sha256(&body).await),
         };
-        let call = Call::put(name.as_str(), metadata, body, sha256).provided(condition);
-        match self.client.send(&call).await {
+        let name = self.inner.names.name(self.key);
+        let call = Call::put(name.as_str(), self.metadata, body, sha256).provided(self.condition);
+        match self.inner.client.send(call).await {
             Ok(response) => {
-                self.has_seen_bucket.store(true, Ordering::Relaxed);
+                self.inner.has_seen_bucket.store(true, Ordering::Relaxed);
                 Ok(response::etag(&response))
             }
-            Err(failure) => self.settle(key, metadata, condition, &failure).await,
+            Err(failure) => self.settle(&failure).await,
         }
     }
 
-    /// Makes an entry of the parts that were sent, or aborts the upload.
-    async fn complete(
-        &self,
-        key: &Key,
-        metadata: &Metadata,
-        mut parts: Parts,
-        sent: Result<(), Error>,
-        condition: Option<&Condition>,
-    ) -> Result<Option<ETag>, Error> {
+    /// Makes an entry of parts, or aborts the upload.
+    async fn upload(&self, origin: Origin<'_>) -> Result<Option<ETag>, Error> {
+        self.check(Means::Upload).await?;
+        let name = self.inner.names.name(self.key);
+        let mut parts = Parts::begin(self.inner, name.as_str(), Some(self.metadata)).await?;
+        let sent = match &origin {
+            Origin::Content(content) => parts.put_all(content).await,
+            Origin::Staged(staged) => {
+                let source = (staged.name(), staged.etag());
+                parts.copy_all(source, staged.object_bytes()).await
+            }
+        };
         let completed = match sent {
-            Ok(()) => parts.complete(condition).await,
+            Ok(()) => parts.complete(self.condition).await,
             Err(error) => Err(error),
         };
         let outcome = match completed {
             Ok(Ok(Some(etag))) => Ok(Some(etag)),
             // Some servers leave the version out there.
-            Ok(Ok(None)) => Ok(self.ours(key, metadata).await?.and_then(|found| found.etag)),
-            Ok(Err(failure)) => self.settle(key, metadata, condition, &failure).await,
+            Ok(Ok(None)) => self.ours().await.map(|found| found?.etag),
+            Ok(Err(failure)) => self.settle(&failure).await,
             Err(error) => Err(error),
         };
         parts.abort().await;
@@ -99,77 +110,46 @@ impl Inner {
     }
 
     /// Makes an entry of what lies staged in this bucket, without moving its bytes.
-    async fn adopt(
-        self: &Arc<Self>,
-        key: &Key,
-        metadata: &Metadata,
-        staged: &Staged,
-        condition: Option<&Condition>,
-    ) -> Result<Option<ETag>, Error> {
-        let name = self.names.name(key);
-        let source = (staged.name(), staged.etag());
-        if condition.is_none() && staged.object_bytes() <= COPIED_BYTES_MAX {
-            let bucket = &self.client.address.bucket;
-            let call = Call::copy_from(bucket, name.as_str(), source, metadata);
-            let sent = self.client.send(&call).await;
-            let response = sent.map_err(|failure| self.error(&failure))?;
-            return Ok(response::copied(&response.text(), source.1).flatten());
+    async fn adopt(&self, staged: &Staged) -> Result<Option<ETag>, Error> {
+        if self.condition.is_some() || staged.object_bytes() > self.inner.copied_bytes_max() {
+            return self.upload(Origin::Staged(staged)).await;
         }
-        self.check(condition, Means::Upload).await?;
-        let mut parts = Parts::begin(self, name.as_str(), Some(metadata)).await?;
-        let sent = async {
-            let size_bytes = staged.object_bytes();
-            if size_bytes <= COPIED_BYTES_MAX {
-                return parts.copy(source, None).await;
-            }
-            let part_bytes = COPIED_BYTES_MAX.max(self.parts.part_bytes_of(size_bytes));
-            for start in (0..size_bytes).step_by(part_bytes as usize) {
-                parts.copy(source, Some(start..size_bytes.min(start + part_bytes))).await?;
-            }
-            Ok(())
-        };
-        let sent = sent.await;
-        self.complete(key, metadata, parts, sent, condition).await
+        let client = &self.inner.client;
+        let name = self.inner.names.name(self.key);
+        let source = (staged.name(), staged.etag());
+        let call = Call::copy_from(&client.address.bucket, name.as_str(), source, self.metadata);
+        let response = client.send(call).await.map_err(|failure| client.error(&failure))?;
+        Ok(response::copied(&response.text(), source.1).flatten())
     }
 
     /// What became of a write that failed: it may be that the answer to an earlier attempt was lost, and the entry is there.
-    async fn settle(
-        &self,
-        key: &Key,
-        metadata: &Metadata,
-        condition: Option<&Condition>,
-        failure: &Failure,
-    ) -> Result<Option<ETag>, Error> {
+    async fn settle(&self, failure: &Failure) -> Result<Option<ETag>, Error> {
         let is_refused = failure.is_conflict() || failure.is_missing();
-        let is_refused = is_refused && condition.is_some();
+        let is_refused = is_refused && self.condition.is_some();
         if (is_refused || failure.is_ended_upload())
             && failure.retries > 0
-            && let Some(found) = self.ours(key, metadata).await?
+            && let Some(found) = self.ours().await?
         {
             return Ok(found.etag);
         }
-        Err(if is_refused { changed() } else { self.error(failure) })
+        Err(if is_refused { changed() } else { self.inner.error(failure) })
     }
 
-    /// The entry, if it is of the write that `metadata` is of.
-    async fn ours(&self, key: &Key, metadata: &Metadata) -> Result<Option<Metadata>, Error> {
-        let is_ours = |found: &Metadata| {
-            metadata.write_id().is_some() && found.write_id() == metadata.write_id()
-        };
-        Ok(self.head(key).await?.filter(is_ours))
+    /// The entry, if it is of this write.
+    async fn ours(&self) -> Result<Option<Metadata>, Error> {
+        let id = self.metadata.write_id();
+        let found = self.inner.head(self.key).await?;
+        Ok(found.filter(|found| id.is_some() && found.write_id() == id))
     }
 
     /// Refuses a condition that the server would not heed.
-    async fn check(
-        self: &Arc<Self>,
-        condition: Option<&Condition>,
-        means: Means,
-    ) -> Result<(), Error> {
-        let Some(condition) = condition else { return Ok(()) };
-        if self.probes.heeds(self, condition, means).await? {
+    async fn check(&self, means: Means) -> Result<(), Error> {
+        let Some(condition) = self.condition else { return Ok(()) };
+        if self.inner.probes.heeds(self.inner, condition, means).await? {
             return Ok(());
         }
-        let host = self.client.address.host(&self.client.learnt().region);
+        let client = &self.inner.client;
+        let host = client.address.host(&client.learnt().region);
         let what = match means {
             Means::Put => "use a store that heeds If-Match and If-None-Match as the cold tier",
             Means::Upload => {
@@ -181,9 +161,6 @@ impl Inner {
         Err(Error::new(ErrorKind::Unsupported, message))
     }
 }
-
-/// The most that one request copies: S3 takes seconds for that.
-const COPIED_BYTES_MAX: u64 = 256 << 20;
 
 #[cfg(test)]
 mod tests;

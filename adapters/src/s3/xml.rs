@@ -7,16 +7,16 @@
 /// S3's own documents are four deep.
 const DEPTH_MAX: usize = 16;
 
-/// Calls `visit` for each element as it ends, with the local names from the root down to it and the text that stood
-/// directly in it. Says whether the document was whole.
-pub(super) fn walk(document: &[u8], visit: &mut dyn FnMut(&[&str], &str)) -> bool {
+/// Calls `visit` for each element as it ends, with its path, which is the local names from the root down to it with
+/// slashes between, and the text that stood directly in it. Says whether the document was whole.
+pub(super) fn walk(document: &[u8], visit: &mut dyn FnMut(&str, &str)) -> bool {
     core::str::from_utf8(document).is_ok_and(|document| read(document, visit).is_some())
 }
 
 /// `None` where the document is not whole.
-fn read(document: &str, visit: &mut dyn FnMut(&[&str], &str)) -> Option<()> {
+fn read(document: &str, visit: &mut dyn FnMut(&str, &str)) -> Option<()> {
     let mut open: Vec<(&str, String)> = Vec::new();
-    let mut path: Vec<&str> = Vec::new();
+    let mut path = String::new();
     let mut seen_root = false;
     let mut rest = document;
     while let Some((text, markup)) = rest.split_once('<') {
@@ -44,24 +44,32 @@ fn read(document: &str, visit: &mut dyn FnMut(&[&str], &str)) -> Option<()> {
         if let Some(name) = tag.strip_prefix('/') {
             let (_, text) = open.pop().filter(|(opened, _)| *opened == name.trim_ascii_end())?;
             visit(&path, &text);
-            path.pop();
+            leave(&mut path);
             continue;
         }
         let (tag, is_empty) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
         let name = tag.split(|c: char| c.is_ascii_whitespace()).next()?;
-        if name.is_empty() || open.len() == DEPTH_MAX {
+        if name.is_empty() || name.contains('/') || open.len() == DEPTH_MAX {
             return None;
         }
         seen_root = true;
-        path.push(name.split_once(':').map_or(name, |(_, local)| local));
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(name.split_once(':').map_or(name, |(_, local)| local));
         if is_empty {
             visit(&path, "");
-            path.pop();
+            leave(&mut path);
         } else {
             open.push((name, String::new()));
         }
     }
     (seen_root && open.is_empty()).then_some(())
+}
+
+/// Takes the last name off a path.
+fn leave(path: &mut String) {
+    path.truncate(path.rfind('/').unwrap_or(0));
 }
 
 /// What is in front of `end`, and what is behind it.

@@ -139,12 +139,19 @@ impl TieredStorage {
         self.inner.add_accesses(accesses);
     }
 
-    /// Waits until the background work that has begun is done: promotions, repairs, and the writing of access
-    /// statistics.
+    /// Waits until the background work that has begun is done: promotions, repairs, the writing of access statistics, and
+    /// what tiers tidy up.
     pub async fn settled(&self) {
         self.inner.quiet().await;
         self.inner.keep_up().await;
         self.inner.quiet().await;
+        // Tiers of JavaScript's are asked there.
+        #[cfg(not(target_arch = "wasm32"))]
+        for tier in Tier::ALL {
+            if let Some(place) = self.inner.tier(tier) {
+                place.settled().await;
+            }
+        }
     }
 
     /// Settles, writes out what is pending and releases the tiers. Every later call fails with `Closed`; closing again

@@ -8,7 +8,6 @@ use core::{any::Any, ops::Range};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::stream;
 use js_sys::Uint8Array;
 use tiered_storage_core::Error;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -17,7 +16,10 @@ use super::{
     js::{count, opaque},
     port::{is_nothing, settle, wrong},
 };
-use crate::tier::{Payload, Pieces, Source, Stage};
+use crate::{
+    pieces::{Give, given},
+    tier::{Payload, Pieces, Source, Stage},
+};
 
 #[wasm_bindgen]
 extern "C" {
@@ -49,10 +51,15 @@ impl Drop for Owned {
 
 /// The pieces that JavaScript gives.
 pub fn pieces(flow: JsValue) -> Pieces {
-    Box::pin(stream::try_unfold(Owned(flow.unchecked_into()), |flow| async {
-        let piece = settle(flow.0.next()).await?;
-        Ok(if is_nothing(&piece) { None } else { Some((bytes(piece)?, flow)) })
-    }))
+    given(Box::new(Owned(flow.unchecked_into())))
+}
+
+#[async_trait(?Send)]
+impl Give for Owned {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        let piece = settle(self.0.next()).await?;
+        if is_nothing(&piece) { Ok(None) } else { bytes(piece).map(Some) }
+    }
 }
 
 /// A place of JavaScript's to stage a body.

@@ -1,7 +1,6 @@
 //! [`Http`] over `fetch`, and the clock of S3 in JavaScript.
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, stream};
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use tiered_storage_core::Timestamp;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -9,16 +8,17 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::{
     clock,
-    js::opaque,
+    js::{get, opaque},
     streams::{Readable, Reader},
 };
 use crate::{
     host::Task,
+    pieces::{Give, given},
     s3::{
         Environment, Http, HttpError, HttpErrorKind, METADATA_HEADER, Method, Opening, Request,
-        Response,
+        Response, remove_header,
     },
-    tier::{Payload, Pieces},
+    tier::Payload,
 };
 
 #[wasm_bindgen]
@@ -62,29 +62,38 @@ pub struct FetchHttp {
     fetch: Option<Function>,
     /// Some versions of workerd refuse a request that says how to cache it. They cache none.
     takes_cache: bool,
+    /// Chromium takes in the rest of a body while nobody reads.
+    hoards: bool,
 }
+
+/// How much of it may lie about.
+const HOARD_BYTES_MAX: u64 = 16 << 20;
 
 impl FetchHttp {
     /// Sends with the realm's `fetch`, or with another function that does as it does.
     pub fn new(fetch: Option<Function>) -> Self {
         let init = Object::new();
-        set(&init, "cache", &"no-store".into());
-        Self { fetch, takes_cache: JsRequest::new("http://localhost", &init).is_ok() }
+        set_text(&init, "cache", "no-store");
+        let takes_cache = JsRequest::new("http://localhost", &init).is_ok();
+        let agent = get(&get(&js_sys::global(), "navigator"), "userAgent").as_string();
+        let is_chromium =
+            |agent: String| agent.split(['/', ' ']).any(|word| word.ends_with("Chrome"));
+        Self { fetch, takes_cache, hoards: agent.is_some_and(is_chromium) }
     }
 
     fn start(&self, request: Request, signal: &JsValue) -> Result<Promise, JsValue> {
         let headers = Object::new();
         for (name, value) in &request.headers {
-            set(&headers, name, &value.into());
+            set_text(&headers, name, value);
         }
         let init = Object::new();
-        set(&init, "method", &request.method.as_str().into());
+        set_text(&init, "method", request.method.as_str());
         set(&init, "headers", &headers);
-        set(&init, "redirect", &"manual".into());
-        set(&init, "credentials", &"omit".into());
+        set_text(&init, "redirect", "manual");
+        set_text(&init, "credentials", "omit");
         set(&init, "signal", signal);
         if self.takes_cache {
-            set(&init, "cache", &"no-store".into());
+            set_text(&init, "cache", "no-store");
         }
         if matches!(request.method, Method::Put | Method::Post) {
             set(&init, "body", request.body.as_js());
@@ -108,10 +117,8 @@ impl Http for FetchHttp {
     async fn open(&self, request: Request, whole_bytes_max: u64) -> Result<Opening, HttpError> {
         let method = request.method;
         let abort = Abort(AbortController::new());
-        let failed = |kind| move |thrown| error(kind, &said(&thrown));
-        let answer =
-            self.start(request, &abort.0.signal()).map_err(failed(HttpErrorKind::Connect))?;
-        let answer = JsFuture::from(answer).await.map_err(failed(HttpErrorKind::Connect))?;
+        let answer = self.start(request, &abort.0.signal());
+        let answer = settled(answer, HttpErrorKind::Connect).await?;
 
         let kind = get(&answer, "type").as_string().unwrap_or_default();
         let status =
@@ -137,15 +144,15 @@ impl Http for FetchHttp {
             && !may_be_decoded(&response)
             && let Some(reader) = reader(&answer)
         {
-            return Ok((response, Some(pieces(reader, abort))));
+            return Ok((response, Some(given(Box::new(Reading { reader, _abort: abort })))));
         }
-        let body = body(&answer).map(JsFuture::from).map_err(failed(HttpErrorKind::Broken))?;
-        let body = body.await.map_err(failed(HttpErrorKind::Broken))?;
+        let body = settled(body(&answer), HttpErrorKind::Broken).await?;
         if !body.is_object() {
             return Err(error(HttpErrorKind::Broken, "fetch gave a response without its bytes"));
         }
-        let body: Uint8Array = Viewed::new(&body).map_err(failed(HttpErrorKind::Broken))?.into();
-        response.body = Payload::from(body);
+        let body = Viewed::new(&body);
+        let body = body.map_err(|thrown| error(HttpErrorKind::Broken, &said(&thrown)))?;
+        response.body = Payload::from(Uint8Array::from(body));
         if method == Method::Get {
             disregard_encoding(&mut response);
         }
@@ -154,6 +161,10 @@ impl Http for FetchHttp {
 
     fn may_repeat(&self) -> bool {
         true
+    }
+
+    fn answer_bytes_max(&self) -> u64 {
+        if self.hoards { HOARD_BYTES_MAX } else { u64::MAX }
     }
 }
 
@@ -164,6 +175,18 @@ impl Drop for Abort {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+/// What a promise comes to, if it was made at all.
+async fn settled(
+    started: Result<Promise, JsValue>,
+    kind: HttpErrorKind,
+) -> Result<JsValue, HttpError> {
+    let settled = match started {
+        Ok(promise) => JsFuture::from(promise).await,
+        Err(thrown) => Err(thrown),
+    };
+    settled.map_err(|thrown| error(kind, &said(&thrown)))
 }
 
 fn body(answer: &JsValue) -> Result<Promise, JsValue> {
@@ -178,23 +201,31 @@ fn reader(answer: &JsValue) -> Option<Reader> {
 }
 
 /// Reads on while somebody does; dropped, it ends the request.
-fn pieces(reader: Reader, abort: Abort) -> Pieces<HttpError> {
-    let broken = |thrown: JsValue| error(HttpErrorKind::Broken, &said(&thrown));
-    stream::try_unfold((reader, abort), move |(reader, abort)| async move {
-        let step = JsFuture::from(reader.read()).await.map_err(broken)?;
+struct Reading {
+    reader: Reader,
+    _abort: Abort,
+}
+
+#[async_trait(?Send)]
+impl Give<HttpError> for Reading {
+    async fn next(&mut self) -> Result<Option<Payload>, HttpError> {
+        let step = settled(Ok(self.reader.read()), HttpErrorKind::Broken).await?;
         if get(&step, "done").is_truthy() {
             return Ok(None);
         }
-        let piece: Uint8Array = get(&step, "value").dyn_into().map_err(broken)?;
-        Ok(Some((piece.into(), (reader, abort))))
-    })
-    .boxed_local()
+        let piece = get(&step, "value").dyn_into::<Uint8Array>();
+        let piece = piece.map_err(|value| error(HttpErrorKind::Broken, &said(&value)))?;
+        Ok(Some(piece.into()))
+    }
 }
 
 fn headers(headers: &JsValue) -> Vec<(String, String)> {
-    let pairs = array_from(headers).unwrap_or_default().into_iter();
-    let text = |pair: &JsValue, at| get(pair, at).as_string();
-    pairs.filter_map(|pair| Some((text(&pair, "0")?, text(&pair, "1")?))).collect()
+    let mut found = Vec::new();
+    for pair in array_from(headers).unwrap_or_default() {
+        let (name, value) = (get(&pair, "0").as_string(), get(&pair, "1").as_string());
+        found.extend(name.zip(value));
+    }
+    found
 }
 
 /// Whether `fetch` may have decoded the body, which shows in its length once it is whole. This library's own objects have
@@ -210,8 +241,9 @@ fn disregard_encoding(response: &mut Response) {
     let Some(announced) = response.announced_bytes().filter(|bytes| *bytes != len) else { return };
     // Where rules of CORS hide the encoding, more bytes than were sent still show it.
     if response.header("content-encoding").is_some() || len > announced {
-        let of_the_encoded = ["content-encoding", "content-length", "x-amz-checksum-sha256"];
-        response.headers.retain(|(name, _)| !of_the_encoded.contains(&name.as_str()));
+        for of_the_encoded in ["content-encoding", "content-length", "x-amz-checksum-sha256"] {
+            remove_header(&mut response.headers, of_the_encoded);
+        }
     }
 }
 
@@ -228,9 +260,8 @@ fn error(kind: HttpErrorKind, message: &str) -> HttpError {
     HttpError { kind, message: message.to_owned() }
 }
 
-/// A property; undefined where there is none, or where it cannot be had.
-fn get(object: &JsValue, name: &str) -> JsValue {
-    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+fn set_text(object: &Object, name: &str, value: &str) {
+    set(object, name, &JsValue::from_str(value));
 }
 
 /// Sets a property of an object that was made here.

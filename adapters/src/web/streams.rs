@@ -3,6 +3,7 @@
 //! The runtime hashes three times as quickly, and beside this thread, but to ask it costs as much as to hash 4 KiB here.
 //! From which size on that pays was measured (`tests/web/bench`).
 
+use async_trait::async_trait;
 use futures_util::{
     StreamExt, TryStreamExt,
     future::{Either, select},
@@ -16,6 +17,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use super::{js::get, payload::Payload};
 use crate::{
     host::Task,
+    pieces::{Give, given},
     tier::{Body, Pieces},
 };
 
@@ -133,9 +135,7 @@ fn through(stream: Transform, mut pieces: Pieces, broken: Error) -> Pieces {
         Ok(())
     };
     let passage = Passage { reader, feed: Some(Box::pin(feed)), broken };
-    Box::pin(stream::try_unfold(passage, |mut passage| async move {
-        Ok(passage.next().await?.map(|piece| (piece, passage)))
-    }))
+    given(Box::new(passage))
 }
 
 /// Pieces on their way through a stream.
@@ -147,7 +147,8 @@ struct Passage {
     broken: Error,
 }
 
-impl Passage {
+#[async_trait(?Send)]
+impl Give for Passage {
     async fn next(&mut self) -> Result<Option<Payload>, Error> {
         let mut reading = JsFuture::from(self.reader.read());
         let step = loop {

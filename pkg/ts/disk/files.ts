@@ -111,6 +111,13 @@ export async function readHead(path: string): Promise<Head | undefined> {
   }
 }
 
+/** Makes the names in a folder outlast a power loss, where the system can. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r').catch(() => undefined);
+  await folder?.sync().catch(() => undefined);
+  await folder?.close();
+}
+
 /** That something is not there is no error. */
 export function orMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw wrapped(error);

@@ -1,11 +1,11 @@
 /** The files of a folder: how an entry gets its name, and loses it. */
 
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, stat, unlink } from 'node:fs/promises';
+import { mkdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { DiskOptions } from '../disk.js';
 import { Parts } from '../parts.js';
-import { OpenFile, files, orMissing, readHead } from './files.js';
+import { OpenFile, files, orMissing, readHead, syncFolder } from './files.js';
 import type { DiskPartial } from './parts.js';
 import { HEADS_BYTES, encodeHead, encodeTurn } from './record.js';
 import { Room, type Known } from './room.js';
@@ -139,12 +139,9 @@ export class Folder {
     await this.#sync(dirname(named));
   }
 
-  /** As `syncFile`, of names in a folder, where the system can. */
+  /** As `syncFile`, of names in a folder. */
   async #sync(folder: string): Promise<void> {
-    if (this.#options.durability === 'cache') return;
-    const file = await open(folder, 'r').catch(() => undefined);
-    await file?.sync().catch(() => undefined);
-    await file?.close();
+    if (this.#options.durability !== 'cache') await syncFolder(folder);
   }
 }
 

@@ -56,7 +56,7 @@ export class DiskPort extends PlainPort {
   }
 
   static async open(loaded: Wasm, options: DiskOptions, onClosed: () => void): Promise<DiskPort> {
-    const held = await hold(options.directory);
+    const held = await hold(options.directory, 'tier');
     const port = new DiskPort(loaded, options, held, onClosed);
     try {
       await port.#folder.sweep();

@@ -110,6 +110,10 @@ export class FallbackPort implements Port {
     return this.#do((port) => port.store?.(key, entry, facts, condition));
   }
 
+  writePart(key: string, part: StoredPart, facts: Facts): MaybePromise<void> {
+    return this.#do((port) => port.writePart?.(key, part, facts));
+  }
+
   accesses(): [] {
     return [];
   }

@@ -19,6 +19,7 @@ import { CHUNK_BYTES, chunksOf, keysOf, sweep, unchunked } from './chunks.js';
 import { Connection } from './connection.js';
 import { Lane, type Outcome, type Stores } from './lane.js';
 import { Lookup, single, type Wanted } from './lookup.js';
+import { PartKeeper } from './parts.js';
 import { Reads } from './reads.js';
 import { SMALL_BYTES_MAX, type StoredRecord } from './records.js';
 import { Room, type RoomOptions } from './room.js';
@@ -33,6 +34,7 @@ export class DatabasePort implements Port {
   readonly #writes: Lane;
   readonly #writeLookup = new Lookup();
   readonly #sets: ChunkSets;
+  readonly #parts: PartKeeper;
   /** Where the next large body may be copied to: memory that was never touched takes longer than the copy. */
   #spare: WeakRef<Uint8Array> | undefined;
 
@@ -61,6 +63,7 @@ export class DatabasePort implements Port {
       makeRoom: (bytes) => room.makeRoom(bytes),
     });
     this.#sets = new ChunkSets(this.#reads.large, this.#writes);
+    this.#parts = new PartKeeper(this.#writes, room, bytesMax);
   }
 
   get evicted(): Set<(key: string) => void> {
@@ -169,6 +172,10 @@ export class DatabasePort implements Port {
     return written.finally(() => (this.#spare = new WeakRef(copy)));
   }
 
+  writePart(key: string, part: StoredPart, facts: Facts): Promise<void> {
+    return this.#parts.keep(key, part, facts);
+  }
+
   patch(key: string, line: string, facts: Facts): Promise<undefined | null> {
     const name = ordered(key);
     return this.#change(name, line.length, ({ entries }, old, outcome) => {
@@ -234,7 +241,10 @@ export class DatabasePort implements Port {
   }
 
   async usage(): Promise<PortUsage> {
-    await this.#settle(true);
+    // At the browser's quota there may be no room to note what was counted; it can be told all the same.
+    await this.#settle(true).catch((error: unknown) => {
+      if (!(error instanceof StorageError) || error.kind !== 'full') throw error;
+    });
     const [items, bytes] = this.#room.totals;
     return { bytes, items, evictions: this.#room.evictions };
   }
@@ -266,8 +276,11 @@ export class DatabasePort implements Port {
 
   /** Writes out what is owed and closes the database. A later call opens it again. */
   async close(): Promise<void> {
-    if (this.#connection.current && this.#room.isOwing) await this.#settle();
-    this.#connection.drop();
+    try {
+      if (this.#connection.current && this.#room.isOwing) await this.#settle();
+    } finally {
+      this.#connection.drop();
+    }
   }
 
   /** Makes an entry of what was staged here. */

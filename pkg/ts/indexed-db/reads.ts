@@ -4,11 +4,13 @@ import type { ByteRange } from '../contract.js';
 import type { OpenedEntry, StoredEntry, StoredPart } from '../port.js';
 import { extentOf } from '../ranges.js';
 import { isBytes, ordered } from '../tier.js';
-import { chunksOf, readChunks, type Chunks } from './chunks.js';
+import { PART_BYTES } from '../parts.js';
+import { chunksOf, partsOf, readChunks, type Chunks } from './chunks.js';
 import type { Connection } from './connection.js';
 import { Lane, type Outcome, type Stores } from './lane.js';
 import { Lookup } from './lookup.js';
-import type { StoredRecord } from './records.js';
+import { isThere } from './parts.js';
+import type { Parted, StoredRecord } from './records.js';
 import { missing, type ChunkSets } from './stage.js';
 
 /** Transactions that read may be under way beside each other; those that write wait for each other in any case. */
@@ -16,8 +18,8 @@ const READS_MAX = 4;
 /** How many large entries are known by name. */
 const LARGE_MAX = 10_000;
 
-/** What is done where a body lies in chunks. */
-type Take<T> = (stores: Stores, record: StoredRecord, chunks: Chunks, outcome: Outcome<T | StoredEntry | null>) => void;
+/** What is done where a body lies in chunks, or parts of one. */
+type Take<T> = (stores: Stores, record: StoredRecord, place: Chunks | Parted, outcome: Outcome<T | StoredEntry | null>) => void;
 
 export class Reads {
   readonly lookup = new Lookup();
@@ -45,18 +47,18 @@ export class Reads {
   }
 
   whole(key: string): Promise<StoredEntry | null> {
-    return this.#find<StoredEntry>(key, (...found) => takePart(key, [0, found[1][3]], ...found));
+    return this.#find<StoredEntry>(key, (...found) => takePart(key, { start: 0 }, ...found));
   }
 
   pieces(key: string, sets: ChunkSets): Promise<StoredEntry | OpenedEntry | null> {
     const name = ordered(key);
-    return this.#find<OpenedEntry>(key, (_, [line], chunks, outcome) => {
-      outcome.done({ pieces: sets.pieces(key, name, chunks), line });
+    return this.#find<OpenedEntry>(key, (_, [line, , , size], place, outcome) => {
+      outcome.done('there' in place ? null : { pieces: sets.pieces(key, name, place, size), line });
     });
   }
 
   async part(key: string, range: ByteRange): Promise<StoredPart | null> {
-    const found = await this.#find<StoredPart>(key, (...found) => takePart(key, extentOf(range, found[1][3]), ...found));
+    const found = await this.#find<StoredPart>(key, (...found) => takePart(key, range, ...found));
     if (!found || 'start' in found) return found;
     const [start, end] = extentOf(range, found.body.length);
     return { body: found.body.subarray(start, end), line: found.line, start };
@@ -117,24 +119,27 @@ export class Reads {
     outcome: Outcome<T | StoredEntry | null>,
   ): void {
     const isRecord = Array.isArray(record) && typeof record[0] === 'string';
-    const chunks = isRecord ? chunksOf(record as StoredRecord) : undefined;
-    if (!isRecord || !(chunks || body instanceof Uint8Array)) return outcome.failed(missing(key));
-    this.noteSize(name, record.length === 6 && !chunks);
+    const place = isRecord ? (chunksOf(record as StoredRecord) ?? partsOf(record as StoredRecord)) : undefined;
+    if (!isRecord || !(place || body instanceof Uint8Array)) return outcome.failed(missing(key));
+    this.noteSize(name, record.length === 6 && !place);
     this.#use(name);
-    if (chunks) take(stores, record as StoredRecord, chunks, outcome);
+    if (place) take(stores, record as StoredRecord, place, outcome);
     else outcome.done({ body: body as Uint8Array, line: record[0] as string });
   }
 }
 
-/** Gives this part of a body that lies in chunks. */
+/** Gives a part of a body that lies in chunks; `null` if there are parts of it, and not all of these. */
 function takePart(
   key: string,
-  [start, end]: [start: number, end: number],
+  range: ByteRange,
   { bodies }: Stores,
-  [line]: StoredRecord,
-  chunks: Chunks,
-  outcome: Outcome<StoredPart>,
+  [line, , , bytes]: StoredRecord,
+  place: Chunks | Parted,
+  outcome: Outcome<StoredPart | null>,
 ): void {
+  const parts = 'there' in place ? place : undefined;
+  const [start, end] = extentOf(range, parts?.size ?? bytes);
+  if (parts && !isThere(parts.there, start, end)) return outcome.done(null);
   const found = (body: Uint8Array | undefined): void => (body ? outcome.done({ body, line, start }) : outcome.failed(missing(key)));
-  readChunks(bodies, chunks, [start, end], found, (error) => outcome.failed(error));
+  readChunks(bodies, 'there' in place ? [place.set, PART_BYTES] : place, [start, end], found, (error) => outcome.failed(error));
 }

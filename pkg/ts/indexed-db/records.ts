@@ -1,13 +1,20 @@
 /** What is stored of an entry. */
 
 import { StorageError } from '../errors.js';
+import type { Run } from '../parts.js';
 import type { Chunks } from './chunks.js';
 
 /** A body up to this size lies in the record, which saves a request; but who wants the line alone reads it too. */
 export const SMALL_BYTES_MAX = 8192;
 
-/** An entry. `used` orders evictions; without a body, it is in the other store, by the same key. */
-export type StoredRecord = [line: string, version: string, used: number, size: number, weight: number, body?: Uint8Array | Chunks];
+/**
+ * An entry. `used` orders evictions; without a body, it is in the other store, by the same key. Of an entry in parts, `size`
+ * is that of what there is.
+ */
+export type StoredRecord = [line: string, version: string, used: number, size: number, weight: number, body?: Uint8Array | Chunks | Parted];
+
+/** What there is of a body of this size: these bytes, in order and apart, in this set of chunks. */
+export type Parted = { readonly set: string; readonly size: number; readonly there: readonly Run[] };
 
 /** Stands for a body that was not kept. */
 const SOME_BODY = new Uint8Array();
@@ -15,7 +22,7 @@ const SOME_BODY = new Uint8Array();
 /** What must be known of a record to write over it. */
 export function outline([, , , size, weight, body]: StoredRecord): StoredRecord {
   if (!body) return ['', '', 0, size, weight];
-  return ['', '', 0, size, weight, Array.isArray(body) ? body : SOME_BODY];
+  return ['', '', 0, size, weight, body instanceof Uint8Array ? SOME_BODY : body];
 }
 
 /** Entries, bytes of bodies, and what the entries weigh: bodies, keys and lines. */

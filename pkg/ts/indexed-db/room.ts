@@ -12,9 +12,12 @@
 
 import { StorageError } from '../errors.js';
 import { unordered } from '../tier.js';
-import { chunksOf, keysOf, sweep, unchunked } from './chunks.js';
+import { PARTS, keysOf, partsOf, setOf, sweep, unchunked } from './chunks.js';
 import type { LaneHooks, Operation, Outcome, Stores } from './lane.js';
 import { addTo, answer, outline, sum, toRecord, type StoredRecord, type Totals } from './records.js';
+
+/** What is stored of an entry in parts beside them. */
+type Mark = [name: string, weight: number, used: number];
 
 /** What is given up first, as the user chose it. */
 export type RoomPolicy = 'lru' | 'fifo' | 'size' | 'none';
@@ -23,6 +26,8 @@ export interface RoomOptions {
   readonly bytesMax: number;
   readonly itemsMax: number;
   readonly policy: RoomPolicy;
+  /** Whether an entry may not be given up, by its key. */
+  readonly isPinned?: ((key: string) => boolean) | undefined;
 }
 
 /** The key of the totals, with the name of who counted last. All others but `WRONG` are of those that owe something. */
@@ -41,6 +46,7 @@ const USES_MAX = 10_000;
 const SLACK = 20;
 /** Of how many entries it is remembered what was written last. */
 const WRITTEN_MAX = 10_000;
+const NONE: ReadonlySet<string> = new Set();
 /** What is the least of this many entries seen last is given up. */
 const SEEN_MAX = 2048;
 
@@ -100,9 +106,9 @@ export class Room implements LaneHooks {
     this.bytesMax = Math.min(8 * 2 ** 20, options.bytesMax / 2);
   }
 
-  /** What there is, as the last transaction that settled left it. */
+  /** What there is, as far as this tab knows. */
   get totals(): Totals {
-    return this.#known ?? [0, 0, 0];
+    return sum(this.#known ?? [0, 0, 0], this.#owed);
   }
 
   /** Whether the database was not told of everything yet. */
@@ -142,8 +148,8 @@ export class Room implements LaneHooks {
   replaced(key: string, old: StoredRecord | undefined, record?: StoredRecord, bodies?: IDBObjectStore): void {
     addTo(this.#added, old, -1);
     addTo(this.#added, record, 1);
-    const [set] = chunksOf(old) ?? [];
-    if (set !== undefined && set !== chunksOf(record)?.[0]) {
+    const set = setOf(old);
+    if (set !== undefined && set !== setOf(record)) {
       if (bodies) bodies.delete(keysOf(set));
       else this.#leftSets.set(set, key);
     }
@@ -192,11 +198,23 @@ export class Room implements LaneHooks {
     this.#added.fill(0);
   }
 
+  /** Has parts take at most `share` of the tier: gives up those of other entries, or says that these are too many. */
+  async takeParts(stores: Stores, key: string, weight: number, share: number): Promise<boolean> {
+    if (weight > share || share === Infinity) return weight <= share;
+    const others = (await this.#marks(stores)).filter(([other]) => other !== key);
+    const [before, all] = [this.#added[2], others.reduce((total, [, more]) => total + more, weight)];
+    const isEnough = (): boolean => all + this.#added[2] - before <= share;
+    await this.#giveUpParts(stores, this.#added, new Set([key]), isEnough);
+    return isEnough();
+  }
+
   makeRoom(bytes: number): Operation<boolean> {
     const run = (stores: Stores, outcome: Outcome<boolean>): void => {
       const left: Totals = [0, 0, 0];
       const enough = Math.max(2 * bytes, this.totals[2] / SLACK);
-      this.#giveUp(stores, left, new Set(), () => -left[2] >= enough).then(() => {
+      const isEnough = (): boolean => -left[2] >= enough;
+      const made = this.#giveUpParts(stores, left, NONE, isEnough).then(() => this.#giveUp(stores, left, NONE, isEnough));
+      made.then(() => {
         this.#added.splice(0, 3, ...left);
         outcome.done(left[0] < 0);
       }, (error: unknown) => outcome.failed(error));
@@ -239,19 +257,25 @@ export class Room implements LaneHooks {
       if (toRecord(await answer(entries.get(key)))?.length !== 5) bodies.delete(key);
     }
     for (const [set, key] of this.#leftSets) {
-      if (chunksOf(toRecord(await answer(entries.get(key))))?.[0] !== set) bodies.delete(keysOf(set));
+      if (setOf(toRecord(await answer(entries.get(key)))) !== set) bodies.delete(keysOf(set));
     }
     if (stores.transaction.db !== this.#db) await sweep(bodies);
-    if (this.#isOver(next)) {
-      if (this.#options.policy === 'none') throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
-      const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
-      await this.#giveUp(stores, next, kept, () => !this.#isOver(next, SLACK));
-    }
+    const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
+    if (this.#isOver(next)) await this.#fit(stores, next, kept);
     totals.put([...next, this.#name], SUM);
     // Who comes later counts once more.
     if (this.#isLost && !this.#isRecounted) totals.put(Date.now(), this.#name);
     else totals.delete(this.#name);
     this.#next = next;
+  }
+
+  /** Gives up what is beyond the limits, or fails. */
+  async #fit(stores: Stores, totals: Totals, kept: ReadonlySet<string>): Promise<void> {
+    await this.#giveUpParts(stores, totals, kept, () => !this.#isOver(totals));
+    if (!this.#isOver(totals)) return;
+    if (this.#options.policy === 'none') throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
+    await this.#giveUp(stores, totals, kept, () => !this.#isOver(totals, SLACK));
+    if (this.#options.isPinned && this.#isOver(totals)) throw new StorageError('full', 'the tier has reached its limits, and all the rest is pinned');
   }
 
   /**
@@ -260,7 +284,8 @@ export class Room implements LaneHooks {
    * A hand goes round over all entries, a page at a time. Of each page it takes what is among the least quarter of what
    * was seen lately; in the second round half of it; in the third anything. Where all is one page, the order is exact.
    */
-  async #giveUp({ entries, bodies }: Stores, totals: Totals, kept: ReadonlySet<string>, isEnough: () => boolean): Promise<void> {
+  async #giveUp(stores: Stores, totals: Totals, kept: ReadonlySet<string>, isEnough: () => boolean): Promise<void> {
+    const { entries } = stores;
     if (this.#options.policy === 'none') return;
     for (let round = 0; round < 4 && !isEnough(); ) {
       const range = this.#hand === undefined ? null : IDBKeyRange.lowerBound(this.#hand, true);
@@ -273,20 +298,46 @@ export class Room implements LaneHooks {
       const worst = isAll || round > 1 ? Infinity : (seen[(seen.length * (round + 1)) >> 2] ?? Infinity);
       for (const { key, record, rank } of found) {
         if (isEnough() || rank > worst) break;
-        if (kept.has(key)) continue;
-        entries.delete(key);
-        if (record.length < 6) bodies.delete(key);
-        const chunks = chunksOf(record);
-        if (chunks) bodies.delete(keysOf(chunks[0]));
-        addTo(totals, record, -1);
-        this.#uses.delete(key);
-        this.#written.delete(key);
-        this.evictions += 1;
-        if (this.evicted.size) this.#gone.push(unordered(key));
+        if (kept.has(key) || this.#isPinned(key)) continue;
+        this.#drop(stores, totals, key, record);
       }
       this.#hand = keys.length < PAGE ? undefined : (keys.at(-1) as string);
       if (this.#hand === undefined) round += 1;
     }
+  }
+
+  /** Removes parts, those first that were not used for longest, until there is enough, and takes them off `totals`. */
+  async #giveUpParts(stores: Stores, totals: Totals, kept: ReadonlySet<string>, isEnough: () => boolean): Promise<void> {
+    if (isEnough()) return;
+    for (const [key] of await this.#marks(stores)) {
+      if (isEnough()) return;
+      const record = kept.has(key) || this.#isPinned(key) ? undefined : toRecord(await answer(stores.entries.get(key)));
+      if (record && partsOf(record)) this.#drop(stores, totals, key, record);
+    }
+  }
+
+  /** Of the entries in parts, what was not used for longest in front. */
+  async #marks({ bodies }: Stores): Promise<Mark[]> {
+    const keys = (await answer(bodies.getAllKeys(IDBKeyRange.lowerBound([PARTS])))) as IDBValidKey[][];
+    const sets = keys.filter(({ length }) => length === 1);
+    const marks: Mark[] = await Promise.all(sets.map((set) => answer(bodies.get(set))));
+    return marks.map(([key, weight, used]): Mark => [key, weight, Math.max(used, this.#uses.get(key) ?? 0)]).sort((one, other) => one[2] - other[2]);
+  }
+
+  #isPinned(name: string): boolean {
+    return this.#options.isPinned?.(unordered(name)) ?? false;
+  }
+
+  #drop({ entries, bodies }: Stores, totals: Totals, key: string, record: StoredRecord): void {
+    entries.delete(key);
+    if (record.length < 6) bodies.delete(key);
+    const set = setOf(record);
+    if (set !== undefined) bodies.delete(keysOf(set));
+    addTo(totals, record, -1);
+    this.#uses.delete(key);
+    this.#written.delete(key);
+    this.evictions += 1;
+    if (this.evicted.size) this.#gone.push(unordered(key));
   }
 
   #rank(key: string, record: StoredRecord): { key: string; record: StoredRecord; rank: number } {
@@ -311,8 +362,8 @@ async function recount({ entries, bodies }: Stores): Promise<Totals> {
       const record = toRecord(value);
       addTo(totals, record, 1);
       if (record?.length === 5) large.add(keys[at] as IDBValidKey);
-      const chunks = chunksOf(record);
-      if (chunks) sets.add(chunks[0]);
+      const set = setOf(record);
+      if (set !== undefined) sets.add(set);
     });
     if (keys.length < PAGE) break;
     range = IDBKeyRange.lowerBound(keys.at(-1), true);

@@ -92,28 +92,32 @@ export class ChunkSets {
   }
 
   /** The body of a stored entry. Each chunk is read by itself: no transaction lasts while something else is awaited. */
-  pieces(key: string, name: string, chunks: Chunks): Pieces {
+  pieces(key: string, name: string, chunks: Chunks, size: number): Pieces {
     let next = 0;
     return {
-      next: async () => (next < chunks[2] ? this.#chunk(key, name, chunks, next++) : undefined),
-      cancel: () => void (next = chunks[2]),
+      next: async () => {
+        if (next >= size) return undefined;
+        const start = next;
+        next = Math.min(start + chunks[1], size);
+        return this.#chunk(key, name, chunks, [start, next]);
+      },
+      cancel: () => void (next = size),
     };
   }
 
-  #chunk(key: string, name: string, [set]: Chunks, at: number): Promise<Uint8Array> {
+  #chunk(key: string, name: string, chunks: Chunks, range: [start: number, end: number]): Promise<Uint8Array> {
     const run = ({ bodies, entries }: Stores, outcome: Outcome<Uint8Array>): void => {
       const failed = (error: unknown): void => outcome.failed(error);
-      const request: IDBRequest<unknown> = bodies.get([set, at]);
-      request.onerror = () => failed(request.error);
-      request.onsuccess = () => {
-        if (request.result instanceof Uint8Array) return outcome.done(request.result);
+      const found = (chunk: Uint8Array | undefined): void => {
+        if (chunk) return outcome.done(chunk);
         const entry = entries.get(name);
         entry.onerror = () => failed(entry.error);
         entry.onsuccess = () => {
-          const isSame = Array.isArray(entry.result) && chunksOf(toRecord(entry.result))?.[0] === set;
+          const isSame = Array.isArray(entry.result) && chunksOf(toRecord(entry.result))?.[0] === chunks[0];
           failed(isSame ? missing(key) : new StorageError('conflict', 'the entry was changed while it was read; read it again', { key }));
         };
       };
+      readChunks(bodies, chunks, range, found, failed);
     };
     return this.#reads.add({ keys: [], bytes: 0, isBlind: false, run });
   }
@@ -127,10 +131,12 @@ export class ChunkStage implements Stage {
   readonly #set = newSet();
   #size = 0;
   /** The chunk that is being filled, those that are full, and how many were written before them. */
-  #chunk = new Uint8Array();
+  #chunk: Uint8Array = new Uint8Array();
   #filled = 0;
   #full: Uint8Array[] = [];
   #written = 0;
+  /** Chunks that were written, to be filled again: of new ones, dozens would lie about until they are collected. */
+  #spare: Uint8Array[] = [];
   /** The database did not take the chunks that are full. */
   #isTorn = false;
   #isOver = false;
@@ -147,7 +153,7 @@ export class ChunkStage implements Stage {
       throw new StorageError('full', `the body has more than the ${this.#bytesMax} bytes that the tier holds in all`, { key: this.#key });
     }
     for (let at = 0; at < piece.length && !this.#isOver; ) {
-      if (!this.#chunk.length) this.#chunk = new Uint8Array(CHUNK_BYTES);
+      if (!this.#chunk.length) this.#chunk = this.#spare.pop() ?? new Uint8Array(CHUNK_BYTES);
       const part = piece.subarray(at, at + CHUNK_BYTES - this.#filled);
       this.#chunk.set(part, this.#filled);
       this.#filled += part.length;
@@ -164,12 +170,14 @@ export class ChunkStage implements Stage {
     const isSmall = this.#size <= CHUNK_BYTES && !this.#isTorn;
     if (!isSmall && this.#full.length && !this.#isTorn) await this.#flush().catch(() => undefined);
     this.#isOver = true;
+    this.#spare = [];
     if (isSmall) return new MemorySource(this.#full[0] ?? new Uint8Array());
     const source = new ChunkSource(this.#sets, [this.#set, CHUNK_BYTES, this.#written], this.#size);
     return this.#isTorn ? new TornSource(source, joined(this.#full)) : source;
   }
 
   cancel(): void {
+    this.#spare = [];
     if (!this.#isOver && (this.#written || this.#isTorn)) this.#sets.discard(this.#set);
     this.#isOver = true;
     this.#full = [];
@@ -187,6 +195,7 @@ export class ChunkStage implements Stage {
     await this.#sets.put(this.#key, this.#set, this.#written, this.#full);
     this.#isTorn = false;
     this.#written += this.#full.length;
+    this.#spare = this.#full;
     this.#full = [];
   }
 }

@@ -147,6 +147,8 @@ class Panel implements Desk {
   readonly #keys = new Keys(this);
   readonly #calm = matchMedia('(prefers-reduced-motion: reduce)');
   #isDue = false;
+  /** What nobody sees takes note of everything, and is painted when somebody does. */
+  #isSeen = true;
   #paintedAt = 0;
   #hasNews = true;
   #where = '';
@@ -158,6 +160,10 @@ class Panel implements Desk {
     const left = h('div', { class: 'pair' }, this.#reads.element, this.#reads.story.element);
     const right = h('div', { class: 'pair' }, this.#times.element, this.#log.element);
     this.element = h('div', { class: 'panel' }, head, ...this.#cards.elements, left, right, this.#keys.element);
+    new IntersectionObserver((changes) => {
+      this.#isSeen = changes.at(-1)?.isIntersecting ?? true;
+      if (this.#isSeen) void this.#look().then(() => this.#soon());
+    }).observe(this.element);
   }
 
   /** Shows a storage until the function that this returns is called. */
@@ -193,7 +199,7 @@ class Panel implements Desk {
   /** Asks what the storage is, and how full its tiers are, if something happened. */
   async #look(): Promise<void> {
     const { subject } = this;
-    if (!subject || document.hidden) return;
+    if (!subject || document.hidden || !this.#isSeen) return;
     try {
       if (this.#about && !this.#hasNews) return;
       const about = await subject.about();
@@ -237,7 +243,7 @@ class Panel implements Desk {
   }
 
   #soon(): void {
-    if (this.#isDue) return;
+    if (this.#isDue || !this.#isSeen) return;
     this.#isDue = true;
     const wait = Math.max(0, this.#paintedAt + PAINT_MS - performance.now());
     setTimeout(() => requestAnimationFrame(() => this.#paint()), wait);

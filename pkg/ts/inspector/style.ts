@@ -55,7 +55,8 @@ th .dot, dt .dot { margin-inline-end: 8px; }
 
 .cards { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; }
 .card { border-top: 3px solid var(--tier); }
-.card.absent { opacity: .7; }
+.card.absent { background: none; border-style: dashed; border-top-color: var(--line); box-shadow: none; }
+.card.absent h3, .card.absent b, .card.absent dd { color: var(--quiet); } .card.absent .dot { background: var(--nobody); }
 .card .fill { display: flex; align-items: baseline; gap: 6px; height: 34px; white-space: nowrap; overflow: hidden; }
 .card .fill b { font-size: 22px; font-weight: 650; letter-spacing: -.02em; }
 .card .fill b { flex: 1; overflow: hidden; text-overflow: ellipsis; }

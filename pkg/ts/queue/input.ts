@@ -1,7 +1,7 @@
 /** What a queue is given, checked and in the form that is stored; and what is told of it. */
 
 import { StorageError, attempt, invalid } from '../errors.js';
-import { FLAG, LIMIT, NAME, SET, check, isOneOf, type Rules } from '../options.js';
+import { FLAG, LIMIT, NAME, SET, check, isCount, isOneOf, type Rules } from '../options.js';
 import type { MaybePromise, Pieces } from '../port.js';
 import { atOnce, copyOf, isBlob, isStream, toPieces } from '../streams.js';
 import { PIECE_BYTES } from './store.js';
@@ -12,6 +12,7 @@ const QUEUE: Rules = {
   maxWrites: LIMIT,
   maxBytes: LIMIT,
   send: [isOneOf('auto', 'manual'), "'auto' or 'manual'"],
+  directory: NAME,
   indexedDB: [(value) => typeof (value as IDBFactory | null)?.open === 'function', 'an IDBFactory'],
 };
 const WRITE: Rules = { ...SET, overwrite: FLAG };
@@ -36,6 +37,11 @@ export interface Body {
 export const checkQueue = (options: unknown): QueueOptions => check(options, QUEUE, 'the options of a WriteQueue');
 export const checkWrite = (options: unknown): CheckedWrite => placed(check(options, WRITE, 'the options of `set`'));
 export const checkDelete = (options: unknown): CheckedWrite => placed(check(options, DELETE, 'the options of `delete`'));
+
+/** Fails as `invalid` for what names no write. */
+export function checkId(id: unknown): asserts id is number {
+  if (!isCount(id)) throw invalid('a write is named by its `id`, a whole number');
+}
 
 function placed(options: QueueWriteOptions): CheckedWrite {
   const { ifAbsent, ifMatch, overwrite } = options;

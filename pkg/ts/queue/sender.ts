@@ -4,7 +4,8 @@ import type { SetOptions, StorageMetadata } from '../contract.js';
 import { StorageError } from '../errors.js';
 import type { TieredStorage } from '../storage.js';
 import { joined } from '../streams.js';
-import { PIECE_BYTES, type Store } from './store.js';
+import type { Orders } from './orders.js';
+import { PIECE_BYTES } from './store.js';
 import { exclusively, ifFree } from './tabs.js';
 import type { QueueRecord, RawFailure } from './types.js';
 
@@ -23,8 +24,7 @@ export type Message =
   | { type: 'wake' };
 
 export interface SenderOptions {
-  readonly name: string;
-  readonly store: Store;
+  readonly orders: Orders;
   readonly storage: TieredStorage;
   /** Tells this tab and the others. */
   tell(message: Message): void;
@@ -70,7 +70,7 @@ export class Sender {
   }
 
   async #run(): Promise<void> {
-    const { name } = this.#options;
+    const { name } = this.#options.orders.store;
     const { signal } = this.#closing;
     while (this.#isAsked && !signal.aborted) {
       this.#isAsked = false;
@@ -85,12 +85,12 @@ export class Sender {
 
   /** Sends until nothing may be sent any more; nobody else does. */
   async #drain(): Promise<void> {
-    const { store, tell } = this.#options;
+    const { orders, tell } = this.#options;
     await this.#sweep();
     while (!this.#closing.signal.aborted) {
       this.#isAsked = false;
       const begun = Date.now();
-      const [id, record] = await store.change('relaxed', 'begin', []);
+      const [id, record] = await orders.change('relaxed', 'begin', []);
       if (id === undefined || !record) return;
       tell({ type: 'change' });
       const controller = new AbortController();
@@ -112,7 +112,7 @@ export class Sender {
 
   /** Takes in how sending ended; gives the ms to wait after an outage. */
   async #finish(record: QueueRecord, sent: Sent, begun: number): Promise<number | undefined> {
-    const { store, tell } = this.#options;
+    const { orders, tell } = this.#options;
     const [id] = record.row;
     const [outcome, what, metadata] = toOutcome(record, sent);
     const error = 'error' in sent ? sent.error : undefined;
@@ -124,7 +124,7 @@ export class Sender {
       if (state === 3) changed.error = toRaw(error);
     };
     const random = Math.floor(Math.random() * 2 ** 48);
-    const [verdict, changed] = await store.change('strict', 'finish', [id, outcome, what, random], amend);
+    const [verdict, changed] = await orders.change('strict', 'finish', [id, outcome, what, random], amend);
     tell({ type: 'change' });
     if (verdict === VERDICT.done) tell({ type: 'sent', record, metadata });
     else if (verdict < 0 && changed) tell({ type: verdict === VERDICT.conflict ? 'conflict' : 'failed', record: changed, metadata });
@@ -134,7 +134,7 @@ export class Sender {
   }
 
   async #send(record: QueueRecord, signal: AbortSignal): Promise<StorageMetadata | null> {
-    const { store, storage } = this.#options;
+    const { orders, storage } = this.#options;
     const [, key, isDelete, size, condition] = record.row;
     if (isDelete) {
       // No version has an empty name: where there must be nothing, whatever there is, is in the way.
@@ -144,7 +144,15 @@ export class Sender {
     const options: SetOptions = { ...record.how, signal };
     if (condition === null) options.ifAbsent = true;
     else if (condition !== undefined) options.ifMatch = condition;
-    const pieces = (): AsyncGenerator<Uint8Array> => store.pieces(record.body ?? '', size);
+    let broken: unknown;
+    const pieces = async function* (): AsyncGenerator<Uint8Array> {
+      try {
+        yield* orders.store.pieces(record.body ?? '', size);
+      } catch (error) {
+        broken = error;
+        throw error;
+      }
+    };
     const whole = async (): Promise<Uint8Array> => {
       const all: Uint8Array[] = [];
       for await (const piece of pieces()) all.push(piece);
@@ -155,6 +163,8 @@ export class Sender {
     try {
       return (await storage.setStream(key, pieces(), options)).metadata;
     } catch (error) {
+      // What is damaged does not get better by being sent again.
+      if (broken !== undefined) throw broken;
       const takesWholes = error instanceof StorageError && error.kind === 'unsupported' && size <= WHOLE_BYTES_MAX;
       if (!takesWholes) throw error;
       return (await storage.set(key, await whole(), options)).metadata;
@@ -165,9 +175,9 @@ export class Sender {
   async #sweep(): Promise<void> {
     if (this.#hasSwept) return;
     this.#hasSwept = true;
-    const { name, store } = this.#options;
+    const { store } = this.#options.orders;
     for (const body of await store.strays()) {
-      await ifFree(`${name}/body/${body}`, async () => {
+      await ifFree(`${store.name}/body/${body}`, async () => {
         if ((await store.strays()).includes(body)) await store.dropBody(body);
       });
     }

@@ -1,5 +1,6 @@
 /** Sending when the browser says that the network is back, without any page: the event `sync` of service workers. */
 
+import { StorageError, invalid } from '../errors.js';
 import type { WriteQueue } from '../queue.js';
 
 /** The event, where there is such. */
@@ -27,6 +28,8 @@ export function askForSync(name: string): void {
  * ```
  */
 export function flushOnSync(open: () => Promise<WriteQueue>, name: string = DEFAULT_NAME): void {
+  if (typeof open !== 'function' || typeof name !== 'string') throw invalid('`flushOnSync` takes a function that opens a queue, and its name');
+  if (typeof addEventListener !== 'function') throw new StorageError('unsupported', '`flushOnSync` is for service workers; call `flush` here');
   addEventListener('sync', (event) => {
     const { tag } = event as SyncEvent;
     if (tag !== name) return;

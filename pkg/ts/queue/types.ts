@@ -6,18 +6,23 @@ import type { OrderRow } from '../wasm.js';
 
 /** Where a `WriteQueue` is kept, how much it takes, and when it sends. */
 export interface QueueOptions {
-  /** The name of its database. Default `'tiered-storage-queue'`. Queues of one name are one queue, in all tabs of an origin. */
+  /**
+   * The folder that it is kept in, which is made if it is not there; in Node, Deno and Bun. One queue of one process has it at a time.
+   * Processes see each other on one machine and in one container.
+   */
+  directory?: string | undefined;
+  /** Else the name of its database. Default `'tiered-storage-queue'`. Queues of one name are one queue, in all tabs of an origin. */
   name?: string | undefined;
   /** The most writes. Default 1,000. */
   maxWrites?: number | undefined;
-  /** The most bytes of bodies. Default: no limit but the browser's quota. */
+  /** The most bytes of bodies. Default: no limit but the browser's quota, or the disk's. */
   maxBytes?: number | undefined;
   /**
    * `auto` (default): the queue sends when it is opened, when something is queued or chosen, when the network is back, when the
    * page is looked at again, and some time after an outage. `manual`: when `flush` is called, as in service workers.
    */
   send?: 'auto' | 'manual' | undefined;
-  /** In place of the global `indexedDB`. */
+  /** In place of the global `indexedDB`; not beside `directory`. */
   indexedDB?: IDBFactory | undefined;
 }
 

@@ -1,7 +1,13 @@
 //! Bodies from and to an S3 server on loopback: the S3 tier beside plain reqwest and object_store.
 //!
 //! The server is the embedded one, on a thread of its own in this process: it shares the processors with its clients, and
-//! it hashes what it is sent, twice. Everything is hashed and signed while the clock runs, but for the row that says so.
+//! it hashes what it is sent: by SHA-256, once for the signature and once more, and by MD5 for the ETag. That is most of
+//! what an upload costs here. Everything is hashed and signed while the clock runs, but for the row that says so.
+//!
+//! All rows of uploads give the same guarantees: the server has checked every byte against a signed hash. As one request, a
+//! body is hashed before its first byte leaves, and by the server once it has the last; in parts, both hash at the same
+//! time, and the server puts the parts together, which is a copy of all bytes more. A body that is staged is copied by the
+//! server once more, to its name.
 
 use std::{
     future::Future,

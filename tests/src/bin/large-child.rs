@@ -1,9 +1,9 @@
-//! Writes and reads one large entry through memory, disk and S3, and says how much memory that took.
+//! Writes and reads one large entry through memory, disk and S3, then queues one and sends it, and says how much memory that took.
 //!
 //! It is given a folder, an endpoint and a size in MiB. For each step it prints a line: the step, how many ms it took,
 //! and how many KiB more memory the process had at its peak than before the first step.
 
-use std::{fs, io::Write, sync::Arc, time::Instant};
+use std::{fs, io::Write, path::Path, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt, stream};
@@ -11,6 +11,7 @@ use tiered_storage::{
     Promotion, SetOptions, Tier, TieredStorage,
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier},
+    queue::{QueueOptions, WriteQueue},
 };
 use tiered_storage_tests::server::Options;
 
@@ -53,6 +54,31 @@ async fn main() {
     step("read-cold", &read(Tier::Cold)).await;
     step("read-promoted", &read(Tier::Warm)).await;
     storage.close().await.expect("the tiers close");
+    let queue = queue(folder, endpoint).await;
+    let enter = || -> futures::future::LocalBoxFuture<'static, ()> {
+        let queue = queue.clone();
+        Box::pin(async move {
+            let entered = queue.set_stream("queued", body(pieces), QueueOptions::new()).await;
+            assert_eq!(entered.expect("it is queued").size_bytes, pieces * PIECE_BYTES as u64);
+        })
+    };
+    let send = || -> futures::future::LocalBoxFuture<'static, ()> {
+        let queue = queue.clone();
+        Box::pin(async move {
+            queue.flush().await.expect("the server answers");
+            assert_eq!(queue.pending(), []);
+        })
+    };
+    step("queue", &enter).await;
+    step("send", &send).await;
+}
+
+/// A queue whose storage has nothing above cold.
+async fn queue(folder: &str, endpoint: &str) -> WriteQueue {
+    let cold = Options::default().tier(endpoint).build().expect("the settings are right");
+    let storage = TieredStorage::builder(Arc::new(cold)).open().await.expect("they fit");
+    let folder = Path::new(folder).join("queue");
+    WriteQueue::builder(storage, folder).open().await.expect("the folder is free")
 }
 
 async fn open(folder: &str, endpoint: &str) -> TieredStorage {

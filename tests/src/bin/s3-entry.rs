@@ -1,8 +1,9 @@
 //! Writes and reads entries in S3 with the native library, for tests that hold another host to it.
 //!
 //! Each line of its standard input is a write or a read, as JSON; it answers each with one line. What is written is
-//! `{"key", "text", "mimeType"?, "custom"?, "compression"?}`; with `key` alone an entry is read. An entry is answered as
-//! `{"text", "mimeType", "custom", "compressed", "size", "checksum"}`, or `null`.
+//! `{"key", "text", "mimeType"?, "custom"?, "compression"?, "ifAbsent"?, "ifVersion"?}`; with `key` alone an entry is read. An
+//! entry is answered as `{"text", "mimeType", "custom", "compressed", "size", "checksum"}`, or `null`; a write whose condition
+//! does not hold, or is not heeded, as `{"refused": KIND}`.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +14,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use tiered_storage::{
-    Compression, Error, S3Tier, SetOptions, StaticCredentials, TieredStorage, tier::StorageTier,
+    Compression, ETag, Error, ErrorKind, S3Tier, SetOptions, StaticCredentials, TieredStorage,
+    tier::StorageTier,
 };
 
 #[derive(Deserialize)]
@@ -26,6 +28,17 @@ struct Order {
     custom: BTreeMap<String, String>,
     #[serde(default)]
     compression: bool,
+    #[serde(default)]
+    if_absent: bool,
+    if_version: Option<String>,
+}
+
+/// What an order is answered with.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Entry(Option<Told>),
+    Refused { refused: &'static str },
 }
 
 #[derive(Serialize)]
@@ -73,8 +86,8 @@ async fn obey(cold: Arc<dyn StorageTier>) -> Result<(), String> {
     Ok(())
 }
 
-async fn carry_out(cold: &Arc<dyn StorageTier>, order: Order) -> Result<Option<Told>, Error> {
-    let Order { key, text, mime_type, custom, compression } = order;
+async fn carry_out(cold: &Arc<dyn StorageTier>, order: Order) -> Result<Answer, Error> {
+    let Order { key, text, mime_type, custom, compression, if_absent, if_version } = order;
     let compression = if compression { Compression::Gzip } else { Compression::Off };
     let builder = TieredStorage::builder(Arc::clone(cold)).compression(compression);
     let storage = builder.open().await?;
@@ -82,16 +95,29 @@ async fn carry_out(cold: &Arc<dyn StorageTier>, order: Order) -> Result<Option<T
         let mut options = SetOptions::default();
         options.mime_type = mime_type;
         options.metadata = custom;
-        storage.set_with(&key, text, options).await?;
+        if if_absent {
+            options = options.if_absent();
+        }
+        if let Some(version) = if_version {
+            options = options.if_version(ETag::new(version));
+        }
+        if let Err(error) = storage.set_with(&key, text, options).await {
+            return match error.kind() {
+                kind @ (ErrorKind::Conflict | ErrorKind::Unsupported) => {
+                    Ok(Answer::Refused { refused: kind.as_str() })
+                }
+                _ => Err(error),
+            };
+        }
     }
     let entry = storage.get_with_metadata(&key).await?;
     storage.close().await?;
-    Ok(entry.map(|entry| Told {
+    Ok(Answer::Entry(entry.map(|entry| Told {
         text: String::from_utf8_lossy(&entry.data).into_owned(),
         mime_type: entry.metadata.mime_type().map(str::to_owned),
         custom: entry.metadata.custom().clone(),
         compressed: entry.metadata.is_compressed(),
         size: entry.metadata.size(),
         checksum: entry.metadata.checksum().map(|checksum| checksum.to_string()),
-    }))
+    })))
 }

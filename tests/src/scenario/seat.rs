@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use tiered_storage::{
-    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp, Watcher,
+    ByteRange, Condition, ETag, Error, EvictionWatcher, Key, Metadata, Timestamp, Watcher,
     cost::Requests,
     tier::{
         Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Presign,
@@ -148,8 +148,16 @@ impl StorageTier for Seat {
         self.tier().watch(watcher);
     }
 
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.tier().watch_evictions(watcher);
+    }
+
     async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
         self.tier().presign(key, presign).await
+    }
+
+    async fn settled(&self) {
+        self.tier().settled().await;
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -10,8 +10,8 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::faults::Faults;
 use super::fields::{
-    Heeded, asked_checksum, collect, content_type, copied, copied_bytes, length, sent_metadata,
-    slice, user_metadata, write_conditions,
+    Heeded, asked_checksum, check_copied, collect, content_type, copied, copied_bytes, length,
+    sent_metadata, slice, user_metadata, write_conditions,
 };
 use super::listing;
 use super::multipart::Upload;
@@ -25,6 +25,7 @@ pub(super) struct Backend {
     pub(super) faults: Arc<Faults>,
     pub(super) region: String,
     pub(super) part_bytes_min: u64,
+    pub(super) copied_bytes_max: u64,
     pub(super) heeded: Heeded,
 }
 
@@ -173,15 +174,14 @@ impl S3 for Backend {
         };
         let mut buckets = self.store.lock();
         let mut object = copied(&mut buckets, &input.copy_source, &conditions)?;
+        check_copied(&object.body, self.copied_bytes_max)?;
         if replace {
             object.metadata = user_metadata(input.metadata)?;
             object.content_type = input.content_type;
             object.content_encoding = input.content_encoding;
             object.cache_control = input.cache_control;
         }
-        // A copy is one part, whatever its source was.
-        let etag = Object::new(object.body.clone()).etag;
-        let object = Object { etag, ..object }.written(self.faults.now());
+        let object = object.copied().written(self.faults.now());
         let result = CopyObjectResult {
             e_tag: Some(object.tag()),
             last_modified: Some(object.modified()),
@@ -247,6 +247,7 @@ impl S3 for Backend {
         let mut buckets = self.store.lock();
         let object = copied(&mut buckets, &input.copy_source, &conditions)?;
         let body = copied_bytes(&object, input.copy_source_range.as_deref())?;
+        check_copied(&body, self.copied_bytes_max)?;
         let uploads = &mut buckets.bucket(&input.bucket)?.uploads;
         let upload = find_upload(uploads, &input.upload_id, &input.key)?;
         let now = self.faults.now();

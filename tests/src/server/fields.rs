@@ -13,11 +13,14 @@ const METADATA_BYTES_MAX: usize = 2_048;
 
 pub(super) async fn collect(body: Option<StreamingBlob>) -> S3Result<Bytes> {
     let Some(body) = body else { return Ok(Bytes::new()) };
-    let mut whole = BytesMut::new();
     let mut chunks = std::pin::pin!(body);
-    while let Some(chunk) =
-        chunks.try_next().await.map_err(|error| s3_error!(IncompleteBody, "{error}"))?
-    {
+    let mut next =
+        async || chunks.try_next().await.map_err(|error| s3_error!(IncompleteBody, "{error}"));
+    let first = next().await?.unwrap_or_default();
+    let Some(second) = next().await? else { return Ok(first) };
+    let mut whole = BytesMut::from(first);
+    whole.extend_from_slice(&second);
+    while let Some(chunk) = next().await? {
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
@@ -95,6 +98,17 @@ pub(super) fn copied_bytes(object: &Object, range: Option<&str>) -> S3Result<Byt
         }
         _ => Err(s3_error!(InvalidArgument, "The range is not within the source")),
     }
+}
+
+/// Refuses what is more than one request copies.
+pub(super) fn check_copied(body: &Bytes, bytes_max: u64) -> S3Result<()> {
+    if body.len() as u64 <= bytes_max {
+        return Ok(());
+    }
+    Err(s3_error!(
+        InvalidRequest,
+        "The specified copy source is larger than the maximum allowable size for a copy source: {bytes_max}"
+    ))
 }
 
 /// What a write asks for, unless this server passes over it.

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use s3s::dto::{CompletedPart, ETag, Part as ListedPart};
 use s3s::{S3Result, s3_error};
 
-use super::store::{Object, hex, md5_hex};
+use super::store::{Object, hex};
 
 /// An upload that was created and neither completed nor aborted.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Upload {
 #[derive(Debug)]
 struct Part {
     body: Bytes,
-    md5: String,
+    md5: [u8; 16],
     at: SystemTime,
 }
 
@@ -36,9 +36,10 @@ impl Upload {
         if !(1..=10_000).contains(&number) {
             return Err(s3_error!(InvalidArgument, "Part number must be from 1 to 10000"));
         }
-        let md5 = md5_hex(&body);
-        self.parts.insert(number, Part { body, md5: md5.clone(), at });
-        Ok(ETag::Strong(md5))
+        let part = Part { md5: Md5::digest(&body).into(), body, at };
+        let etag = part.etag();
+        self.parts.insert(number, part);
+        Ok(etag)
     }
 
     /// The object of the named parts, which must come in rising order and, the last aside, be large enough.
@@ -55,10 +56,8 @@ impl Upload {
                 return Err(s3_error!(InvalidPartOrder));
             }
             last = number;
-            let found = self
-                .parts
-                .get(&number)
-                .filter(|part| named.e_tag.as_ref().is_some_and(|etag| etag.value() == part.md5));
+            let found =
+                self.parts.get(&number).filter(|part| named.e_tag.as_ref() == Some(&part.etag()));
             parts.push(found.ok_or_else(|| s3_error!(InvalidPart))?);
         }
         let Some((_, but_last)) = parts.split_last() else {
@@ -67,11 +66,12 @@ impl Upload {
         if but_last.iter().any(|part| (part.body.len() as u64) < part_bytes_min) {
             return Err(s3_error!(EntityTooSmall));
         }
-        let mut body = BytesMut::new();
+        // What was hashed as it came is not hashed again: uploads in parts would cost the server more than others.
+        let mut body = BytesMut::with_capacity(parts.iter().map(|part| part.body.len()).sum());
         let mut md5 = Md5::new();
         for part in &parts {
             body.extend_from_slice(&part.body);
-            md5.update(Md5::digest(&part.body));
+            md5.update(part.md5);
         }
         let etag = format!("\"{}-{}\"", hex(&md5.finalize()), parts.len());
         Ok(Object { body: body.freeze(), etag, ..self.object.clone() })
@@ -83,9 +83,15 @@ impl Upload {
         above.map(|(number, part)| ListedPart {
             part_number: Some(*number),
             size: i64::try_from(part.body.len()).ok(),
-            e_tag: Some(ETag::Strong(part.md5.clone())),
+            e_tag: Some(part.etag()),
             last_modified: Some(part.at.into()),
             ..ListedPart::default()
         })
+    }
+}
+
+impl Part {
+    fn etag(&self) -> ETag {
+        ETag::Strong(hex(&self.md5))
     }
 }

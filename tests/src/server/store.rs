@@ -62,6 +62,15 @@ impl Object {
         self.last_modified.into()
     }
 
+    /// A copy is one part, whatever its source was. Where that was several, the ETag is not the MD5 of the bytes, as it is
+    /// not for encrypted objects: to hash them all once more would make a copy cost what an upload does.
+    pub(super) fn copied(self) -> Self {
+        match self.etag.contains('-') {
+            true => Self { etag: format!("\"{}\"", md5_hex(self.etag.as_bytes())), ..self },
+            false => self,
+        }
+    }
+
     /// Gives the object the time of its write.
     pub(super) fn written(mut self, at: SystemTime) -> Self {
         self.last_modified = whole_seconds(at);

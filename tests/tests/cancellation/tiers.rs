@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use tiered_storage::{
-    ByteRange, Condition, ETag, Error, Key, Metadata, Timestamp, Watcher,
+    ByteRange, Condition, ETag, Error, EvictionWatcher, Key, Metadata, Timestamp, Watcher,
     cost::Requests,
     tier::{
         Access, Contents, Listing, Opened, Page, Part, Patched, Payload, Peeked, Presign,
@@ -127,8 +127,16 @@ impl StorageTier for SteppingTier {
         self.0.watch(watcher);
     }
 
+    fn watch_evictions(&self, watcher: Weak<EvictionWatcher>) {
+        self.0.watch_evictions(watcher);
+    }
+
     async fn presign(&self, key: &Key, presign: Presign) -> Result<String, Error> {
         step(self.0.presign(key, presign)).await
+    }
+
+    async fn settled(&self) {
+        step(self.0.settled()).await;
     }
 
     async fn close(&self) -> Result<(), Error> {

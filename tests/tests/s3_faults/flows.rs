@@ -1,16 +1,18 @@
 //! Large bodies, parts of bodies and conditional writes: what has its own story.
 
 use std::{
+    convert::Infallible,
     io::{BufRead, BufReader},
     ops::Range,
     process::{Command, Stdio},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use futures::{TryStreamExt, future::join_all};
+use futures::{TryStreamExt, future::join_all, stream};
 use tiered_storage::{
-    Condition, ErrorKind, Key, Metadata, Timestamp, WriteId,
+    Condition, ErrorKind, Key, Metadata, SetOptions, Timestamp, WriteId,
     s3::{Credentials, S3Tier, StaticCredentials},
     tier::{Body, Contents, Page, Read, StorageTier, Stored},
 };
@@ -19,7 +21,7 @@ use tiered_storage_tests::server::{Fault, Kind, Object, Options, Rule, Server};
 
 use super::{
     large::{LEN, Large, body, found, key, metadata, theirs},
-    world::{self, BUCKET, Rotating},
+    world::{self, BUCKET, Layout, Rotating, World},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,6 +70,22 @@ async fn credentials_may_end_in_the_middle_of_an_upload() {
     assert!(sessions.lock().expect("no panic").is_empty(), "new ones are asked for");
     assert_eq!(server.counts().requests(), 5);
     assert_eq!(found(&tier).await, Some(1));
+}
+
+/// A stream without a warm tier is staged in the bucket, and removed from there beside the call.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storage_that_has_settled_leaves_nothing_that_was_staged() {
+    let world = World::with(Layout::ColdOnly, Options::default(), |builder| {
+        builder.multipart_threshold_bytes(5 << 20).part_bytes(5 << 20)
+    });
+    let World { server, storage, .. } = &world.await;
+    let slow = Fault::Latency(Duration::from_millis(100));
+    server.faults().add(Rule::new(slow).on(Kind::Delete));
+    let pieces = stream::iter([Ok::<_, Infallible>(body(1))]);
+    storage.set_stream("k", pieces, SetOptions::default()).await.expect("it is written");
+    storage.settled().await;
+    let names: Vec<String> = server.objects(BUCKET).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["k"]);
 }
 
 /// Many large writes while the server wants fewer requests: it does not get several times as many instead.

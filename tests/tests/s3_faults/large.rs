@@ -10,8 +10,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tiered_storage::{
     Condition, Error, ErrorKind, Key, Metadata, Timestamp, WriteId,
     host::Task,
-    s3::{Environment, S3Tier},
-    tier::{Body, Contents, Page, Read, StorageTier},
+    s3::{Environment, Flags, Profile, S3Tier, S3TierBuilder},
+    tier::{Body, Contents, Page, Patched, Read, StorageTier},
 };
 use tiered_storage_tests::server::{Fault, Kind, Object, Options, Rule, Server};
 use tokio::sync::Mutex;
@@ -33,12 +33,28 @@ pub(crate) struct Large {
 
 impl Large {
     pub(crate) fn new(options: Options) -> Self {
+        Self::with(options, u64::MAX, |builder| builder)
+    }
+
+    fn with(
+        options: Options,
+        wait_ms_max: u64,
+        change: impl FnOnce(S3TierBuilder) -> S3TierBuilder,
+    ) -> Self {
         let server = Server::start(options).expect("loopback can be listened on");
-        let tasks = Tasks::default();
+        let tasks = Tasks { left: Arc::default(), wait_ms_max };
         let builder = world::tier(&server).environment(tasks.clone()).parts_in_flight_max(1);
         let builder = builder.multipart_threshold_bytes(5 << 20).part_bytes(5 << 20);
-        let tier = builder.build().expect("the settings are right");
+        let tier = change(builder).build().expect("the settings are right");
         Self { server, tier, tasks }
+    }
+
+    /// Over a server that copies no more than 5 MiB at once.
+    fn copying_little(wait_ms_max: u64) -> Self {
+        let options = Options { copied_bytes_max: 5 << 20, ..Options::default() };
+        let mut flags = Flags::default();
+        flags.copied_bytes_max = 5 << 20;
+        Self::with(options, wait_ms_max, |builder| builder.profile(Profile::Custom(flags)))
     }
 
     /// Names of objects that are no entries.
@@ -48,13 +64,16 @@ impl Large {
     }
 }
 
-/// The real clock, where no wait takes long; and what was left to the background.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tasks(Arc<Mutex<Vec<tokio::task::JoinHandle<()>>>>);
+/// The real clock, where no wait takes longer than it may; and what was left to the background.
+#[derive(Clone, Debug)]
+pub(crate) struct Tasks {
+    left: Arc<Mutex<Vec<tokio::task::JoinHandle<()>>>>,
+    wait_ms_max: u64,
+}
 
 impl Tasks {
     pub(crate) async fn settled(&self) {
-        for task in self.0.lock().await.drain(..) {
+        for task in self.left.lock().await.drain(..) {
             task.await.expect("it does not panic");
         }
     }
@@ -67,7 +86,7 @@ impl Environment for Tasks {
     }
 
     async fn sleep(&self, ms: u64) {
-        tokio::time::sleep(Duration::from_millis(ms.min(BRIEF_MS))).await;
+        tokio::time::sleep(Duration::from_millis(ms.min(self.wait_ms_max))).await;
     }
 
     fn random(&self) -> u64 {
@@ -75,7 +94,7 @@ impl Environment for Tasks {
     }
 
     fn spawn(&self, task: Task) {
-        let mut tasks = self.0.try_lock().expect("nobody settles while calls are made");
+        let mut tasks = self.left.try_lock().expect("nobody settles while calls are made");
         tasks.push(tokio::spawn(task));
     }
 }
@@ -94,6 +113,13 @@ fn short(seed: u8) -> Bytes {
 
 pub(crate) fn metadata(seed: u8) -> Metadata {
     described(seed, LEN)
+}
+
+/// What a patch makes of the first entry.
+fn renewed() -> Metadata {
+    let mut metadata = metadata(1);
+    metadata.expires_at = Some(Timestamp::from_millis(9_000_000_000_000));
+    metadata
 }
 
 fn described(seed: u8, len: usize) -> Metadata {
@@ -135,10 +161,14 @@ enum Step {
     OpenFirst,
     OpenRest,
     Range,
+    PatchHead,
+    PatchCreate,
+    PatchPart,
+    PatchComplete,
 }
 
 impl Step {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 18] = [
         Self::Create,
         Self::Part,
         Self::Complete,
@@ -153,16 +183,23 @@ impl Step {
         Self::OpenFirst,
         Self::OpenRest,
         Self::Range,
+        Self::PatchHead,
+        Self::PatchCreate,
+        Self::PatchPart,
+        Self::PatchComplete,
     ];
 
     const fn kind(self) -> Kind {
         match self {
-            Self::Create | Self::StageCreate => Kind::CreateMultipart,
+            Self::Create | Self::StageCreate | Self::PatchCreate => Kind::CreateMultipart,
             Self::Part | Self::StagePart => Kind::UploadPart,
-            Self::Complete | Self::CompleteIfAbsent | Self::StageComplete => Kind::Complete,
+            Self::Complete | Self::CompleteIfAbsent | Self::StageComplete | Self::PatchComplete => {
+                Kind::Complete
+            }
             Self::Abort => Kind::Abort,
             Self::StageCopy => Kind::Copy,
-            Self::StageCopyPart => Kind::CopyPart,
+            Self::StageCopyPart | Self::PatchPart => Kind::CopyPart,
+            Self::PatchHead => Kind::Head,
             Self::StageDelete => Kind::Delete,
             Self::OpenFirst | Self::OpenRest | Self::Range => Kind::Get,
         }
@@ -170,6 +207,11 @@ impl Step {
 
     const fn reads(self) -> bool {
         matches!(self, Self::OpenFirst | Self::OpenRest | Self::Range)
+    }
+
+    /// Whether it gives an entry other metadata, of more bytes than the server copies at once.
+    const fn patches(self) -> bool {
+        matches!(self, Self::PatchHead | Self::PatchCreate | Self::PatchPart | Self::PatchComplete)
     }
 
     const fn condition(self) -> Option<Condition> {
@@ -183,7 +225,7 @@ impl Step {
     fn may_leave(self, fault: &Fault) -> bool {
         let is_unnamed = matches!(fault, Fault::DropAfter | Fault::Truncate | Fault::Hang);
         match self {
-            Self::Create | Self::StageCreate => is_unnamed,
+            Self::Create | Self::StageCreate | Self::PatchCreate => is_unnamed,
             Self::Abort | Self::StageDelete => true,
             _ => false,
         }
@@ -191,6 +233,11 @@ impl Step {
 
     async fn run(self, tier: &S3Tier) -> Result<(), Error> {
         let contents = match self {
+            _ if self.patches() => {
+                let patched = tier.patch(&key(), &renewed()).await?;
+                assert!(matches!(patched, Patched::Done(_)), "not an outage: {patched:?}");
+                return Ok(());
+            }
             Self::OpenFirst | Self::OpenRest => return open(tier).await,
             Self::Range => {
                 let range = (100..200_u64).into();
@@ -236,15 +283,23 @@ enum Often {
 
 /// Runs a step against a fault, and says how it ended and how many requests it took.
 async fn run(step: Step, fault: Fault, often: Often) -> String {
-    let world = Large::new(Options::default());
+    let wait_ms_max = if fault == Fault::Hang { BRIEF_MS } else { u64::MAX };
+    let world = match step.patches() {
+        true => Large::copying_little(wait_ms_max),
+        false => Large::with(Options::default(), wait_ms_max, |builder| builder),
+    };
     let Large { server, tier, tasks } = &world;
-    let old = if step.reads() || step.condition().is_some() { body(1) } else { short(1) };
+    let old = if step.reads() || step.patches() || step.condition().is_some() {
+        body(1)
+    } else {
+        short(1)
+    };
     let old_metadata = described(1, old.len());
     // What the server heeds is known already.
-    let condition = step.condition();
+    let condition = step.condition().or_else(|| step.patches().then_some(Condition::Absent));
     let old = Contents::Whole(old);
     tier.store(&key(), &old_metadata, old, condition.as_ref()).await.expect("nothing is wrong yet");
-    if condition.is_some() {
+    if step.condition().is_some() {
         tier.remove(&[key()]).await.expect("nothing is wrong yet");
     }
     let faults = server.faults();
@@ -287,7 +342,13 @@ async fn check(step: Step, fault: &Fault, world: &Large, has_succeeded: bool) {
     let found = found(tier).await;
     assert_eq!(listed.keys.len(), usize::from(found.is_some()), "what is staged is no key");
     let before = (step.reads() || step.condition().is_none()).then_some(1);
-    if step.reads() {
+    if step.patches() {
+        let head =
+            tier.head(&key()).await.expect("nothing is wrong any more").expect("it is there");
+        let expiries = [renewed().expires_at, None];
+        assert!(expiries[..if has_succeeded { 1 } else { 2 }].contains(&head.expires_at));
+        assert_eq!(found, before);
+    } else if step.reads() {
         assert_eq!(found, before);
     } else if has_succeeded {
         assert_eq!(found, Some(2));
@@ -339,6 +400,10 @@ async fn slow_down() {
             OpenFirst        once: ok 2           always: unavailable 2
             OpenRest         once: ok 3           always: unavailable 3
             Range            once: ok 2           always: unavailable 2
+            PatchHead        once: ok 7           always: unavailable 2
+            PatchCreate      once: ok 7           always: unavailable 4
+            PatchPart        once: ok 7           always: unavailable 6
+            PatchComplete    once: ok 7           always: unavailable 8
         "#]],
     )
     .await;
@@ -363,6 +428,10 @@ async fn internal_error() {
             OpenFirst        once: ok 2           always: unavailable 2
             OpenRest         once: ok 3           always: unavailable 3
             Range            once: ok 2           always: unavailable 2
+            PatchHead        once: ok 7           always: unavailable 2
+            PatchCreate      once: ok 7           always: unavailable 4
+            PatchPart        once: ok 7           always: unavailable 6
+            PatchComplete    once: ok 7           always: unavailable 8
         "#]],
     )
     .await;
@@ -387,6 +456,10 @@ async fn error_in_200() {
             OpenFirst        once: ok 2           always: unavailable 2
             OpenRest         once: ok 3           always: unavailable 3
             Range            once: ok 2           always: unavailable 2
+            PatchHead        once: ok 7           always: unavailable 2
+            PatchCreate      once: ok 7           always: unavailable 4
+            PatchPart        once: ok 7           always: unavailable 6
+            PatchComplete    once: ok 7           always: unavailable 8
         "#]],
     )
     .await;
@@ -397,21 +470,25 @@ async fn truncated() {
     table(
         Fault::Truncate,
         expect![[r#"
-        Create           once: ok 5           always: unavailable 2
-        Part             once: ok 4           always: ok 4
-        Complete         once: ok 6           always: unavailable 6
-        CompleteIfAbsent once: ok 6           always: unavailable 6
-        Abort            once: denied 5       always: denied 5
-        StageCreate      once: ok 7           always: unavailable 2
-        StagePart        once: ok 6           always: ok 6
-        StageComplete    once: ok 8           always: unavailable 7
-        StageCopy        once: ok 7           always: unavailable 7
-        StageCopyPart    once: ok 9           always: unavailable 9
-        StageDelete      once: ok 6           always: ok 6
-        OpenFirst        once: ok 2           always: unavailable 2
-        OpenRest         once: unavailable 2  always: unavailable 2
-        Range            once: ok 2           always: unavailable 2
-    "#]],
+            Create           once: ok 5           always: unavailable 2
+            Part             once: ok 4           always: ok 4
+            Complete         once: ok 6           always: unavailable 6
+            CompleteIfAbsent once: ok 6           always: unavailable 6
+            Abort            once: denied 5       always: denied 5
+            StageCreate      once: ok 7           always: unavailable 2
+            StagePart        once: ok 6           always: ok 6
+            StageComplete    once: ok 8           always: unavailable 7
+            StageCopy        once: ok 7           always: unavailable 7
+            StageCopyPart    once: ok 9           always: unavailable 9
+            StageDelete      once: ok 6           always: ok 6
+            OpenFirst        once: ok 2           always: unavailable 2
+            OpenRest         once: unavailable 2  always: unavailable 2
+            Range            once: ok 2           always: unavailable 2
+            PatchHead        once: ok 6           always: ok 6
+            PatchCreate      once: ok 7           always: unavailable 4
+            PatchPart        once: ok 7           always: unavailable 6
+            PatchComplete    once: ok 8           always: unavailable 8
+        "#]],
     )
     .await;
 }
@@ -435,6 +512,10 @@ async fn dropped_before() {
             OpenFirst        once: ok 2           always: unavailable 2
             OpenRest         once: ok 3           always: unavailable 3
             Range            once: ok 2           always: unavailable 2
+            PatchHead        once: ok 7           always: unavailable 2
+            PatchCreate      once: ok 7           always: unavailable 4
+            PatchPart        once: ok 7           always: unavailable 6
+            PatchComplete    once: ok 7           always: unavailable 8
         "#]],
     )
     .await;
@@ -445,21 +526,25 @@ async fn dropped_after() {
     table(
         Fault::DropAfter,
         expect![[r#"
-        Create           once: ok 5           always: unavailable 2
-        Part             once: ok 5           always: unavailable 4
-        Complete         once: ok 6           always: unavailable 6
-        CompleteIfAbsent once: ok 6           always: unavailable 6
-        Abort            once: denied 6       always: denied 6
-        StageCreate      once: ok 7           always: unavailable 2
-        StagePart        once: ok 7           always: unavailable 4
-        StageComplete    once: ok 8           always: unavailable 7
-        StageCopy        once: ok 7           always: unavailable 7
-        StageCopyPart    once: ok 9           always: unavailable 9
-        StageDelete      once: ok 7           always: ok 7
-        OpenFirst        once: ok 2           always: unavailable 2
-        OpenRest         once: ok 3           always: unavailable 3
-        Range            once: ok 2           always: unavailable 2
-    "#]],
+            Create           once: ok 5           always: unavailable 2
+            Part             once: ok 5           always: unavailable 4
+            Complete         once: ok 6           always: unavailable 6
+            CompleteIfAbsent once: ok 6           always: unavailable 6
+            Abort            once: denied 6       always: denied 6
+            StageCreate      once: ok 7           always: unavailable 2
+            StagePart        once: ok 7           always: unavailable 4
+            StageComplete    once: ok 8           always: unavailable 7
+            StageCopy        once: ok 7           always: unavailable 7
+            StageCopyPart    once: ok 9           always: unavailable 9
+            StageDelete      once: ok 7           always: ok 7
+            OpenFirst        once: ok 2           always: unavailable 2
+            OpenRest         once: ok 3           always: unavailable 3
+            Range            once: ok 2           always: unavailable 2
+            PatchHead        once: ok 7           always: unavailable 2
+            PatchCreate      once: ok 7           always: unavailable 4
+            PatchPart        once: ok 7           always: unavailable 6
+            PatchComplete    once: ok 8           always: unavailable 8
+        "#]],
     )
     .await;
 }
@@ -483,6 +568,10 @@ async fn hanging() {
             OpenFirst        once: ok 2           always: unavailable 2
             OpenRest         once: ok 3           always: unavailable 3
             Range            once: ok 2           always: unavailable 2
+            PatchHead        once: ok 7           always: unavailable 2
+            PatchCreate      once: ok 7           always: unavailable 4
+            PatchPart        once: ok 7           always: unavailable 6
+            PatchComplete    once: ok 7           always: unavailable 8
         "#]],
     )
     .await;
@@ -507,6 +596,10 @@ async fn conflict() {
             OpenFirst        once: ok 2           always: conflict 2
             OpenRest         once: ok 3           always: conflict 3
             Range            once: ok 2           always: conflict 2
+            PatchHead        once: invalid 1      always: invalid 1
+            PatchCreate      once: ok 7           always: conflict 5
+            PatchPart        once: ok 7           always: conflict 7
+            PatchComplete    once: ok 7           always: conflict 8
         "#]],
     )
     .await;
@@ -531,6 +624,10 @@ async fn request_timeout() {
             OpenFirst        once: ok 2           always: unavailable 2
             OpenRest         once: ok 3           always: unavailable 3
             Range            once: ok 2           always: unavailable 2
+            PatchHead        once: ok 8           always: invalid 3
+            PatchCreate      once: ok 7           always: unavailable 4
+            PatchPart        once: ok 7           always: unavailable 6
+            PatchComplete    once: ok 7           always: unavailable 8
         "#]],
     )
     .await;
@@ -555,6 +652,10 @@ async fn expired_token() {
             OpenFirst        once: ok 2           always: denied 2
             OpenRest         once: ok 3           always: denied 3
             Range            once: ok 2           always: denied 2
+            PatchHead        once: ok 8           always: invalid 3
+            PatchCreate      once: ok 7           always: denied 4
+            PatchPart        once: ok 7           always: denied 6
+            PatchComplete    once: ok 7           always: denied 8
         "#]],
     )
     .await;
@@ -579,6 +680,10 @@ async fn access_denied() {
             OpenFirst        once: denied 1       always: denied 1
             OpenRest         once: denied 2       always: denied 2
             Range            once: denied 1       always: denied 1
+            PatchHead        once: ok 8           always: denied 3
+            PatchCreate      once: denied 3       always: denied 3
+            PatchPart        once: denied 5       always: denied 5
+            PatchComplete    once: denied 7       always: denied 7
         "#]],
     )
     .await;
@@ -603,6 +708,10 @@ async fn not_implemented() {
             OpenFirst        once: invalid 1      always: invalid 1
             OpenRest         once: invalid 2      always: invalid 2
             Range            once: invalid 1      always: invalid 1
+            PatchHead        once: unavailable 1  always: unavailable 1
+            PatchCreate      once: invalid 4      always: invalid 4
+            PatchPart        once: invalid 6      always: invalid 6
+            PatchComplete    once: invalid 7      always: invalid 7
         "#]],
     )
     .await;
@@ -627,6 +736,10 @@ async fn redirected() {
             OpenFirst        once: invalid 1      always: invalid 1
             OpenRest         once: invalid 2      always: invalid 2
             Range            once: invalid 1      always: invalid 1
+            PatchHead        once: ok 8           always: invalid 3
+            PatchCreate      once: invalid 4      always: invalid 4
+            PatchPart        once: invalid 6      always: invalid 6
+            PatchComplete    once: invalid 7      always: invalid 7
         "#]],
     )
     .await;

@@ -4,5 +4,6 @@ mod costs;
 mod flows;
 mod large;
 mod matrix;
+mod processes;
 mod special;
 mod world;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use expect_test::expect;
 use futures::TryStreamExt;
 use tiered_storage::{
-    ErrorKind, Event, SetOptions, Tier, TierSet, TieredStorage,
+    ErrorKind, Event, Key, SetOptions, Tier, TierSet, TieredStorage,
     s3::{Credentials, Flags, Profile, S3TierBuilder},
 };
 use tiered_storage_tests::server::{Damage, Fault, Kind, Object, Options, Rule, Server};
@@ -33,6 +33,22 @@ async fn a_clock_that_is_wrong_costs_one_request_once() {
         assert_eq!(world.storage.get("k").await, Ok(Some(body(2))));
         assert_eq!(world.server.counts().requests(), 2, "{skew_ms}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_keys_are_listed_each_once() {
+    const KEYS: usize = 10_000;
+    let world = World::new(Layout::ColdOnly).await;
+    let names: Vec<String> = (0..KEYS).map(|number| format!("k/{number:05}")).collect();
+    for name in &names {
+        world.server.put_object_raw(BUCKET, name, Object::new("x"));
+    }
+    // A page in the middle fails once, and is asked for again.
+    world.server.faults().add(Rule::new(Fault::SLOW_DOWN).on(Kind::List));
+    let keys: Vec<Key> = world.storage.keys("k/").try_collect().await.expect("they are listed");
+    assert!(keys.iter().map(Key::as_str).eq(names.iter().map(String::as_str)));
+    let requests = world.server.counts().requests();
+    assert!((10..=13).contains(&requests), "{requests}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -93,6 +93,46 @@ test('a new version of the app takes over when the user says so', async (t) => {
   assert.notDeepEqual(before, ['library@next']);
 });
 
+test('it can be installed, and asks the browser to keep what it stored when somebody clicks', async (t) => {
+  const { open } = await world(t, engine, { 'a.txt': text('a') });
+  const page = await open();
+  const session = await engine.context.newCDPSession(page);
+  assert.deepEqual((await session.send('Page.getInstallabilityErrors')).installabilityErrors, []);
+  await page.evaluate(() => {
+    Object.assign(window, { asked: 0 });
+    navigator.storage.persist = () => Promise.resolve(((window as unknown as { asked: number }).asked += 1) > 0);
+    navigator.storage.persisted = () => Promise.resolve((window as unknown as { asked: number }).asked > 0);
+  });
+  const asked = (): Promise<number> => page.evaluate(() => (window as unknown as { asked: number }).asked);
+  await page.getByRole('button', { name: 'Manage' }).click();
+  assert.equal(await asked(), 0);
+  await page.getByRole('button', { name: 'Protect from cleaning' }).click();
+  await page.getByText('The browser will not remove these copies by itself.').waitFor();
+  await page.getByRole('button', { name: 'Protected from cleaning' }).waitFor();
+  assert.equal(await asked(), 1);
+});
+
+test('two tabs pin a folder together: each entry comes once, and both see it come and go', async (t) => {
+  const names = Array.from({ length: 30 }, (_, at) => `folder/${String(at).padStart(2, '0')}.bin`);
+  const { open, asked, hold } = await world(t, engine, Object.fromEntries(names.map((name) => [name, text(name)])));
+  const [one, other] = [await open('#/browse/folder/'), await open('#/browse/folder/')];
+  const release = hold((line) => line.includes('20.bin'));
+  await one.getByTestId('pin').click();
+  await other.getByTestId('pin').getByText('Stop').waitFor();
+  // The tab that brings them is closed in the middle, and the other goes on.
+  await other.waitForFunction(() => (document.querySelector('progress')?.value ?? 0) >= 20);
+  await one.close();
+  release();
+  await other.getByTestId('pin').getByText('Kept offline').waitFor();
+  const reads = asked().filter((line) => line.startsWith('GET /library/folder/'));
+  assert.ok(reads.length < names.length + 5, `${reads.length} reads`);
+  const third = await open('#/browse/folder/');
+  await third.getByTestId('pin').getByText('Kept offline').waitFor();
+  await third.getByRole('button', { name: 'Manage' }).click();
+  await third.getByRole('button', { name: 'Remove folder from this device' }).click();
+  await other.getByTestId('pin').getByText('Keep offline').waitFor();
+});
+
 /** Whether any database of the page has this text somewhere. */
 async function holds(text: string): Promise<boolean> {
   const found: unknown[] = [];

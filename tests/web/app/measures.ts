@@ -1,4 +1,4 @@
-/** What is measured in a page. */
+/** What is measured and done in a page. */
 
 import type { Page } from 'playwright-core';
 
@@ -21,4 +21,24 @@ export function shifts(page: Page): Promise<number> {
         requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
       }),
   );
+}
+
+/** Has the player go to a part of its length, and play; gives where it is. */
+export async function seek(part: number): Promise<number> {
+  const video = await new Promise<HTMLVideoElement>((resolve) => {
+    const look = (): unknown => {
+      const found = document.querySelector('video');
+      return found && found.readyState >= 1 ? resolve(found) : requestAnimationFrame(look);
+    };
+    look();
+  });
+  video.muted = true;
+  const sought = new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }));
+  video.currentTime = video.duration * part;
+  await sought;
+  const moved = new Promise((resolve) => video.addEventListener('timeupdate', () => video.currentTime > video.duration * part && resolve(0)));
+  await video.play();
+  await moved;
+  video.pause();
+  return video.currentTime;
 }

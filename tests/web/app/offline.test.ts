@@ -5,6 +5,7 @@ import { after, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import { Engine } from '../browsers/engine.js';
 import { FILM, PICTURE, film, filmType, text, tone } from './files.js';
+import { seek } from './measures.js';
 import { listed, shoot, world } from './world.js';
 
 const engine = await Engine.start('Chromium');
@@ -138,26 +139,6 @@ test('a copy that was damaged on this device heals from the bucket', async (t) =
   await isShown(await open('#/view/a.svg'));
   assert.ok(asked().some((line) => line.startsWith('GET /library/a.svg')), 'it was read from the bucket again');
 });
-
-/** Has the player go to a part of its length, and play; gives where it is. */
-async function seek(part: number): Promise<number> {
-  const video = await new Promise<HTMLVideoElement>((resolve) => {
-    const look = (): unknown => {
-      const found = document.querySelector('video');
-      return found && found.readyState >= 1 ? resolve(found) : requestAnimationFrame(look);
-    };
-    look();
-  });
-  video.muted = true;
-  const sought = new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }));
-  video.currentTime = video.duration * part;
-  await sought;
-  const moved = new Promise((resolve) => video.addEventListener('timeupdate', () => video.currentTime > video.duration * part && resolve(0)));
-  await video.play();
-  await moved;
-  video.pause();
-  return video.currentTime;
-}
 
 /** Turns a byte of every stored body around; gives how many there are. */
 async function damage(): Promise<number> {

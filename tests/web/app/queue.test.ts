@@ -1,12 +1,13 @@
 /** Changes that are made without a network: safe on the device, shown as waiting, and sent in order when it is back. */
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { S3StorageTier } from 'tiered-storage';
 import { Engine } from '../browsers/engine.js';
 import { complaints } from '../lib/axe.js';
-import { text } from './files.js';
+import { PICTURE, text } from './files.js';
 import { shoot, world } from './world.js';
 
 const engine = await Engine.start('Chromium');
@@ -64,6 +65,83 @@ test('where somebody else was quicker, the user chooses: mine, theirs or both', 
   await page.getByRole('link', { name: 'both (2).txt' }).waitFor();
   const found = await Promise.all([...names, 'both (2).txt'].map((name) => stored(cold, `in/${name}`)));
   assert.deepEqual(found, ['mine', 'theirs', 'theirs', 'mine']);
+});
+
+test('how much of an upload has left is shown in every tab', async (t) => {
+  const { open, cold } = await world(t, engine, { 'in/a.txt': text('a') });
+  const pages = [await open('#/browse/in/'), await open('#/browse/in/')] as const;
+  for (const page of pages) {
+    const session = await engine.context.newCDPSession(page);
+    await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 400_000 });
+  }
+  const [page] = pages;
+  const body = randomBytes(2_000_000);
+  await page.getByTestId('upload').setInputFiles({ name: 'large.bin', mimeType: 'application/octet-stream', buffer: body });
+  for (const one of pages) await one.getByTestId('pending').getByText(/^[1-9]\d?\s%$/).waitFor();
+  const share = (): Promise<number> => page.getByRole('progressbar', { name: 'Sending large.bin' }).evaluate((bar) => (bar as HTMLProgressElement).value);
+  const before = await share();
+  await shoot(page, 'queue-sending');
+  await page.waitForFunction((before) => (document.querySelector<HTMLProgressElement>('.sending progress')?.value ?? 0) > before, before);
+  await page.getByTestId('pending').waitFor({ state: 'detached', timeout: 60_000 });
+  assert.deepEqual(Buffer.from((await cold.get('in/large.bin')) ?? []), body);
+});
+
+test('what waits can be looked at, and is gone for good when it is deleted', async (t) => {
+  const { open, cut, cold } = await world(t, engine, { 'in/a.txt': text('a') });
+  const page = await open('#/browse/in/');
+  const restore = cut();
+  await page.getByTestId('upload').setInputFiles([
+    { name: 'dot.png', mimeType: 'image/png', buffer: PICTURE },
+    { name: 'drawing.svg', mimeType: '', buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40" onload="window.ran=1"><script>window.ran=1</script></svg>') },
+    { name: 'page.html', mimeType: 'text/html', buffer: Buffer.from('<script>window.ran=1</script>') },
+  ]);
+  await page.getByRole('link', { name: /dot\.png.*Waits to be sent/ }).locator('img.in').waitFor();
+  await shoot(page, 'queue-preview');
+  await page.getByRole('link', { name: /dot\.png/ }).click();
+  const width = (): Promise<number | undefined> => page.evaluate(() => document.querySelector<HTMLImageElement>('img.picture')?.naturalWidth);
+  await page.waitForFunction(() => document.querySelector<HTMLImageElement>('img.picture')?.naturalWidth === 2);
+  await page.keyboard.press('ArrowRight');
+  await page.getByRole('heading', { name: 'drawing.svg' }).waitFor();
+  await page.waitForFunction(() => document.querySelector<HTMLImageElement>('img.picture')?.naturalWidth === 40);
+  await page.keyboard.press('ArrowRight');
+  await page.getByText('Waits to be sent', { exact: true }).first().waitFor();
+  assert.equal(await width(), undefined, 'a page is not shown before it is in a sandbox');
+  assert.equal(await page.evaluate(() => 'ran' in window), false);
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByText('page.html is on this device alone, and will be gone for good.').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByTestId('pending').getByText('2 changes to be sent').waitFor();
+  restore();
+  await page.getByTestId('pending').waitFor({ state: 'detached', timeout: 60_000 });
+  assert.deepEqual(await Promise.all(['in/dot.png', 'in/page.html'].map((key) => cold.exists(key))), [true, false]);
+});
+
+test('what somebody else changed is not deleted unseen', async (t) => {
+  const { open, cut, put, cold } = await world(t, engine, { 'in/a.txt': text('seen'), 'in/b.txt': text('seen') });
+  const page = await open();
+  for (const name of ['a.txt', 'b.txt']) {
+    await page.evaluate((name) => void (location.hash = `#/view/in/${name}`), name);
+    await page.getByRole('heading', { name }).waitFor();
+    await page.getByText('seen').waitFor();
+    await page.locator('.facts').getByText('On this device', { exact: true }).waitFor();
+  }
+  const restore = cut();
+  for (const name of ['a.txt', 'b.txt']) {
+    await page.evaluate((name) => void (location.hash = `#/view/in/${name}`), name);
+    await page.getByRole('heading', { name }).waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+    await page.getByRole('link', { name: new RegExp(`${name}.*To be deleted`) }).waitFor();
+  }
+  await put({ 'in/a.txt': text('changed'), 'in/b.txt': text('changed') });
+  restore();
+  const pending = page.getByTestId('pending');
+  await pending.getByText('Somebody changed it in the meantime.').nth(1).waitFor({ timeout: 60_000 });
+  await shoot(page, 'queue-delete-conflict');
+  await pending.getByRole('group', { name: 'What to do with a.txt' }).getByRole('button', { name: 'Keep it' }).click();
+  await pending.getByRole('group', { name: 'What to do with b.txt' }).getByRole('button', { name: 'Delete it' }).click();
+  await pending.waitFor({ state: 'detached' });
+  assert.deepEqual([await stored(cold, 'in/a.txt'), await stored(cold, 'in/b.txt')], ['changed', null]);
 });
 
 test('what waits can be given up', async (t) => {

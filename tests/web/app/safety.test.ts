@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { Engine } from '../browsers/engine.js';
-import { text } from './files.js';
-import { shoot, world } from './world.js';
+import { PICTURE, pdf, text } from './files.js';
+import { listed, shoot, world } from './world.js';
 
 const engine = await Engine.start('Chromium');
 after(() => engine.close());
@@ -60,8 +60,8 @@ test('hostile drawings and pages are shown, and nothing in them runs', async (t)
   await page.getByRole('button', { name: 'Source' }).click();
   await page.getByText('foreignObject').waitFor();
   await page.evaluate(() => void (location.hash = '#/view/evil.html'));
-  await page.frameLocator('iframe').locator('#shown').waitFor();
-  const url = (await page.locator('iframe').getAttribute('src')) ?? '';
+  await page.frameLocator('iframe.page').locator('#shown').waitFor();
+  const url = (await page.locator('iframe.page').getAttribute('src')) ?? '';
 
   // Opened by itself, too, or called as what it is not.
   const alone = await engine.context.newPage();
@@ -77,6 +77,41 @@ test('hostile drawings and pages are shown, and nothing in them runs', async (t)
   assert.equal(await page.evaluate(async (url) => (await fetch(url)).headers.get('content-type'), script), 'text/plain; charset=utf-8');
   assert.equal(await page.evaluate(() => 'ran' in window), false);
   await shoot(page, 'hostile-page');
+});
+
+test('nothing that the app does is against its own policy', async (t) => {
+  const files = {
+    'a.html': { bytes: text('<p>page</p>'), mimeType: 'text/html' },
+    'b.svg': { bytes: text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), mimeType: 'image/svg+xml' },
+    'c.png': PICTURE,
+    'd.txt': text('words'),
+    'e.pdf': { bytes: pdf('words'), mimeType: 'application/pdf' },
+    'f.wav': { bytes: text('RIFF'), mimeType: 'audio/wav' },
+    'g.webm': { bytes: text('none'), mimeType: 'video/webm' },
+    'h.ttf': text('none'),
+  };
+  const { origin } = await world(t, engine, files);
+  const { page } = await origin.tab('/', () => {
+    const violations: string[] = [];
+    Object.assign(window, { violations });
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => violations.push(`${violatedDirective} ${blockedURI}`));
+  });
+  await listed(page);
+  const policy = (await fetch(origin.url)).headers.get('content-security-policy') ?? '';
+  assert.match(policy, /script-src 'self' 'wasm-unsafe-eval';/);
+  assert.doesNotMatch(policy, /'unsafe-eval'|'unsafe-inline'/);
+  for (const name of Object.keys(files)) {
+    await page.evaluate((name) => void (location.hash = `#/view/${name}`), name);
+    await page.getByRole('heading', { name }).waitFor();
+    await page.getByText('On this device', { exact: true }).or(page.getByText('In the bucket alone')).last().waitFor();
+    await page.locator('.stage').locator('img, video, audio, iframe, .source, .specimen, .empty').first().waitFor();
+  }
+  await page.evaluate(() => void (location.hash = '#/inside'));
+  await page.getByText('of 16.0 MiB').waitFor();
+  await page.evaluate(() => void (location.hash = '#/browse/'));
+  await page.getByTestId('upload').setInputFiles({ name: 'new.png', mimeType: 'image/png', buffer: PICTURE });
+  await page.getByRole('link', { name: /new\.png/ }).locator('img.in').waitFor();
+  assert.deepEqual(await page.evaluate(() => (window as unknown as { violations: string[] }).violations), []);
 });
 
 async function loads(url: string): Promise<string> {

@@ -27,17 +27,21 @@ export interface World {
   readonly config: { accessKeyId: string; secretAccessKey: string };
   /** What the bucket was asked since the last time, such as `GET /library/key`. */
   asked(): string[];
+  /** Which paths the server of the app was asked for since the last time. */
+  served(): string[];
   put(files: Files): Promise<void>;
   /** Lets requests wait that `matches` takes, for good, until what it gives is called: those that come then are answered. */
   hold(matches: (line: string) => boolean): () => void;
+  /** Has the bucket refuse requests that `matches` takes. */
+  refuse(matches: (line: string) => boolean): void;
   /** Takes the bucket away from the browser, until what it gives is called. */
   cut(): () => void;
   /** Opens the app in a tab, and waits until it has listed the bucket. */
   open(hash?: string): Promise<Page>;
+  /** As `open`, where the site may store no more than so many bytes: told to Chromium before anything is stored. */
+  openIn(quotaSize: number, hash?: string): Promise<Page>;
   /** Ends the process of the bucket, and the server of the app. */
   stop(): Promise<void>;
-  /** Ends the process of the bucket alone. */
-  stopBucket(): Promise<void>;
   /** What the app is built from, changed before it is served. */
   change(path: string, edit: (text: string) => string): void;
 }
@@ -54,7 +58,12 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
   const { endpoint } = proxy;
   const config = { endpoint, region, bucket: BUCKET, ...credentials };
   const edits = new Map<string, (text: string) => string>();
-  const origin = await engine.origin(test, await app(config, edits));
+  const paths: string[] = [];
+  const answer = await app(config, edits);
+  const origin = await engine.origin(test, (path, request) => {
+    paths.push(path);
+    return answer(path, request);
+  });
   const cold = new S3StorageTier({ bucket: BUCKET, endpoint: server.place.endpoint, region, credentials });
   const put = async (files: Files): Promise<void> => {
     const all = Object.entries(files).values();
@@ -76,10 +85,12 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
     config,
     put,
     asked: () => proxy.take(),
+    served: () => paths.splice(0),
     hold: (matches) => {
       proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { never: true } : undefined);
       return () => void (proxy.answer = () => undefined);
     },
+    refuse: (matches) => void (proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { status: 403, headers: { 'access-control-allow-origin': '*' } } : undefined)),
     cut: () => {
       proxy.answer = () => ({});
       return () => void (proxy.answer = () => undefined);
@@ -90,11 +101,18 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
       await listed(page);
       return page;
     },
+    openIn: async (quotaSize, hash = '') => {
+      // A page of the same origin without the app, whose databases would know of more room.
+      const { page } = await origin.tab('/icon.svg');
+      const session = await engine.context.newCDPSession(page);
+      await session.send('Storage.overrideQuotaForOrigin', { origin: origin.url, quotaSize });
+      page.setDefaultTimeout(30_000);
+      await page.goto(`${origin.url}/${hash}`);
+      await listed(page);
+      return page;
+    },
     stop: async () => {
       await Promise.all([server.close(), proxy[Symbol.asyncDispose](), origin.stop()]);
-    },
-    stopBucket: async () => {
-      await Promise.all([server.close(), proxy[Symbol.asyncDispose]()]);
     },
     change: (path, edit) => void edits.set(path, edit),
   };

@@ -4,6 +4,7 @@ import { after, suite } from 'node:test';
 import { cors } from './cors.js';
 import { Engine, type EngineName } from './engine.js';
 import { media } from './media.js';
+import { memory } from './memory.js';
 import { neighbours } from './neighbours.js';
 import { pages } from './pages.js';
 import { persistence } from './persistence.js';
@@ -22,8 +23,9 @@ after(async () => {
   await stopServers();
 });
 
-// Times are taken while nothing else runs.
+// Times and memory are taken while nothing else runs.
 for (const engine of engines) start(engine);
+memory();
 
 suite('browsers', { concurrency: true }, () => {
   for (const engine of engines) {

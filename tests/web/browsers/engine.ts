@@ -67,12 +67,12 @@ export class Engine {
   /** An origin of the test's own, which ends with it. */
   async origin(test: TestContext, also?: Answer): Promise<Origin> {
     const text = await moduleText();
-    const site = await serve(async (path, request) => {
+    const answer: Answer = async (path, request) => {
       const served = await also?.(path, request);
       if (served !== undefined) return served;
       return path === '/' ? EMPTY_PAGE : path === '/module.js' ? text : undefined;
-    });
-    const origin = new Origin(this, site);
+    };
+    const origin = new Origin(this, answer, await serve(answer));
     test.after(() => origin.close());
     return origin;
   }
@@ -88,12 +88,14 @@ async function processesOf(profile: string): Promise<number[]> {
 export class Origin {
   readonly url: string;
   readonly #engine: Engine;
-  readonly #site: Site;
+  readonly #answer: Answer;
+  #site: Site;
   readonly #tabs = new Set<Page>();
 
-  constructor(engine: Engine, site: Site) {
+  constructor(engine: Engine, answer: Answer, site: Site) {
     this.url = site.origin;
     this.#engine = engine;
+    this.#answer = answer;
     this.#site = site;
   }
 
@@ -110,6 +112,11 @@ export class Origin {
   /** Goes offline: nothing is served any more. */
   stop(): Promise<void> {
     return this.#site.close();
+  }
+
+  /** Is there again, at the same address. */
+  async start(): Promise<void> {
+    this.#site = await serve(this.#answer, this.#site.port);
   }
 
   async close(): Promise<void> {

@@ -44,7 +44,7 @@ export function media(engine: Engine): void {
 }
 
 /** A minute of sound, uncompressed, in stereo: more than a player loads before it is asked to. */
-function tone(): Uint8Array<ArrayBuffer> {
+export function tone(): Uint8Array<ArrayBuffer> {
   const size = SECONDS * RATE * 4;
   const bytes = new Uint8Array(44 + size);
   const view = new DataView(bytes.buffer);

@@ -17,12 +17,15 @@ export interface Setup {
   database?: string;
   hasHot?: boolean;
   promotionStrategy?: 'eager' | 'lazy';
+  /** How long S3 has for a request, in ms. Default: 5 s. */
+  timeoutMs?: number;
   /** In place of the global `indexedDB`: one that throws, or one that lets `closeUnder` work. */
   factory?: 'throwing' | 'closable';
   /** How long copies are believed, in ms, by a clock that only `advance` moves, from `now` on. */
   times?: { now: number; revalidateAfter: number; staleIfUnavailable?: number };
   tabs?: string | undefined;
   tierTimeout?: number;
+  rangeCaching?: number;
 }
 
 export interface Failure {
@@ -58,8 +61,8 @@ let held: IDBDatabase | undefined;
 export async function open(setup: Setup): Promise<void> {
   await opened?.close();
   events.length = 0;
-  const { promotionStrategy = 'lazy', tabs, tierTimeout } = setup;
-  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, tabs, tierTimeout, onEvent: note, ...timesOf(setup) });
+  const { promotionStrategy = 'lazy', tabs, tierTimeout, rangeCaching } = setup;
+  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, tabs, tierTimeout, rangeCaching, onEvent: note, ...timesOf(setup) });
 }
 
 function timesOf({ times }: Setup) {
@@ -92,17 +95,17 @@ export async function close(): Promise<void> {
   opened = undefined;
 }
 
-function tiersOf({ cold, database = DATABASE, hasHot = false, factory }: Setup) {
+function tiersOf({ cold, database = DATABASE, hasHot = false, timeoutMs, factory }: Setup) {
   const indexedDB = factory === 'throwing' ? THROWING : factory === 'closable' ? closable() : undefined;
   warm = new IndexedDBStorageTier({ name: database, indexedDB });
-  return { ...(hasHot && { hot: new MemoryStorageTier() }), warm, cold: coldOf(cold) };
+  return { ...(hasHot && { hot: new MemoryStorageTier() }), warm, cold: coldOf(cold, timeoutMs) };
 }
 
-function coldOf(cold: Setup['cold']): S3StorageTier | MemoryStorageTier {
+function coldOf(cold: Setup['cold'], timeout = 5_000): S3StorageTier | MemoryStorageTier {
   if (!cold) return new MemoryStorageTier({ durable: true });
   const { bucket, prefix, endpoint, region, accessKeyId, secretAccessKey } = cold;
   const credentials = { accessKeyId, secretAccessKey };
-  return new S3StorageTier({ bucket, prefix, endpoint, region, credentials, attempts: 2, timeout: 5_000 });
+  return new S3StorageTier({ bucket, prefix, endpoint, region, credentials, attempts: 2, timeout });
 }
 
 const THROWING = {
@@ -129,6 +132,18 @@ export async function closeUnder(): Promise<number> {
 
 export async function set(key: string, value: unknown): Promise<Said<TierName[]>> {
   return said(async () => (await storage().set(key, value)).tiersWritten);
+}
+
+/** Stores a value where there is none yet. */
+export async function setIfAbsent(key: string, value: unknown): Promise<Said<TierName[]>> {
+  return said(async () => (await storage().set(key, value, { ifAbsent: true })).tiersWritten);
+}
+
+/** Raises a number so often by one. */
+export async function raise(key: string, times: number): Promise<Said<void>> {
+  return said(async () => {
+    for (let turn = 0; turn < times; turn += 1) await storage().update(key, (count) => Number(count ?? 0) + 1);
+  });
 }
 
 /** Stores bytes that cannot be packed. */
@@ -162,9 +177,10 @@ function verify(bytes: Uint8Array, start: number): void {
 /** Stores a stream of so many bytes, which are made when they are asked for. */
 export async function pour(key: string, size: number): Promise<Said<TierName[]>> {
   let at = 0;
+  // Whoever takes it copies it.
+  const words = new Uint32Array(65_536);
   const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {
     if (at >= size) return controller.close();
-    const words = new Uint32Array(65_536);
     for (let word = 0; word < words.length; word++) words[word] = Math.imul((at >>> 2) + word, 2_654_435_761);
     controller.enqueue(new Uint8Array(words.buffer).subarray(0, size - at));
     at += words.byteLength;
@@ -189,13 +205,13 @@ export async function drain(key: string): Promise<Said<[size: number, source: Ti
 /** Reads a part of a poured body: its size and source, and how many chunks of databases were read for it. */
 export async function part(key: string, start: number, end: number): Promise<Said<[size: number, source: TierName | undefined, chunks: number]>> {
   return said(async () => {
-    const { get } = IDBObjectStore.prototype;
+    const { continue: next } = IDBCursor.prototype;
     let chunks = 0;
-    IDBObjectStore.prototype.get = function (this: IDBObjectStore, key) {
-      if (Array.isArray(key)) chunks += 1;
-      return get.call(this, key);
+    IDBCursor.prototype.continue = function (this: IDBCursor) {
+      chunks += 1;
+      return next.call(this);
     };
-    const found = await storage().getRange(key, { start, end }).finally(() => (IDBObjectStore.prototype.get = get));
+    const found = await storage().getRange(key, { start, end }).finally(() => (IDBCursor.prototype.continue = next));
     verify(found?.data ?? new Uint8Array(), start);
     return [found?.data.length ?? 0, found?.source, chunks];
   });

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Engine, Tab } from './engine.js';
-import { eventsOf, good } from './expect.js';
+import { bad, eventsOf, good } from './expect.js';
 import type { Setup } from './page.js';
 import { sharedCold } from './s3.js';
 
+/** How often tabs write against each other. */
+const ROUNDS = 5;
 /** What another tab may have to wait for a database. */
 const WAIT_MS = 2_000;
 /** How long the tier waits for a database that another tab holds. */
@@ -30,6 +32,24 @@ export function tabs(engine: Engine): void {
     await Promise.all(found);
     for (const [at, tab] of pair.entries()) assert.deepEqual(good(await tab.call('get', `${1 - at}/more/key-7`)), ['more', 'warm']);
     assert.deepEqual(await Promise.all(pair.map((tab) => tab.call('told'))), [[], []]);
+  });
+
+  test('of tabs that write at once where nothing is, one wins each round, and no change of a count is lost', async (t) => {
+    const cold = await sharedCold();
+    const origin = await engine.origin(t);
+    const all = [await origin.tab(), await origin.tab(), await origin.tab()];
+    await Promise.all(all.map((tab, at) => tab.call('open', { cold, database: `racer-${at}` })));
+    for (const key of KEYS.slice(0, ROUNDS)) {
+      const said = await Promise.all(all.map((tab, at) => tab.call('setIfAbsent', key, `of ${at}`)));
+      const winners = said.flatMap((one, at) => ('error' in one ? [] : [at]));
+      assert.equal(winners.length, 1, `${winners.length} won ${key}`);
+      for (const one of said) if ('error' in one) bad(one, 'conflict');
+      for (const tab of all) assert.equal(good(await tab.call('get', key))?.[0], `of ${winners[0]}`);
+    }
+    for (const one of await Promise.all(all.map((tab) => tab.call('raise', 'count', ROUNDS)))) good(one);
+    const [first] = all;
+    await first?.call('dropUpper');
+    assert.equal(good((await first?.call('get', 'count')) ?? assert.fail('there are tabs'))?.[0], all.length * ROUNDS);
   });
 
   test('another tab removes the database without waiting, and the storage goes on with a new one', async (t) => {

@@ -75,9 +75,10 @@ suite('disk', () => {
     try {
       const tier = new DiskStorageTier({ directory });
       await put(tier, 'k');
-      const lock = JSON.parse(await readFile(join(directory, 'lock'), 'utf8')) as object;
+      const lock = (await readdir(directory)).find((name) => name.startsWith('lock')) ?? '';
       await close(tier);
-      await writeFile(join(directory, 'lock'), JSON.stringify({ ...lock, pid: other.pid }));
+      const [, kind, boot] = lock.split('_');
+      await writeFile(join(directory, ['lock', kind, boot, other.pid, ''].join('_')), '');
       const error = await failure(tier.get('k'));
       assert.equal(error.kind, 'unavailable');
       assert.match(error.message, new RegExp(`process ${other.pid}`));

@@ -4,12 +4,14 @@ import { IndexedDBStorageTier, StorageError, TieredStorage, MemoryStorageTier, t
 import { check, fails, same, sameBytes, until } from './check.js';
 import { chunks, store } from './indexed-db.chunks.js';
 import { overwrites } from './indexed-db.overwrites.js';
+import { keepPart, parts } from './indexed-db.parts.js';
 import { all, counted, edit, failing, freshName, hurried, patched, put, raw, removed, soon, watched, type Options } from './indexed-db.tools.js';
 import { gathered, metadataOf, pattern, portOf } from './subject.js';
 
 export const scenarios: Record<string, () => Promise<void>> = {
   ...overwrites,
   ...chunks,
+  ...parts,
 
   'a connection that was closed is opened again': async () => {
     const { tier, opened } = watched();
@@ -238,6 +240,20 @@ export const scenarios: Record<string, () => Promise<void>> = {
     sameBytes(await none.get('b'), pattern(40), 'the one that fits');
   },
 
+  'what is pinned is never given up, and where nothing else is left a write is full': async () => {
+    const pinned = new Set(['k0', 'k1']);
+    const { tier } = watched({ maxItems: 4, isPinned: (key) => pinned.has(key) });
+    for (const key of ['k0', 'k1', 'a', 'b', 'c', 'd']) await put(tier, key, 1_000);
+    same(await gathered(tier.listKeys()), ['c', 'd', 'k0', 'k1'], 'the oldest are pinned');
+    for (const key of ['c', 'd']) pinned.add(key);
+    await fails('full', () => put(tier, 'e', 1_000), 'a write where all is pinned');
+    same(await gathered(tier.listKeys()), ['c', 'd', 'k0', 'k1'], 'nothing changed');
+    pinned.delete('k0');
+    await put(tier, 'e', 1_000);
+    same(await gathered(tier.listKeys()), ['c', 'd', 'e', 'k1'], 'what is not pinned any more goes');
+    same((await tier.getStats()).items, 4, 'the entries counted');
+  },
+
   'a limit over more entries than are looked at together is kept, and keeps what is read': async () => {
     const { tier } = watched({ maxItems: 1_000 });
     const key = (at: number): string => `k${String(at).padStart(5, '0')}`;
@@ -279,6 +295,11 @@ export function use(options: Options): void {
   shared = new IndexedDBStorageTier(options);
 }
 
+/** As `use`; entries whose keys begin so are pinned. */
+export function usePinning(options: Options, prefix: string): void {
+  use({ ...options, isPinned: (key) => key.startsWith(prefix) });
+}
+
 function tier(): IndexedDBStorageTier {
   shared ??= new IndexedDBStorageTier();
   return shared;
@@ -309,6 +330,15 @@ export async function writeInPieces(key: string, size: number): Promise<string |
   try {
     await store(await portOf(tier() as never), key, noise(size));
     return null;
+  } catch (error) {
+    return error instanceof StorageError ? error.kind : String(error);
+  }
+}
+
+/** Writes a part of an entry of so many bytes, and says which of these ranges are there then, or the kind of error if that fails. */
+export async function writePart(key: string, size: number, [start, end]: [number, number], ranges: [number, number][]): Promise<boolean[] | string> {
+  try {
+    return await keepPart(await portOf(tier() as never), key, size, [start, end], ranges);
   } catch (error) {
     return error instanceof StorageError ? error.kind : String(error);
   }

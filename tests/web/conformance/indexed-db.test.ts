@@ -139,6 +139,34 @@ suite('quota', () => {
     await page.close();
   });
 
+  test('what is pinned stays, and is what fills the quota at last', async () => {
+    const page = await site();
+    await page.call('usePinning', { name: 'quota' }, 'pin');
+    await limit(page, 6_000_000);
+    const pins = range(0, 3, 'pin');
+    assert.equal(await page.call('writeAll', pins, 500_000, false), null);
+    assert.equal(await page.call('writeAll', range(0, 20), 500_000, false), null);
+    assert.deepEqual(await page.call('sizes', [...pins, 'k0', 'k19']), [500_000, 500_000, 500_000, -1, 500_000]);
+    assert.equal(await page.call('writeAll', range(3, 30, 'pin'), 500_000, false), 'full');
+    assert.deepEqual(await page.call('sizes', pins), [500_000, 500_000, 500_000]);
+    await page.close();
+  });
+
+  test('parts go first, and what finds no room is not kept, which is no error', async () => {
+    const page = await site();
+    const MIB = 2 ** 20;
+    await page.call('use', { name: 'quota' });
+    await limit(page, 6_000_000);
+    assert.equal(await page.call('writeAll', ['a', 'b'], 500_000), null);
+    assert.deepEqual(await page.call('writePart', 'film', 40 * MIB, [MIB, 3 * MIB], [[MIB, 3 * MIB], [0, 9]]), [true, false]);
+    assert.equal(await page.call('writeAll', ['c', 'd', 'e', 'f', 'g', 'h'], 500_000, false), null);
+    assert.deepEqual(await page.call('keys'), ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], 'the parts went');
+    assert.deepEqual(await page.call('writePart', 'huge', 40 * MIB, [0, 12 * MIB], [[0, 9]]), [false]);
+    await page.call('use', { name: 'quota-none', evictionPolicy: 'none' });
+    assert.deepEqual(await page.call('writePart', 'huge', 40 * MIB, [0, 12 * MIB], [[0, 9]]), [false]);
+    await page.close();
+  });
+
   test('a tier that may give nothing up is full', async () => {
     const page = await site();
     await page.call('use', { name: 'quota', evictionPolicy: 'none' });
@@ -167,9 +195,14 @@ suite('private windows, reloads and restarts', () => {
     await page.call('use', { name: 'reload' });
     assert.equal(await page.call('writeAll', range(0, 50), 1_000), null);
     assert.equal(await page.call('writeAll', ['large'], 100_000), null);
+    const [part, ranges] = [2 ** 16, [[0, 9], [2 ** 17, 3 * 2 ** 16]]];
+    assert.deepEqual(await page.call('writePart', 'film', 5 * part, [part, 3 * part], ranges), [false, true]);
     await page.page.reload();
     await page.call('use', { name: 'reload' });
     assert.deepEqual(await page.call('sizes', ['k0', 'k49', 'large', 'none']), [1_000, 1_000, 100_000, -1]);
+    assert.deepEqual(await page.call('writePart', 'film', 5 * part, [0, part], [...ranges, [0, 3 * part]]), [true, true, true]);
+    assert.deepEqual(await page.call('writePart', 'film', 5 * part, [3 * part, 5 * part], []), []);
+    assert.deepEqual(await page.call('sizes', ['film']), [5 * part]);
     await page.close();
   });
 

@@ -10,8 +10,10 @@ import { rmSync } from 'node:fs';
 import { inspect, types } from 'node:util';
 import { MemoryStorageTier, StorageError, TieredStorage } from 'tiered-storage';
 import { respond, type RespondOptions } from 'tiered-storage/http';
+import { WriteQueue } from 'tiered-storage/queue';
 import { Hostile, Reason } from './hostile.js';
 import { argumentsOf, ENTRIES, entryArguments, FOLDER, target } from './plausible.js';
+import { QUEUE_ENTRIES, queueArguments, queueTarget } from './queues.js';
 import { Random } from './random.js';
 
 /** No call takes this long: tiers that do not answer are given up after 20 ms. */
@@ -75,7 +77,11 @@ async function play(random: Random): Promise<void> {
     const words = entryArguments(name, random);
     await attempt(name, words, () => call(...(words as never[])));
   }
-  const object = await attempt('a target', [], () => target(random));
+  if (random.chance(0.1)) {
+    const [name, call] = random.pick(QUEUE_ENTRIES);
+    await attempt(name, [], () => call(random));
+  }
+  const object = await attempt('a target', [], () => (random.chance(0.15) ? queueTarget(random) : target(random)));
   if (typeof object !== 'object' || object === null) return;
   const isStorage = object instanceof TieredStorage;
   const names = isStorage ? [...methodsOf(object), 'respond'] : methodsOf(object);
@@ -83,7 +89,7 @@ async function play(random: Random): Promise<void> {
   for (let at = random.below(12); at > 0; at -= 1) {
     // What was closed refuses everything else.
     const name = random.chance(0.97) ? random.pick(names.filter((name) => name !== 'close')) : 'close';
-    const words = argumentsOf(name, isStorage, random);
+    const words = object instanceof WriteQueue ? queueArguments(name, random) : argumentsOf(name, isStorage, random);
     const title = `${object.constructor.name}.${name}`;
     const method = name === 'respond' ? answer : (object as Record<string, (...words: unknown[]) => unknown>)[name];
     if (method) running.push(attempt(title, words, () => follow(name, method.apply(object, words))));
@@ -91,7 +97,7 @@ async function play(random: Random): Promise<void> {
     if (random.chance(0.3)) await Promise.all(running.splice(0));
   }
   await Promise.all(running);
-  if (isStorage) await attempt('close', [], () => object.close());
+  if (isStorage || object instanceof WriteQueue) await attempt('close', [], () => object.close());
 }
 
 /** `respond`, as a method. */
@@ -174,8 +180,13 @@ function judged(error: unknown): string | undefined {
 }
 
 function isTrap(error: StorageError): boolean {
-  const { cause } = error;
-  return cause instanceof WebAssembly.RuntimeError || TRAPS.test(error.message);
+  if (TRAPS.test(error.message)) return true;
+  try {
+    return error.cause instanceof WebAssembly.RuntimeError;
+  } catch {
+    // What a caller threw need not let itself be looked at.
+    return false;
+  }
 }
 
 /** Whether all is well beside what was called. */

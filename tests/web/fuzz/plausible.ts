@@ -12,11 +12,11 @@ const { IndexedDBStorageTier, MemoryStorageTier, StorageError, TieredStorage } =
 /** Where the disk tiers of a run are. */
 export const FOLDER = mkdtempSync(join(tmpdir(), 'fuzz-'));
 
-type Maker = (random: Random) => unknown;
+export type Maker = (random: Random) => unknown;
 type Fields = Record<string, Maker>;
 
 /** An object with some of the fields; now and then one is hostile, or one is too many. */
-function object(random: Random, fields: Fields, probability = 0.4): object {
+export function object(random: Random, fields: Fields, probability = 0.4): object {
   const given: Record<string, unknown> = {};
   for (const [name, make] of Object.entries(fields)) {
     if (!random.chance(probability)) continue;
@@ -34,7 +34,7 @@ function turncoat(object: object, name: string, first: unknown, later: unknown):
   Object.defineProperty(object, name, { enumerable: true, configurable: true, get });
 }
 
-const key: Maker = (random) => random.pick(['k', 'a', 'a/b', 'a/c', '__proto__', '\u{1f600}']);
+export const key: Maker = (random) => random.pick(['k', 'a', 'a/b', 'a/c', '__proto__', '\u{1f600}']);
 const prefix: Maker = (random) => random.pick(['', 'a', 'a/', undefined]);
 const count: Maker = (random) => random.pick([0, 1, 5, 1_000, 1e6]);
 const ms: Maker = (random) => random.pick([0, 1, 50, 60_000, Number.MAX_SAFE_INTEGER]);
@@ -42,10 +42,10 @@ const flag: Maker = (random) => random.chance(0.5);
 const tierName: Maker = (random) => random.pick(['hot', 'warm', 'cold']);
 const tierNames: Maker = (random) => Array.from({ length: random.below(4) }, () => tierName(random));
 const texts: Maker = (random) => object(random, { a: text, b: () => 'text', owner: () => '\u00e9' });
-const value: Maker = (random) => random.pick([1, 'text', null, { a: [1] }, random.bytes(300), new Blob(['b'])]);
-const signal: Maker = (random) => random.pick([new AbortController().signal, abortingSoon(random)]);
+export const value: Maker = (random) => random.pick([1, 'text', null, { a: [1] }, random.bytes(300), new Blob(['b'])]);
+export const signal: Maker = (random) => random.pick([new AbortController().signal, abortingSoon(random)]);
 const date: Maker = () => new Date();
-const callOptions: Maker = (random) => (random.chance(0.5) ? undefined : object(random, { signal }));
+export const callOptions: Maker = (random) => (random.chance(0.5) ? undefined : object(random, { signal }));
 const readOptions: Maker = (random) => (random.chance(0.5) ? undefined : object(random, { signal, borrow: flag }));
 
 const respondOptions: Maker = (random) => (random.chance(0.5) ? undefined : object(random, { key, cacheControl: text }));
@@ -89,7 +89,7 @@ const metadata: Maker = (random) =>
     0.9,
   );
 
-const setOptions: Maker = (random) =>
+export const setOptions: Maker = (random) =>
   object(random, {
     ttl: ms,
     metadata: texts,
@@ -104,7 +104,7 @@ const setOptions: Maker = (random) =>
 const byteRange: Maker = (random) => random.chance(0.5) ? object(random, { start: count, end: count }, 0.8) : object(random, { last: count }, 0.9);
 
 /** A body in pieces, some of which may be anything. */
-const stream: Maker = (random) => {
+export const stream: Maker = (random) => {
   const pieces = Array.from({ length: random.below(5) }, () => (random.chance(0.1) ? hostile(random) : random.bytes(random.pick([0, 10, 400_000]))));
   const isIterated = random.chance(0.4);
   if (random.chance(0.1)) return new Blob([random.bytes(2_000_000) as Uint8Array<ArrayBuffer>]);

@@ -32,6 +32,12 @@ export async function mount(): Promise<void> {
   await painted();
 }
 
+/** Mounts one that is told of cold alone. */
+export async function mountCold(): Promise<void> {
+  show({ storage: opened.storage, tiers: { cold: opened.tiers.cold } });
+  await painted();
+}
+
 /** Mounts one of a storage that is published elsewhere. */
 export async function mountRemote(channel: string): Promise<void> {
   show({ channel });

@@ -225,6 +225,34 @@ for (const [name, options] of [
   });
 }
 
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`tiers that are not there can be read of all the same: ${colorScheme}`, async () => {
+    const [seat] = (await stage.seats(1, { colorScheme })) as [Seat];
+    await seat.call.open(stage.server.place);
+    await seat.call.mountCold();
+    assert.equal(await seat.page.locator('.card.absent').count(), 2);
+    assert.deepEqual(await complaints(seat.page), []);
+    await seat.shot(`absent-${colorScheme}`);
+    await seat.page.context().close();
+  });
+}
+
+test('what is hidden takes note, and shows it once it is seen', async () => {
+  const seat = await inspected();
+  const { call, page } = seat;
+  const hide = (display: string): Promise<void> =>
+    page.locator('tiered-storage-inspector').evaluate((panel, display) => void ((panel as HTMLElement).style.display = display), display);
+  await hide('none');
+  await call.painted();
+  await call.put('unseen', 100);
+  await call.get('unseen');
+  await call.painted();
+  assert.deepEqual(await story(seat), [], 'nothing is painted');
+  await hide('block');
+  await comes(() => page.locator('.story .key').innerText(), 'unseen');
+  await page.context().close();
+});
+
 test('a panel without a storage says so, and offers nothing', async () => {
   const [seat] = (await stage.seats(1)) as [Seat];
   await seat.call.mountEmpty();

@@ -37,6 +37,12 @@ function options(): LaunchOptions {
   return { executablePath, args: FLAGS, headless: true };
 }
 
+/** Chromium without a window, and the words that make it so. */
+export function chromiumCommand(): [program: string, words: string[]] {
+  const { executablePath = '', args = [] } = options();
+  return [executablePath, [...args, '--headless', '--no-first-run']];
+}
+
 /** Starts Chromium with an empty profile. */
 export async function launchChromium(): Promise<Browser> {
   const { chromium } = await import('playwright-core');

@@ -90,7 +90,8 @@ export function builtPackage(isForNode) {
     setup({ onResolve }) {
       onResolve({ filter: /^tiered-storage(\/|$)/ }, ({ path }) => {
         if (!existsSync(join(DIST, 'inline.js'))) return { errors: [{ text: NOT_BUILT }] };
-        const part = path.split('/')[1] ?? (isForNode ? 'node' : 'inline');
+        const named = path.split('/')[1] ?? (isForNode ? 'node' : 'inline');
+        const part = isForNode && named === 'queue' ? 'queue-node' : named;
         const file = join(DIST, part.includes('.') ? part : `${part}.js`);
         return isForNode ? { path: pathToFileURL(file).href, external: true } : { path: file };
       });

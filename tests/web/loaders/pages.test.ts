@@ -1,7 +1,7 @@
 /** The package in pages: without a bundler, and by each of the usual ones. */
 
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { build as esbuild } from 'esbuild';
@@ -97,6 +97,23 @@ for (const entry of ['tiered-storage', 'tiered-storage/url']) {
     });
   }
 }
+
+test('the write queue, which knows no files in a page, by every bundler', async () => {
+  const expected = `unsupported, ${WELL}`;
+  const folder = await install();
+  await copyFile(join(folder, 'queued.mjs'), join(folder, 'main.mjs'));
+  const html = '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/main.js"></script>';
+  await webpacked(folder);
+  await writeFile(join(folder, 'out/index.html'), html);
+  assert.equal(await resultOf(filesOf(join(folder, 'out'))), expected);
+  const { warnings } = await esbuild({ absWorkingDir: folder, entryPoints: ['main.mjs'], bundle: true, format: 'esm', outfile: join(folder, 'out/main.js') });
+  assert.deepEqual(warnings, []);
+  assert.equal(await resultOf(filesOf(join(folder, 'out'))), expected);
+  for (const [, bundler] of VITES) {
+    await bundler.build({ root: folder, configFile: false, logLevel: 'error' });
+    assert.equal(await resultOf(filesOf(join(folder, 'dist'))), expected);
+  }
+});
 
 /** What the page says that a site answers with. */
 async function resultOf(answer: Answer): Promise<string> {

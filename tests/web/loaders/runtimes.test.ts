@@ -1,7 +1,10 @@
 /** The package in runtimes without a page: Node, Deno, Bun, workerd. */
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import test, { after } from 'node:test';
 import { build } from 'esbuild';
 import { WEB } from '../lib/bundle.mjs';
@@ -71,13 +74,34 @@ test('ranges of entries, in Node, Deno and Bun', async () => {
   assert.equal(await run(BUN, ['run', 'range.mjs'], folder), RANGE);
 });
 
+/** Runtimes with files, and how they run a program that may use those of its folder and nothing else. */
+const WITH_FILES: [program: string, words: string[]][] = [
+  [process.execPath, []],
+  [DENO, ['run', '--no-prompt', '--no-remote', '--allow-read=.', '--allow-write=.', '--allow-sys=osUptime']],
+  [BUN, ['run']],
+];
+
+test('a queue in a folder, which its process is killed over, in Node, Deno and Bun', async () => {
+  for (const [program, words] of WITH_FILES) {
+    const folder = await install();
+    const env = { DENO_DIR: join(folder, '.deno'), DENO_NO_UPDATE_CHECK: '1' };
+    const first = spawn(program, [...words, 'queue.mjs'], { cwd: folder, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const [said] = (await once(createInterface({ input: first.stdout }), 'line')) as [string];
+      assert.equal(said, 'held', program);
+      assert.equal(await run(program, [...words, 'queue.mjs'], folder, env), '["unavailable"]', program);
+    } finally {
+      const ended = once(first, 'exit');
+      first.kill('SIGKILL');
+      await ended;
+    }
+    const expected = [['film 3000000', 'note 16'], 'sent film', 'sent note', 3_000_000, { text: 'hello' }, 0];
+    assert.equal(await run(program, [...words, 'queue.mjs'], folder, env), JSON.stringify(expected), program);
+  }
+});
+
 test('bodies in pieces and in part on disk, in Node, Deno and Bun', async () => {
-  const programs: [string, string[]][] = [
-    [process.execPath, []],
-    [DENO, ['run', '--no-prompt', '--no-remote', '--allow-read=.', '--allow-write=.', '--allow-sys=osUptime']],
-    [BUN, ['run']],
-  ];
-  for (const [program, words] of programs) {
+  for (const [program, words] of WITH_FILES) {
     const folder = await install();
     const env = { DENO_DIR: join(folder, '.deno'), DENO_NO_UPDATE_CHECK: '1' };
     assert.equal(await run(program, [...words, 'disk.mjs'], folder, env), 'bodies in pieces and in part');

@@ -12,8 +12,8 @@ import { ROOT, WEB } from '../lib/bundle.mjs';
 import { pack } from '../lib/tarball.js';
 
 const PACKAGE = join(ROOT, 'pkg');
-const SHARED = ['answers', 'common', 'core', 'disk', 'text'];
-const SCRIPTS = [...SHARED, 'deno', 'edge', 'http', 'inline', 'inspector', 'node', 'queue', 'slim', 'sw', 'url', 'workerd'].sort();
+const SHARED = ['answers', 'common', 'core', 'disk', 'files', 'text', 'writes'];
+const SCRIPTS = [...SHARED, 'deno', 'edge', 'http', 'inline', 'inspector', 'node', 'queue', 'queue-node', 'slim', 'sw', 'url', 'workerd'].sort();
 const FILES = [
   'LICENSE-APACHE',
   'LICENSE-MIT',

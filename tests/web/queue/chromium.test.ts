@@ -231,6 +231,18 @@ test('what fails for good holds up its key until it is tried again; what is canc
   assert.deepEqual([await one.call('read', 'a'), await one.call('read', 'b')], ['2', null]);
 });
 
+test('a body that is not all there fails for good, and holds up nobody else', async (t) => {
+  const { place, tab } = await world(t);
+  const { call } = await tab();
+  await call('fill', 'film', 3_000_000);
+  await call('set', 'b', 'b');
+  await call('lose', place.prefix);
+  assert.equal(await call('flush'), 'ok');
+  assert.deepEqual(await call('told'), ['failed film', 'sent b']);
+  assert.deepEqual(await call('pending'), [['film', 'failed', 'corrupt']]);
+  assert.equal(await call('cancel', 0), true);
+});
+
 test('what is cancelled in another tab while it is sent is given up, and the next goes on', async (t) => {
   const { proxy, tab } = await world(t);
   const [one, two] = [await tab(), await tab()];

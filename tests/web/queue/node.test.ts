@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TieredStorage } from 'tiered-storage';
-import { WriteQueue } from 'tiered-storage/queue';
+import { WriteQueue, flushOnSync } from 'tiered-storage/queue';
 import { fails, openMemory } from '../storage/open.js';
+import { folderOf } from './world.js';
 
 test('without IndexedDB a queue is unsupported', async () => {
   const { storage } = await openMemory();
@@ -19,7 +20,38 @@ test('wrong options are told by name', async () => {
   await fails('invalid', open({ name: '' }), /`name`/);
   await fails('invalid', open({ maxWrites: 0 }), /`maxWrites`/);
   await fails('invalid', open({ send: 'now' }), /'auto' or 'manual'/);
+  await fails('invalid', open({ directory: '' }), /`directory`/);
   await fails('invalid', () => WriteQueue.open({} as TieredStorage), /a TieredStorage/);
+  await storage.close();
+});
+
+test('calls of a queue that cannot be meant are refused where they are made', async (t) => {
+  const { storage } = await openMemory();
+  const queue = await WriteQueue.open(storage, { directory: await folderOf(t), send: 'manual' });
+  const calls: [call: () => unknown, words: RegExp][] = [
+    [() => queue.set('', 1), /key/],
+    [() => queue.set('k', undefined), /undefined/],
+    [() => queue.set('k', 1n), /JSON/],
+    [() => queue.set('k', 1, { tty: 1 } as never), /`tty`/],
+    [() => queue.set('k', 1, { ifAbsent: true, overwrite: true }), /only one/],
+    [() => queue.delete(5 as never), /key/],
+    [() => queue.delete('k', { ttl: 5 } as never), /`ttl`/],
+    [() => queue.flush({ signal: 5 } as never), /`signal`/],
+    [() => queue.resolve(1, 'ours' as never), /a choice/],
+    [() => queue.resolve(-1, 'mine'), /`id`/],
+    [() => queue.cancel(undefined as never), /`id`/],
+    [() => queue.body('1' as never), /`id`/],
+    [() => queue.on('sending' as never, () => undefined), /type of event/],
+    [() => flushOnSync('now' as never), /a function/],
+  ];
+  for (const [call, words] of calls) {
+    const theCaller = async (): Promise<unknown> => await call();
+    const error = await fails('invalid', theCaller, words);
+    assert.match(error.stack ?? '', /theCaller/, error.message);
+  }
+  await fails('unsupported', () => flushOnSync(async () => queue), /service workers/);
+  assert.deepEqual(await queue.pending(), []);
+  await queue.close();
   await storage.close();
 });
 

@@ -49,6 +49,23 @@ export async function fill(key: string, size: number): Promise<string> {
   return said(async () => void (await queue().set(key, new Blob(randomPieces(size)))));
 }
 
+/** Queues so many MiB that nobody holds at once; how many ms that took. */
+export async function pour(key: string, mib: number): Promise<number> {
+  const begun = performance.now();
+  let at = 0;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        if (at++ < mib) controller.enqueue(new Uint8Array(2 ** 20).fill(at));
+        else controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  await queue().set(key, stream);
+  return performance.now() - begun;
+}
+
 /** Begins to queue a stream that gives one MiB and then waits for ever; what comes of it is told. */
 export async function stall(key: string, options?: QueueWriteOptions): Promise<void> {
   const { signal } = (giveUp = new AbortController());
@@ -118,6 +135,15 @@ export async function pieces(name: string): Promise<number> {
   const count = await answered(db.transaction('bodies').objectStore('bodies').count());
   db.close();
   return count;
+}
+
+/** Has the database lose the last piece of a body, of which it has one. */
+export async function lose(name: string): Promise<void> {
+  const db = await answered(indexedDB.open(name));
+  const bodies = db.transaction('bodies', 'readwrite').objectStore('bodies');
+  const keys = await answered(bodies.getAllKeys());
+  await answered(bodies.delete(keys.at(-1) as IDBValidKey));
+  db.close();
 }
 
 function answered<T>(request: IDBRequest<T>): Promise<T> {

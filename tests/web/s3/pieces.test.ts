@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { MemoryStorageTier, S3StorageTier, TieredStorage } from 'tiered-storage';
-import { concatenated, counted, long, rest } from '../pieces/tier.js';
-import { type RunningServer, startServer } from '../scenarios/server.js';
+import { MIB, concatenated, counted, long, rest } from '../pieces/tier.js';
+import { type RunningServer, type Shown, startServer } from '../scenarios/server.js';
 
 const SIZE = 3_000_000;
 
@@ -58,6 +58,50 @@ test('without a warm tier, a stream is staged in the store', async () => {
   await reader?.read();
   await reader?.cancel();
   assert.deepEqual(await storage.invalidate(''), 1);
+  await storage.close();
+});
+
+test('a stream that is given up on its way to the store leaves nothing there', async () => {
+  const storage = await open();
+  for (const piecesMax of [1, 9, 20]) {
+    const abort = new AbortController();
+    let given = 0;
+    const film = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        given += 1;
+        if (given > piecesMax) abort.abort(new Error('enough'));
+        controller.enqueue(long(MIB));
+      },
+    });
+    await assert.rejects(storage.setStream('film', film, { signal: abort.signal }), /enough/);
+    await storage.settled();
+    const { objects, uploads } = await server.obey<Shown>({ order: 'show', bucket: 'bucket', prefix: `pieces-${folders}` });
+    assert.deepEqual([objects, uploads], [[], []], `after ${piecesMax} MiB`);
+  }
+  await storage.close();
+});
+
+test('a storage that has settled leaves nothing that was staged', async () => {
+  const { endpoint, accessKeyId, secretAccessKey } = server.place;
+  let allow = (): void => undefined;
+  const allowed = new Promise<void>((done) => (allow = done));
+  let removed = 0;
+  const slow = async (url: string, init: RequestInit): Promise<Response> => {
+    if (init.method !== 'DELETE') return fetch(url, init);
+    await allowed;
+    const answer = await fetch(url, init);
+    removed += 1;
+    return answer;
+  };
+  const credentials = { accessKeyId, secretAccessKey };
+  const cold = new S3StorageTier({ bucket: 'bucket', endpoint, prefix: 'settled', credentials, fetch: slow as typeof fetch });
+  const storage = await TieredStorage.open({ tiers: { cold } });
+  await storage.setStream('film', counted(long(20_000_000)).stream);
+  const settled = storage.settled();
+  await assert.rejects(storage.settled({ signal: AbortSignal.abort(new Error('enough')) }), /enough/);
+  allow();
+  await settled;
+  assert.equal(removed, 1);
   await storage.close();
 });
 

@@ -6,6 +6,7 @@ import { nameOf } from '../catalog.js';
 import { bytes } from '../format.js';
 import { extensionOf, kindOf } from '../kinds.js';
 import { Icon } from './icons.js';
+import { SaveLink } from './save.js';
 
 /** How much of a text is shown. */
 const TEXT_BYTES = 256 * 1024;
@@ -39,22 +40,26 @@ export function Body({ url, entry }: BodyProps): JSX.Element {
     case 'font':
       return <Specimen url={url} onFail={fail} />;
     case 'pdf':
-      return <iframe class="page" src={url} title={name} />;
+      return navigator.pdfViewerEnabled ? <iframe class="page" src={url} title={name} /> : <Download url={url} entry={entry} />;
     case 'html':
       // Of its own origin, or the service worker would not be asked for it: its answer has the rest of the sandbox.
       return <Sides name="Page" shown={<iframe class="page" src={url} title={name} sandbox="allow-same-origin" />} url={url} />;
     case 'text':
       return <Text url={url} onFail={fail} />;
     case 'other':
-      return (
-        <div class="empty">
-          <Icon name="file" size={56} />
-          <h2>{extensionOf(entry) ? `${extensionOf(entry).toUpperCase()} file` : 'File'}</h2>
-          <p>It cannot be shown here, but it can be downloaded.</p>
-          <a class="button" href={url} download={name}><Icon name="download" /> Download</a>
-        </div>
-      );
+      return <Download url={url} entry={entry} />;
   }
+}
+
+function Download({ url, entry }: BodyProps): JSX.Element {
+  return (
+    <div class="empty">
+      <Icon name="file" size={56} />
+      <h2>{extensionOf(entry) ? `${extensionOf(entry).toUpperCase()} file` : 'File'}</h2>
+      <p>It cannot be shown here, but it can be downloaded.</p>
+      <SaveLink class="button" url={url} entry={entry}><Icon name="download" /> Download</SaveLink>
+    </div>
+  );
 }
 
 function Problem({ text }: { text: string }): JSX.Element {

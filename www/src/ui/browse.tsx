@@ -6,10 +6,12 @@ import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
 import { folderOf, plain, type Folder } from '../catalog.js';
 import { count, counted } from '../format.js';
+import { isPicture, kindOf } from '../kinds.js';
 import { folderLink } from '../route.js';
+import { withComing } from '../writes.js';
 import { Icon } from './icons.js';
 import { EntryCard, EntryRow, FolderCard, FolderRow, type Presence } from './item.js';
-import { upload } from './upload.js';
+import { uploadAll } from './choose.js';
 import { useCell } from './use-cell.js';
 import { Virtual } from './virtual.js';
 
@@ -26,8 +28,7 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
   const isServing = useCell(app.worker.isServing);
   const view = useCell(app.view);
   const search = useCell(app.search).trim();
-  // What is not sent yet is shown where it will be.
-  const catalog = useMemo(() => pending.reduce((all, { key, kind }) => (kind === 'set' ? all.with(key) : all), known), [known, pending]);
+  const catalog = useMemo(() => withComing(known, pending), [known, pending]);
   const states = useMemo(() => new Map(pending.map((write) => [write.key, write])), [pending]);
   const listing = useMemo(
     () => (search ? { folders: [], keys: catalog.search(search, prefix) } : catalog.list(prefix)),
@@ -36,15 +37,21 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
   const { folders, keys } = listing;
   const isAway = reach === 'offline';
   const isGrid = view === 'grid';
+  // Pictures that are here anyway: a folder costs no request.
+  const coversOf = ({ prefix }: Folder): string => {
+    const keys = isServing ? known.pick(prefix, 4, (key) => kept.has(key) && isPicture(kindOf(key))) : [];
+    return keys.map((key) => library.url(key)).join('\n');
+  };
   const item = (index: number, tabIndex: 0 | -1): JSX.Element => {
     if (index < folders.length) {
       const folder = folders[index] as Folder;
-      return isGrid ? <FolderCard folder={folder} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
+      return isGrid ? <FolderCard folder={folder} covers={coversOf(folder)} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
     }
     const entry = keys[index - folders.length] as string;
     const presence = presenceOf(states.get(entry), kept.has(entry), isAway);
     const where = search ? folderOf(entry).slice(0, -1) || 'Library' : undefined;
-    const props = { library, entry, presence, tabIndex, where, isServing, url: library.url(entry) } as const;
+    const queued = known.has(entry) ? undefined : states.get(entry)?.id;
+    const props = { library, writes, entry, presence, tabIndex, where, isServing, queued, url: library.url(entry) } as const;
     return isGrid ? <EntryCard {...props} /> : <EntryRow {...props} />;
   };
   const total = folders.length + keys.length;
@@ -118,7 +125,12 @@ function Head({ session, prefix, search, total, folders }: HeadProps): JSX.Eleme
           <span class="small">{count(pin.done)} of {count(pin.total)}</span>
         </div>
       )}
-      {pin?.phase === 'failed' && <p class="head-progress small bad" role="alert">{pin.problem}</p>}
+      {pin?.phase === 'failed' && (
+        <div class="head-progress">
+          <p class="small bad grow" role="alert">{pin.problem}</p>
+          <button type="button" class="button small" onClick={() => (app.dialog.value = { name: 'device' })}>Make room</button>
+        </div>
+      )}
     </header>
   );
 }
@@ -126,7 +138,7 @@ function Head({ session, prefix, search, total, folders }: HeadProps): JSX.Eleme
 function UploadButton({ session, prefix }: { session: Session; prefix: string }): JSX.Element {
   const onChange = (event: Event): void => {
     const input = event.currentTarget as HTMLInputElement;
-    upload(session, prefix, [...(input.files ?? [])]);
+    uploadAll(session, prefix, [...(input.files ?? [])]);
     input.value = '';
   };
   return (
@@ -174,7 +186,7 @@ function Empty({ session: { library }, isLoading, isFailed, search }: EmptyProps
         <h2>Nothing to show</h2>
         <p>{problem} Nothing of it is on this device yet.</p>
         <div class="empty-actions">
-          <button type="button" class="button" onClick={() => void library.refresh()}>Try again</button>
+          <button type="button" class="button" onClick={() => void app.lookAgain()}>Try again</button>
           <button type="button" class="button" onClick={() => (app.dialog.value = { name: 'settings' })}>Settings</button>
         </div>
       </div>

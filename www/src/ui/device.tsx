@@ -18,6 +18,8 @@ interface Space {
   readonly isProtected: boolean;
 }
 
+const SETTLED_MS = 1_000;
+
 /** Looked at again whenever something came or went. */
 function useSpace({ library }: Session): [Space | undefined, () => void] {
   const kept = useCell(library.kept);
@@ -33,8 +35,14 @@ function useSpace({ library }: Session): [Space | undefined, () => void] {
       ]);
       if (!isLeft) setSpace({ bytes: usage.bytes, items: kept.size, quota: estimate?.quota ?? 0, isProtected: isProtected ?? false });
     };
-    look().catch(() => undefined);
-    return () => void (isLeft = true);
+    const tryTo = (): void => void look().catch(() => undefined);
+    tryTo();
+    // The service worker notes what it stored some time after that.
+    const later = setTimeout(tryTo, SETTLED_MS);
+    return () => {
+      isLeft = true;
+      clearTimeout(later);
+    };
   }, [library, kept, looks]);
   return [space, () => setLooks((times) => times + 1)];
 }
@@ -77,13 +85,13 @@ export function Device({ session }: { session: Session }): JSX.Element {
       look();
     });
   const free = async (): Promise<void> => {
-    const loose = [...library.kept.value].filter((key) => !pins.covers(key));
+    const loose = library.loose();
     await app.attempt('Room cannot be made', async () => {
       await library.drop(loose);
       app.tell(`${counted(loose.length, 'copy').replace('copys', 'copies')} removed from this device. The bucket has them all.`);
     });
   };
-  const loose = [...library.kept.value].filter((key) => !pins.covers(key)).length;
+  const loose = library.loose().length;
   return (
     <div class="device">
       <div class="figures">

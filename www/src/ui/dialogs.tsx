@@ -49,10 +49,10 @@ function Modal({ title, onClose, children }: { title: string; onClose: () => voi
   return (
     <dialog ref={element} class="modal" aria-labelledby="modal-title" onClose={onClose} onClick={onClick}>
       <div class="modal-inside">
-        <header class="modal-head">
+        <div class="modal-head">
           <h2 id="modal-title">{title}</h2>
           <button type="button" class="button quiet" aria-label="Close" onClick={onClose}><Icon name="close" /></button>
-        </header>
+        </div>
         {children}
       </div>
     </dialog>

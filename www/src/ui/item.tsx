@@ -8,6 +8,7 @@ import { nameOf, plain, type Folder } from '../catalog.js';
 import { bytes, count, counted, day } from '../format.js';
 import { isPicture, kindOf, extensionOf, wordOf } from '../kinds.js';
 import type { Library } from '../library.js';
+import type { Writes } from '../writes.js';
 import { entryLink, folderLink } from '../route.js';
 import { Icon, iconOf, type IconName } from './icons.js';
 
@@ -24,6 +25,9 @@ interface EntryProps {
   readonly where: string | undefined;
   /** Changes with the entry. */
   readonly url: string;
+  readonly writes: Writes;
+  /** The write that the entry waits for, while it is not in the bucket. */
+  readonly queued: number | undefined;
 }
 
 /** How long an entry must be in sight before anything is asked of it. */
@@ -41,7 +45,7 @@ const BADGES: Partial<Record<Presence, IconName>> = { kept: 'check', missing: 'c
 /** Of these, the card says more than what they are. */
 const TOLD: readonly Presence[] = ['missing', 'coming', 'going', 'choice'];
 /** Of these, there is something to be shown. */
-const THERE: readonly Presence[] = ['kept', 'away', 'going'];
+const THERE: readonly Presence[] = ['kept', 'away', 'going', 'coming'];
 
 export const EntryCard = memo(function EntryCard(props: EntryProps): JSX.Element {
   const { entry, presence, tabIndex, where } = props;
@@ -76,15 +80,31 @@ export const EntryRow = memo(function EntryRow(props: EntryProps): JSX.Element {
   );
 });
 
-export const FolderCard = memo(function FolderCard({ folder, tabIndex }: { folder: Folder; tabIndex: 0 | -1 }): JSX.Element {
+interface FolderCardProps {
+  readonly folder: Folder;
+  /** URLs of pictures in it, one a line. */
+  readonly covers: string;
+  readonly tabIndex: 0 | -1;
+}
+
+export const FolderCard = memo(function FolderCard({ folder, covers, tabIndex }: FolderCardProps): JSX.Element {
+  const urls = covers.split('\n').filter(Boolean);
   return (
     <a class="card folder" href={folderLink(folder.prefix)} tabIndex={tabIndex} draggable={false}>
-      <span class="tile"><Icon name="folder" size={38} /></span>
+      <span class={`tile ${urls.length ? 'covered' : ''}`}>
+        {urls.length > 0 && <span class={`covers of-${urls.length}`}>{urls.map((url) => <Cover key={url} url={url} />)}</span>}
+        <span class="folder-icon"><Icon name="folder" size={urls.length ? 18 : 38} /></span>
+      </span>
       <span class="card-name" title={plain(folder.prefix)}>{folder.name}</span>
       <span class="card-sub">{counted(folder.count, 'item')}</span>
     </a>
   );
 });
+
+function Cover({ url }: { url: string }): JSX.Element {
+  const hide = ({ currentTarget }: JSX.TargetedEvent<HTMLImageElement>): void => void (currentTarget.hidden = true);
+  return <img src={url} alt="" decoding="async" draggable={false} onError={hide} />;
+}
 
 export const FolderRow = memo(function FolderRow({ folder, tabIndex }: { folder: Folder; tabIndex: 0 | -1 }): JSX.Element {
   return (
@@ -100,11 +120,13 @@ export const FolderRow = memo(function FolderRow({ folder, tabIndex }: { folder:
 });
 
 /** A small picture, or what stands for one. */
-function Picture({ entry, url, presence, isServing, size }: EntryProps & { size: number }): JSX.Element {
+function Picture({ entry, url: served, writes, queued, presence, isServing, size }: EntryProps & { size: number }): JSX.Element {
   const kind = kindOf(entry);
+  const preview = usePreview(writes, isPicture(kind) ? queued : undefined, entry);
+  const url = queued === undefined ? served : preview;
   const [failed, setFailed] = useState<string>();
   const [loaded, setLoaded] = useState<string>();
-  const isShown = isPicture(kind) && isServing && THERE.includes(presence) && failed !== url;
+  const isShown = isPicture(kind) && url !== undefined && (isServing || preview !== undefined) && THERE.includes(presence) && failed !== url;
   return (
     <span class={`${size > 24 ? 'tile' : 'thumb'} ${isShown ? kind : ''}`}>
       {isShown ? (
@@ -126,6 +148,21 @@ function Badge({ presence }: { presence: Presence }): JSX.Element {
       {presence !== 'away' && <span class="unseen">{PRESENCE[presence]}</span>}
     </span>
   );
+}
+
+/** Where a queued write can be looked at, as soon as that is known. */
+export function usePreview(writes: Writes, queued: number | undefined, key: string): string | undefined {
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    if (queued === undefined) return;
+    let isLeft = false;
+    writes.preview(queued, key).then((made) => !isLeft && setUrl(made), () => undefined);
+    return () => {
+      isLeft = true;
+      setUrl(undefined);
+    };
+  }, [writes, queued, key]);
+  return url;
 }
 
 function useDetails(library: Library, key: string): StorageMetadata | null | undefined {

@@ -68,7 +68,7 @@ function Row({ write, session: { writes }, isAway }: { write: QueuedWrite; sessi
         {kind === 'set' && <span class="small">{bytes(size)}</span>}
         <button type="button" class="button quiet small" aria-label={`Give up: ${name}`} onClick={() => attempt(() => writes.cancel(id))}><Icon name="close" size={16} /></button>
       </div>
-      {state === 'sending' && !isAway ? <progress aria-label={`Sending ${name}`} /> : <p class={`small ${state === 'failed' ? 'bad' : ''}`}>{wordsOf(write, isAway)}</p>}
+      {state === 'sending' && !isAway ? <Sending write={write} writes={writes} /> : <p class={`small ${state === 'failed' ? 'bad' : ''}`}>{wordsOf(write, isAway)}</p>}
       {state === 'conflict' && (
         <div class="upload-line" role="group" aria-label={`What to do with ${name}`}>
           {CHOICES[kind].map(({ label, choice }) => (
@@ -78,6 +78,20 @@ function Row({ write, session: { writes }, isAway }: { write: QueuedWrite; sessi
       )}
       {state === 'failed' && <button type="button" class="button small" onClick={() => attempt(() => writes.choose(write, 'mine'))}>Try again</button>}
     </li>
+  );
+}
+
+/** How much of a write has left: known of what takes a while. */
+function Sending({ write: { id, key, size }, writes }: { write: QueuedWrite; writes: Session['writes'] }): JSX.Element {
+  const sent = useCell(writes.sent);
+  const label = `Sending ${nameOf(key)}`;
+  if (sent?.id !== id || !size) return <div class="sending"><progress aria-label={label} /></div>;
+  const share = Math.min(1, sent.bytes / size);
+  return (
+    <div class="sending">
+      <progress aria-label={label} max={1} value={share} />
+      <span class="small">{Math.floor(share * 100)}&#8239;%</span>
+    </div>
   );
 }
 

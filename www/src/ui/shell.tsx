@@ -6,12 +6,13 @@ import { app, type Session } from '../app.js';
 import { nameOf } from '../catalog.js';
 import { folderLink, prefixOf, route } from '../route.js';
 import { Browse } from './browse.js';
+import { uploadAll } from './choose.js';
 import { Dialogs } from './dialogs.js';
 import { Icon, Mark } from './icons.js';
 import { Inside } from './inside.js';
 import { Notices } from './notices.js';
+import { SaveFrame } from './save.js';
 import { Sidebar } from './sidebar.js';
-import { upload } from './upload.js';
 import { useCell } from './use-cell.js';
 import { Viewer } from './viewer.js';
 
@@ -20,9 +21,6 @@ export function Shell(): JSX.Element {
   const shown = useCell(route);
   const prefix = prefixOf(shown);
   const isDropping = useDrop(session, prefix);
-  // It goes on looking, once it was opened, while other things are shown.
-  const wasInside = useRef(false);
-  wasInside.current ||= shown.page === 'inside';
   useEffect(() => {
     const name = shown.page === 'inside' ? 'Inside' : shown.page === 'entry' ? nameOf(shown.key) : prefix ? nameOf(prefix) : '';
     document.title = name ? `${name} \u2013 Library` : 'Library';
@@ -41,11 +39,12 @@ export function Shell(): JSX.Element {
         ) : (
           shown.page === 'folder' && <Browse session={session} prefix={prefix} />
         )}
-        {session && wasInside.current && <Inside key={session.library.id} session={session} isShown={shown.page === 'inside'} />}
+        {session && <Inside key={session.library.id} session={session} isShown={shown.page === 'inside'} />}
       </main>
       {isDropping && <div class="drop"><p>Drop to upload into {prefix ? nameOf(prefix) : 'the library'}</p></div>}
       <Notices session={session} />
       <Dialogs session={session} />
+      <SaveFrame />
     </div>
   );
 }
@@ -133,7 +132,7 @@ function Away({ session: { library } }: { session: Session }): JSX.Element | nul
   return (
     <div class="banner" role="status" data-testid="offline">
       <p><strong>Offline.</strong> What is on this device can be used.</p>
-      <button type="button" class="button small" onClick={() => void library.refresh()}>Try again</button>
+      <button type="button" class="button small" onClick={() => void app.lookAgain()}>Try again</button>
     </div>
   );
 }
@@ -153,7 +152,7 @@ function useDrop(session: Session | undefined, prefix: string): boolean {
       if (!hasFiles(event)) return;
       event.preventDefault();
       setIsOver(false);
-      if (session) upload(session, prefix, event.dataTransfer?.files ?? []);
+      if (session) uploadAll(session, prefix, [...(event.dataTransfer?.files ?? [])]);
     };
     const listeners = [['dragover', over], ['dragleave', leave], ['drop', drop]] as const;
     for (const [type, listener] of listeners) addEventListener(type, listener);

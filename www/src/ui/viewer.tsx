@@ -3,18 +3,22 @@
 import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { StorageMetadata } from 'tiered-storage';
+import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
 import { folderOf, nameOf, plain } from '../catalog.js';
 import { bytes, moment } from '../format.js';
 import { kindOf, wordOf } from '../kinds.js';
 import { entryLink, folderLink } from '../route.js';
+import { withComing } from '../writes.js';
 import { Body } from './body.js';
 import { Icon } from './icons.js';
+import { usePreview } from './item.js';
+import { SaveLink } from './save.js';
 import { useCell } from './use-cell.js';
 
 export function Viewer({ session, entry }: { session: Session; entry: string }): JSX.Element {
   const { library } = session;
-  const catalog = useCell(library.catalog);
+  const known = useCell(library.catalog);
   const kept = useCell(library.kept);
   const pending = useCell(session.writes.pending);
   const reach = useCell(library.network.reach);
@@ -22,7 +26,7 @@ export function Viewer({ session, entry }: { session: Session; entry: string }):
   const heading = useRef<HTMLHeadingElement>(null);
   const url = library.url(entry);
   const folder = folderOf(entry);
-  const { keys } = useMemo(() => catalog.list(folder), [catalog, folder]);
+  const { keys } = useMemo(() => withComing(known, pending).list(folder), [known, pending, folder]);
   const at = keys.indexOf(entry);
   const [before, after] = [keys[at - 1], at < 0 ? undefined : keys[at + 1]];
   useEffect(() => heading.current?.focus({ preventScroll: true }), [entry]);
@@ -36,8 +40,9 @@ export function Viewer({ session, entry }: { session: Session; entry: string }):
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, [folder, before, after]);
-  const isComing = pending.some(({ key, kind }) => key === entry && kind === 'set') && !catalog.has(entry);
-  const isMissing = reach === 'offline' && !kept.has(entry);
+  const coming = known.has(entry) ? undefined : pending.find(({ key, kind }) => key === entry && kind === 'set');
+  const isMissing = !coming && reach === 'offline' && !kept.has(entry);
+  const preview = usePreview(session.writes, coming?.id, entry);
   return (
     <section class="viewer" aria-label={nameOf(entry)}>
       <header class="viewer-head">
@@ -45,19 +50,21 @@ export function Viewer({ session, entry }: { session: Session; entry: string }):
         <div class="viewer-title">
           <h1 tabIndex={-1} ref={heading} title={entry}>{nameOf(entry)}</h1>
         </div>
-        <Actions session={session} entry={entry} url={url} isMissing={isMissing} />
+        <Actions session={session} entry={entry} url={coming ? preview : isMissing ? undefined : url} coming={coming} />
       </header>
       <div class={`stage ${kindOf(entry)}`}>
         {before !== undefined && <a class="turn left" href={entryLink(before)} aria-label={`Before: ${nameOf(before)}`}><Icon name="back" /></a>}
-        {isComing ? <Coming /> : isMissing ? <Missing /> : isServing ? <Body key={url} url={url} entry={entry} /> : <p class="small" role="status">Getting ready</p>}
+        {coming ? <Coming entry={entry} preview={preview} /> : isMissing ? <Missing /> : isServing ? <Body key={url} url={url} entry={entry} /> : <p class="small" role="status">Getting ready</p>}
         {after !== undefined && <a class="turn right" href={entryLink(after)} aria-label={`Next: ${nameOf(after)}`}><Icon name="next" /></a>}
       </div>
-      <Details session={session} entry={entry} isKept={kept.has(entry)} url={url} />
+      {coming ? <Facts facts={factsOf(coming)} /> : <Details session={session} entry={entry} isKept={kept.has(entry)} url={url} />}
     </section>
   );
 }
 
-function Coming(): JSX.Element {
+/** What waits to be sent, shown from this device where that runs nothing of it. */
+function Coming({ entry, preview }: { entry: string; preview: string | undefined }): JSX.Element {
+  if (preview && !['pdf', 'html', 'other'].includes(kindOf(entry))) return <Body key={preview} url={preview} entry={entry} />;
   return (
     <div class="empty" role="status">
       <Icon name="upload" size={40} />
@@ -77,7 +84,15 @@ function Missing(): JSX.Element {
   );
 }
 
-function Actions({ session, entry, url, isMissing }: { session: Session; entry: string; url: string; isMissing: boolean }): JSX.Element {
+interface ActionsProps {
+  readonly session: Session;
+  readonly entry: string;
+  /** Where its bytes are, if they can be had. */
+  readonly url: string | undefined;
+  readonly coming: QueuedWrite | undefined;
+}
+
+function Actions({ session, entry, url, coming }: ActionsProps): JSX.Element {
   const { library } = session;
   const copy = (): Promise<void> =>
     app.attempt('The link cannot be made', async () => {
@@ -86,16 +101,17 @@ function Actions({ session, entry, url, isMissing }: { session: Session; entry: 
     });
   const remove = async (): Promise<void> => {
     const choices = [{ label: 'Delete', value: 'delete', isDangerous: true }];
-    if ((await app.ask('Delete this?', `${plain(entry)} will be gone from the bucket, for everyone.`, choices)) !== 'delete') return;
+    const where = coming ? 'is on this device alone, and will be gone for good' : 'will be gone from the bucket, for everyone';
+    if ((await app.ask('Delete this?', `${plain(entry)} ${where}.`, choices)) !== 'delete') return;
     await app.attempt('It cannot be deleted', async () => {
-      await session.writes.remove(entry);
+      await (coming ? session.writes.cancel(coming.id) : session.writes.remove(entry));
       location.hash = folderLink(folderOf(entry));
     });
   };
   return (
     <div class="viewer-actions">
-      {!isMissing && <a class="button quiet" href={url} download={nameOf(entry)} aria-label="Download"><Icon name="download" /></a>}
-      {library.hasCredentials && <button type="button" class="button quiet" onClick={() => void copy()} aria-label="Copy link"><Icon name="link" /></button>}
+      {url !== undefined && <SaveLink class="button quiet" url={url} entry={entry} label="Download"><Icon name="download" /></SaveLink>}
+      {library.hasCredentials && !coming && <button type="button" class="button quiet" onClick={() => void copy()} aria-label="Copy link"><Icon name="link" /></button>}
       <button type="button" class="button quiet" onClick={() => void remove()} aria-label="Delete"><Icon name="trash" /></button>
     </div>
   );
@@ -109,12 +125,25 @@ function Details({ session, entry, isKept, url }: { session: Session; entry: str
     session.library.details(entry).then((details) => !isLeft && setFound(details), () => undefined);
     return () => void (isLeft = true);
   }, [session, entry, url]);
-  const facts: [string, string][] = [
+  const facts: Fact[] = [
     ['Kind', found?.mimeType ?? wordOf(kindOf(entry))],
     ['Size', found ? bytes(found.size) : '\u2013'],
     ['Written', found ? moment(found.createdAt) : '\u2013'],
     ['Copy', isKept ? 'On this device' : 'In the bucket alone'],
   ];
+  return <Facts facts={facts} />;
+}
+
+type Fact = [name: string, value: string];
+
+const factsOf = ({ key, mimeType, size, queuedAt }: QueuedWrite): Fact[] => [
+  ['Kind', mimeType ?? wordOf(kindOf(key))],
+  ['Size', bytes(size)],
+  ['Added', moment(queuedAt)],
+  ['Copy', 'On this device, waits to be sent'],
+];
+
+function Facts({ facts }: { facts: readonly Fact[] }): JSX.Element {
   return (
     <dl class="facts">
       {facts.map(([name, value]) => (

@@ -25,7 +25,7 @@ use super::{
     state::State,
     upkeep::discard,
 };
-use crate::tier::Patched;
+use crate::{evictions::Evictions, tier::Patched};
 
 /// How many bytes of changes may wait in memory before they are written to the journal.
 const UNWRITTEN_BYTES_MAX: usize = 256 << 10;
@@ -36,6 +36,8 @@ pub(super) struct Inner {
     pub(super) layout: Layout,
     pub(super) settings: Settings,
     state: Mutex<State>,
+    /// Those of the state, to be told without its lock.
+    pub(super) evictions: Arc<Evictions>,
     /// Tells those who wait for room that some was given back.
     pub(super) changed: Condvar,
     pub(super) log: Log,
@@ -91,6 +93,7 @@ impl Inner {
         Self {
             layout,
             settings,
+            evictions: Arc::clone(&state.evictions),
             state: Mutex::new(state),
             changed: Condvar::new(),
             log,

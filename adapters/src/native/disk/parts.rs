@@ -165,7 +165,7 @@ impl State {
     pub(super) fn evict_parts(&mut self, spared: Option<&Key>) -> bool {
         let mut oldest = self.parts.by_use.values().filter(|key| Some(*key) != spared);
         let Some(key) = oldest.next().cloned() else { return false };
-        self.evictions += 1;
+        self.evictions.note(&key);
         self.drop_parts(&key)
     }
 }

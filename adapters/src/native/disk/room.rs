@@ -135,8 +135,13 @@ impl Inner {
         state.parts.bytes + bytes > self.settings.parts_bytes_max()
     }
 
-    /// Deletes what is left of entries that are gone, and counts it off.
-    pub(super) fn dispose<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+    /// Deletes what is left of entries that are gone, counts it off, and has told which were given up.
+    pub(super) fn dispose<'a>(&'a self, state: MutexGuard<'a, State>) {
+        self.dispose_debris(state);
+        self.evictions.tell();
+    }
+
+    fn dispose_debris<'a>(&'a self, mut state: MutexGuard<'a, State>) {
         while !state.debris.is_empty() {
             let debris = core::mem::take(&mut state.debris);
             state.holders += 1;

@@ -15,6 +15,7 @@ use super::{
     recover::Recovery,
     segments::{Debris, Segments},
 };
+use crate::evictions::Evictions;
 
 /// Everything that the calls share.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub(super) struct State {
     pub(super) generation: u64,
     /// What was begun before this generation must not land any more.
     pub(super) barrier: u64,
-    pub(super) evictions: u64,
+    pub(super) evictions: Arc<Evictions>,
     /// Files that are gone from the index and not yet from the disk.
     pub(super) debris: Vec<Debris>,
     /// The generations that staged bodies are named after.
@@ -75,7 +76,7 @@ impl State {
             disk_bytes,
             generation,
             barrier: 0,
-            evictions: 0,
+            evictions: Arc::default(),
             debris: Vec::new(),
             drafts: BTreeSet::new(),
             recovery: None,
@@ -192,7 +193,7 @@ impl State {
         }
         self.note_removed(&old.key, generation);
         self.bury(&old);
-        self.evictions += 1;
+        self.evictions.note(&old.key);
         true
     }
 
@@ -254,7 +255,7 @@ impl State {
         let lost: Vec<Entry> = self.index.after(None).filter(is_inside).cloned().collect();
         for entry in lost {
             self.remove(&entry.key, entry.generation + 1);
-            self.evictions += 1;
+            self.evictions.count_lost();
         }
     }
 

@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use tiered_storage_core::Error;
+use tiered_storage_core::{Error, ErrorKind};
 
-use super::{Profile, S3TierBuilder, invalid, without_user_info};
+use super::{Profile, S3TierBuilder, without_user_info};
 use crate::s3::keys::{AREA, has_dot_segment, is_xml_safe};
 
 /// What S3 allows for a part that is not the last one, and for a body in one request.
@@ -41,6 +41,21 @@ pub(super) fn check_provider(profile: Profile, endpoint: Option<&str>) -> Result
         return Err(invalid(format!("{profile:?} is at no endpoint of its own; give it one")));
     }
     Ok(())
+}
+
+/// Whether a bucket can stand in front of the host.
+pub(super) fn check_host(host: &str) -> Result<(), Error> {
+    if is_ip_address(host) {
+        let message = format!("{host} cannot have a bucket in front; use Addressing::Path");
+        return Err(invalid(message));
+    }
+    Ok(())
+}
+
+pub(super) fn is_ip_address(host: &str) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_byte = |part: &str| part.parse::<u8>().is_ok();
+    host.starts_with('[') || (name.split('.').count() == 4 && name.split('.').all(is_byte))
 }
 
 pub(super) fn check_bucket(bucket: &str, is_strict: bool) -> Result<(), Error> {
@@ -129,4 +144,8 @@ pub(super) fn check_endpoint(url: &str) -> Result<(), Error> {
     } else {
         Err(bad())
     }
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::Invalid, message)
 }

@@ -1,4 +1,5 @@
 use expect_test::{Expect, expect};
+use tiered_storage_core::ErrorKind;
 
 use super::*;
 

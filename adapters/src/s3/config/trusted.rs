@@ -28,3 +28,12 @@ pub(super) fn check_prefix(_: &str) -> Result<(), Error> {
 pub(super) fn check_endpoint(_: &str) -> Result<(), Error> {
     Ok(())
 }
+
+pub(super) fn check_host(_: &str) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Who gives an address says how URLs name the bucket.
+pub(super) fn is_ip_address(_: &str) -> bool {
+    false
+}

@@ -129,6 +129,32 @@ fn a_body_that_breaks_off_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_host_that_takes_in_whatever_is_sent_is_sent_no_more_than_it_may() {
+    let body = body(3 * MIB);
+    let part = |range: Range<usize>| {
+        let head = head(206, "\"e\"", range.clone(), 3 * MIB);
+        Reply::Pieces(head, vec![Piece::Bytes(body.slice(range))])
+    };
+    let untouched = Reply::Pieces(head(200, "\"e\"", 0..3 * MIB, 3 * MIB), vec![Piece::Silence]);
+    let middle = 3 * MIB / 2;
+    let world = World::new([untouched, part(0..middle), part(middle..3 * MIB)]);
+    let world = world.hoarding(middle as u64);
+    let outcome = world.run(read(&world.tier(), "k", &body));
+    world.note(&outcome);
+    let sent = world.sent();
+    let ranges: Vec<_> = sent.iter().map(|request| request.header("range")).collect();
+    assert_eq!(ranges, [None, Some("bytes=0-1572863"), Some("bytes=1572864-3145727")]);
+    assert_eq!(sent[2].header("if-match"), Some("\"e\""));
+    expect![[r#"
+             0 GET /bkt/k [AKID us-east-1 000000Z] -> 200
+             0 GET /bkt/k [AKID us-east-1 000000Z] -> 206
+             0 GET /bkt/k [AKID us-east-1 000000Z] -> 206
+        3145728 bytes
+    "#]]
+    .assert_eq(&world.log());
+}
+
+#[test]
 fn silence_and_an_early_end_are_breaks() {
     let body = body(3 * MIB);
     let head = || head(200, "\"e\"", 0..3 * MIB, 3 * MIB);

@@ -4,8 +4,14 @@ use super::*;
 use crate::s3::Method;
 
 fn flags(profile: Profile) -> (bool, bool, ConditionalWrites, bool) {
-    let Flags { removes_many, removes_versions, conditional_writes, bare_if_match } =
-        profile.flags();
+    let Flags {
+        removes_many,
+        removes_versions,
+        conditional_writes,
+        bare_if_match,
+        copied_bytes_max,
+    } = profile.flags();
+    assert_eq!(copied_bytes_max, 5 << 30);
     (removes_many, removes_versions, conditional_writes, bare_if_match)
 }
 

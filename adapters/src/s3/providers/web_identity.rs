@@ -109,13 +109,17 @@ fn taken(answer: Response) -> Result<Credentials, Error> {
     let (mut id, mut secret, mut token) =
         (String::new(), Zeroizing::new(String::new()), Zeroizing::new(String::new()));
     let (mut expiration, mut code) = (None, String::new());
-    xml::walk(&answer.body, &mut |path, text| match path {
-        [.., "Credentials", "AccessKeyId"] => text.clone_into(&mut id),
-        [.., "Credentials", "SecretAccessKey"] => text.clone_into(&mut secret),
-        [.., "Credentials", "SessionToken"] => text.clone_into(&mut token),
-        [.., "Credentials", "Expiration"] => expiration = Some(text.to_owned()),
-        [.., "Error", "Code"] => text.clone_into(&mut code),
-        _ => {}
+    xml::walk(&answer.body, &mut |path, text| {
+        let (parents, element) = path.rsplit_once('/').unwrap_or_default();
+        let parent = parents.rsplit('/').next().unwrap_or_default();
+        match (parent, element) {
+            ("Credentials", "AccessKeyId") => text.clone_into(&mut id),
+            ("Credentials", "SecretAccessKey") => text.clone_into(&mut secret),
+            ("Credentials", "SessionToken") => text.clone_into(&mut token),
+            ("Credentials", "Expiration") => expiration = Some(text.to_owned()),
+            ("Error", "Code") => text.clone_into(&mut code),
+            _ => {}
+        }
     });
     let Response { status, body, .. } = answer;
     wipe(body);

@@ -6,15 +6,19 @@ use sha2::{Digest, Sha256};
 use tiered_storage_core::{Condition, ETag, Metadata};
 
 use super::{Call, Kind, push_xml_text};
-use crate::{payload::Payload, s3::Method};
+use crate::{
+    payload::Payload,
+    s3::{Method, keys::push_parameter},
+};
 
 impl Call {
     /// Begins an upload of what will be an entry, or of bytes that are not one yet.
     pub(in crate::s3) fn create_upload(name: &str, metadata: Option<&Metadata>) -> Self {
         let mut call = Self::new(Kind::CreateUpload, Method::Post, Some(name));
-        call.query.push(("uploads", String::new()));
+        push_parameter(&mut call.query, "uploads", "");
         if let Some(metadata) = metadata {
             call.describe(metadata);
+            call.keep_encoding(metadata);
         }
         call
     }
@@ -40,7 +44,7 @@ impl Call {
         let mut call = Self::new(Kind::CopyPart, Method::Put, Some(name));
         if let Some(range) = range {
             let range = format!("bytes={}-{}", range.start, range.end - 1);
-            call.headers.push(("x-amz-copy-source-range", range));
+            call.push_header("x-amz-copy-source-range", &range);
         }
         call.of_part(number, id).copying(bucket, source)
     }
@@ -61,21 +65,21 @@ impl Call {
         }
         xml.push_str("</CompleteMultipartUpload>");
         let mut call = Self::new(Kind::CompleteUpload, Method::Post, Some(name));
-        call.query.push(("uploadId", id.to_owned()));
-        call.headers.push(("content-type", "application/xml".to_owned()));
+        push_parameter(&mut call.query, "uploadId", id);
+        call.push_header("content-type", "application/xml");
         let sha256 = Sha256::digest(&xml).into();
         call.provided(condition).with_body(Payload::from(xml.into_bytes()), sha256)
     }
 
     pub(in crate::s3) fn abort_upload((name, id): (&str, &str)) -> Self {
         let mut call = Self::new(Kind::AbortUpload, Method::Delete, Some(name));
-        call.query.push(("uploadId", id.to_owned()));
+        push_parameter(&mut call.query, "uploadId", id);
         call
     }
 
     fn of_part(mut self, number: u32, id: &str) -> Self {
-        self.query.push(("partNumber", number.to_string()));
-        self.query.push(("uploadId", id.to_owned()));
+        push_parameter(&mut self.query, "partNumber", &number.to_string());
+        push_parameter(&mut self.query, "uploadId", id);
         self
     }
 }

@@ -101,7 +101,8 @@ fn signature(canonical: &str, scope: &Scope<'_>, service: &str) -> Option<(Strin
 
 /// The names of the signed headers, and the request as both sides write it down to hash it.
 fn canonical(request: &Request, payload_sha256: &str) -> Option<(String, String)> {
-    let (scheme, rest) = request.url.split_once("://")?;
+    let (scheme, rest) = request.url.split_once(':')?;
+    let rest = rest.strip_prefix("//")?;
     let (host, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let path = if path.is_empty() { "/" } else { path };

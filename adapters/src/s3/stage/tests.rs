@@ -1,5 +1,8 @@
+use core::pin::pin;
+
 use bytes::Bytes;
 use expect_test::{Expect, expect};
+use futures_util::FutureExt;
 use tiered_storage_core::{Condition, Metadata, Timestamp, WriteId};
 
 use super::*;
@@ -235,6 +238,21 @@ fn what_is_given_up_is_discarded() {
     assert_eq!(world.run_spawned(), 1);
     assert_eq!(world.sent()[4].method.as_str(), "DELETE");
     assert_eq!(world.sent()[4].url, world.sent()[3].url.replace("?uploadId=U", ""));
+}
+
+/// An edge worker is stopped once the storage has settled: what was still to be removed then stayed for ever.
+#[test]
+fn settling_waits_for_the_removal_of_what_was_staged() {
+    let world = World::new(upload().into_iter().chain([done()]));
+    let tier = tier(&world);
+    let source = world.run(staged(&tier, &key("k"), 7)).expect("staged");
+    assert_eq!(tier.settled().now_or_never(), Some(()), "nothing is left to be done yet");
+    drop(source);
+    let mut settling = pin!(tier.settled());
+    assert_eq!(settling.as_mut().now_or_never(), None);
+    assert_eq!(world.run_spawned(), 1);
+    assert_eq!(settling.now_or_never(), Some(()));
+    world.log();
 }
 
 #[test]

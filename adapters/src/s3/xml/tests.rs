@@ -7,7 +7,7 @@ use super::*;
 fn check(document: &str, expected: Expect) {
     let mut seen = String::new();
     let is_whole = walk(document.as_bytes(), &mut |path, text| {
-        seen.push_str(&format!("{}={text:?} ", path.join("/")));
+        seen.push_str(&format!("{path}={text:?} "));
     });
     seen.push_str(if is_whole { "whole" } else { "broken" });
     expected.assert_eq(&seen);
@@ -50,7 +50,7 @@ fn nesting_is_bounded() {
 }
 
 /// As [`walk`], with a parser for all of XML.
-fn reference(document: &str, visit: &mut dyn FnMut(&[&str], &str)) -> bool {
+fn reference(document: &str, visit: &mut dyn FnMut(&str, &str)) -> bool {
     let mut reader = Reader::from_str(document);
     let mut open: Vec<(String, String)> = Vec::new();
     let mut seen_root = false;
@@ -70,7 +70,7 @@ fn reference(document: &str, visit: &mut dyn FnMut(&[&str], &str)) -> bool {
         }
         let mut path = |name: Option<&str>, text: &str| {
             let names = open.iter().map(|(name, _)| name.as_str());
-            visit(&names.chain(name).collect::<Vec<_>>(), text);
+            visit(&names.chain(name).collect::<Vec<_>>().join("/"), text);
         };
         match event {
             Ok(Event::Start(_) | Event::Empty(_)) if open.len() == DEPTH_MAX => return false,
@@ -95,9 +95,9 @@ fn reference(document: &str, visit: &mut dyn FnMut(&[&str], &str)) -> bool {
     }
 }
 
-fn visited(walk: impl FnOnce(&mut dyn FnMut(&[&str], &str)) -> bool) -> (bool, String) {
+fn visited(walk: impl FnOnce(&mut dyn FnMut(&str, &str)) -> bool) -> (bool, String) {
     let mut seen = String::new();
-    let is_whole = walk(&mut |path, text| seen.push_str(&format!("{}={text:?} ", path.join("/"))));
+    let is_whole = walk(&mut |path, text| seen.push_str(&format!("{path}={text:?} ")));
     (is_whole, seen)
 }
 

@@ -63,7 +63,7 @@ fn start(options: &Options) -> ExitCode {
     let demo = async {
         match options.part {
             Part::Tiers => run(options).await,
-            Part::Web => web::run(options).await,
+            Part::Web | Part::WebAsBuilt => web::run(options).await,
         }
     };
     match runtime.block_on(demo) {

@@ -6,7 +6,7 @@ use crate::DemoError;
 
 pub(crate) const USAGE: &str = "\
 usage: cargo demo [FOLDER] [--tasks N] [--reads N] [--seed N] [--latency-ms N]
-       cargo demo --web [FOLDER] [--port N] [--latency-ms N]
+       cargo demo --web [FOLDER] [--port N] [--latency-ms N] [--as-built]
 
   FOLDER           whose files are stored; by default fonts, icons, maps and
                    scripts from npm, fetched into tests/assets/node_modules
@@ -15,7 +15,8 @@ usage: cargo demo [FOLDER] [--tasks N] [--reads N] [--seed N] [--latency-ms N]
   --seed N         which files are popular (1)
   --latency-ms N   how long S3 takes to begin an answer (0: as fast as loopback)
   --web            serves the web app over these files until it is stopped
-  --port N         where (8787); S3 is at the next port";
+  --port N         where (8787); S3 is at the next port
+  --as-built       as --web, with the app as it was built last";
 
 /// What there is to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub(crate) enum Part {
     Tiers,
     /// The web app, in a browser.
     Web,
+    /// The same, as it was built last.
+    WebAsBuilt,
 }
 
 /// The options, checked.
@@ -63,7 +66,9 @@ impl Options {
                 "--reads" => options.reads = small(number(1..=100_000_000)?),
                 "--seed" => options.seed = number(0..=u64::MAX)?,
                 "--latency-ms" => options.latency = Duration::from_millis(number(0..=10_000)?),
+                "--web" if options.part == Part::WebAsBuilt => {}
                 "--web" => options.part = Part::Web,
+                "--as-built" => options.part = Part::WebAsBuilt,
                 "--port" => {
                     let port = number(1..=u64::from(u16::MAX) - 1)?;
                     options.port = u16::try_from(port).expect("the range ends at the last port");
@@ -105,6 +110,10 @@ mod tests {
         assert_eq!(folder.and_then(|options| options.folder), Some(PathBuf::from("some/folder")));
         let web = parse("--web --port 9000").expect("these are options");
         assert!(web.is_some_and(|web| (web.part, web.port) == (Part::Web, 9000)));
+        for words in ["--as-built", "--web --as-built", "--as-built --web"] {
+            let web = parse(words).expect("these are options");
+            assert!(web.is_some_and(|web| web.part == Part::WebAsBuilt), "{words}");
+        }
         assert!(parse("--help").expect("help is no error").is_none());
         let refused = |words| parse(words).expect_err("this is wrong").to_string();
         assert_eq!(refused("--tasks 0"), "--tasks takes a number from 1 to 1000");

@@ -10,17 +10,19 @@ use tiered_storage_tests::server::{self, Fault, Object, Rule, Server};
 use crate::{
     DemoError, assets, media,
     numbers::{bytes, counted},
-    options::Options,
+    options::{Options, Part},
     report::Report,
     site::{self, Site},
 };
 
 const BUCKET: &str = "library";
 
-/// Builds the app, fills a bucket, and serves both until the process ends.
+/// Builds the app unless it is to be served as it is, fills a bucket, and serves both until the process ends.
 pub(crate) async fn run(options: &Options) -> Result<(), DemoError> {
     let host = Host::new().map_err(DemoError::Assets)?;
-    app::build_package(&host).and_then(|()| app::build(&host)).map_err(DemoError::Assets)?;
+    if options.part == Part::Web {
+        app::build_package(&host).and_then(|()| app::build(&host)).map_err(DemoError::Assets)?;
+    }
     let io = |path: &str| {
         let path = path.into();
         move |error| DemoError::Io(path, error)
