@@ -46,10 +46,10 @@ struct Bell {
 
 /// Tasks that are made when their turn comes.
 #[cfg(not(target_arch = "wasm32"))]
-type Tasks = Box<dyn Iterator<Item = Task<Finding>> + Send>;
+type Tasks = Box<dyn FnMut() -> Option<Task<Finding>> + Send>;
 /// Tasks that are made when their turn comes.
 #[cfg(target_arch = "wasm32")]
-type Tasks = Box<dyn Iterator<Item = Task<Finding>>>;
+type Tasks = Box<dyn FnMut() -> Option<Task<Finding>>>;
 
 impl Gather {
     pub(crate) fn new(tasks: Tasks) -> Self {
@@ -60,7 +60,7 @@ impl Gather {
     /// Begins as many tasks as may run.
     fn begin(&mut self) {
         while self.running.len() < CONCURRENCY {
-            let Some(task) = self.left.next() else { return };
+            let Some(task) = (self.left)() else { return };
             let bell = Bell::new(&self.waker);
             self.running.push(Running { at: self.found.len(), task, bell });
             self.found.push(None);

@@ -43,6 +43,11 @@ pub(crate) fn given<E: 'static>(giver: Giver<E>) -> Pieces<E> {
     }))
 }
 
+/// A body as one piece.
+pub(crate) fn once(body: Payload) -> Pieces {
+    Box::pin(stream::iter([Ok(body)]))
+}
+
 /// How large a body may be that a tier is given as a whole although it came in pieces, in bytes.
 pub const GATHERED_BYTES_MAX: u64 = 64 << 20;
 
@@ -219,18 +224,23 @@ struct Within {
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 impl Give for Within {
     async fn next(&mut self) -> Result<Option<Payload>, Error> {
-        let Range { start, end } = self.range;
-        while self.at < end {
+        while self.at < self.range.end {
             let Some(piece) = self.pieces.try_next().await? else { break };
-            let at = self.at;
+            let part = overlap(&piece, self.at, &self.range);
             self.at += piece.len() as u64;
-            let (from, to) = (start.clamp(at, self.at) - at, end.clamp(at, self.at) - at);
-            if from < to {
-                return Ok(Some(payload::slice(&piece, from as usize..to as usize)));
+            if part.is_some() {
+                return Ok(part);
             }
         }
         Ok(None)
     }
+}
+
+/// What of a piece that starts at `at` is in `range`.
+pub(crate) fn overlap(piece: &Payload, at: u64, range: &Range<u64>) -> Option<Payload> {
+    let end = at + piece.len() as u64;
+    let (from, to) = (range.start.clamp(at, end) - at, range.end.clamp(at, end) - at);
+    (from < to).then(|| payload::slice(piece, from as usize..to as usize))
 }
 
 /// What is said to a reader whose version is gone.

@@ -24,7 +24,7 @@ mod types;
 
 use std::ops::Range;
 
-use futures_util::{StreamExt, stream};
+use async_trait::async_trait;
 use tiered_storage_core::{Error, Key, Metadata, range::ByteRange, seal};
 
 #[cfg(all(feature = "http", not(target_arch = "wasm32")))]
@@ -35,7 +35,7 @@ use crate::{
     driver::{Given, Want},
     entry::Entry,
     payload::{Payload, slice},
-    pieces::{overtaken, within},
+    pieces::{Give, given, overtaken, within},
     store::{TieredStorage, without_body},
     tier::Body,
 };
@@ -128,20 +128,13 @@ impl TieredStorage {
         seen: &Metadata,
         range: Range<u64>,
     ) -> Result<Option<Body>, Error> {
-        let parts = Parts { storage: self.clone(), key: key.clone(), seen: seen.clone(), range };
-        let end = parts.range.end;
-        let Some((first, rest)) = parts.next().await? else { return Ok(None) };
-        if rest.range.start == end {
+        let (storage, key, seen) = (self.clone(), key.clone(), seen.clone());
+        let mut parts = Parts { storage, key, seen, range };
+        let Some(first) = parts.next().await? else { return Ok(None) };
+        if parts.range.is_empty() {
             return Ok(Some(Body::Whole(first)));
         }
-        let rest = stream::try_unfold(rest, |parts| async {
-            if parts.range.is_empty() {
-                return Ok(None);
-            }
-            let key = parts.key.clone();
-            parts.next().await?.map(Some).ok_or_else(|| overtaken(&key))
-        });
-        Ok(Some(Body::Pieces(Box::pin(stream::iter([Ok(first)]).chain(rest)))))
+        Ok(Some(Body::Pieces(given(Box::new(Rest { first: Some(first), parts })))))
     }
 
     /// The entry, where that takes no I/O.
@@ -168,13 +161,31 @@ struct Parts {
 
 impl Parts {
     /// The next bytes; `None` if they are of another version.
-    async fn next(mut self) -> Result<Option<(Payload, Self)>, Error> {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
         let end = self.range.end.min(self.range.start + PART_BYTES);
         let range = ByteRange::Between(self.range.start, end);
         let part = self.storage.part(&self.key, range).await?;
         let part = part.filter(|part| part.metadata.is_same_version(&self.seen));
         self.range.start = end;
-        Ok(part.filter(|part| part.range.end == end).map(|part| (part.data, self)))
+        Ok(part.filter(|part| part.range.end == end).map(|part| part.data))
+    }
+}
+
+/// A range, of which the first bytes are there.
+struct Rest {
+    first: Option<Payload>,
+    parts: Parts,
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Rest {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        if self.first.is_some() || self.parts.range.is_empty() {
+            return Ok(self.first.take());
+        }
+        let part = self.parts.next().await?;
+        part.map(Some).ok_or_else(|| overtaken(&self.parts.key))
     }
 }
 

@@ -62,8 +62,8 @@ impl Inner {
         I: IntoIterator<IntoIter: Shareable + 'static>,
         W: Fn(Arc<Self>, I::Item) -> Task<Finding> + Shareable + 'static,
     {
-        let inner = self.clone();
-        Gather::new(Box::new(items.into_iter().map(move |item| work(inner.clone(), item))))
+        let (inner, mut items) = (self.clone(), items.into_iter());
+        Gather::new(Box::new(move || Some(work(inner.clone(), items.next()?))))
     }
 
     /// The keys of a tier, page after page.

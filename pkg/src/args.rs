@@ -22,6 +22,11 @@ impl Args {
         self.number(at).unwrap_or_default() as u64
     }
 
+    /// How many at most; nothing where all.
+    pub(crate) fn limit(&self, at: u32) -> Option<usize> {
+        self.number(at).map(|limit| limit as usize)
+    }
+
     pub(crate) fn is(&self, at: u32) -> bool {
         self.0.get(at).is_truthy()
     }

@@ -1,8 +1,11 @@
 //! The calls of a storage, by the numbers that `ts/wasm.ts` gives them.
 
+use core::future::ready;
+
 use js_sys::{Array, Function, JsString, Promise, Reflect};
 use tiered_storage::{
     Content, ETag, Entry, Error, Scope, SetOptions, Tier, TieredStorage, Written,
+    host::Task,
     respond::Request,
     stats::{Stats, TierStats},
     tier::{Body, Payload},
@@ -22,50 +25,50 @@ use crate::{
     lines::metadata,
 };
 
+/// What a call gives.
+type Answer = Task<Result<JsValue, Error>>;
+
 /// Runs a call. What it takes and gives is in `ts/wasm.ts`.
-pub(crate) async fn run(storage: TieredStorage, call: u8, args: Args) -> Result<JsValue, Error> {
-    let limit = || args.number(0).map(|limit| limit as usize);
-    let change = match call {
-        0 => return get(&storage, &args).await,
-        1 => return set(&storage, &args).await,
-        2 => return storage.metadata(args.key(0)?).await.map(line_or_null),
+pub(crate) fn run(storage: TieredStorage, call: u8, args: Args) -> Answer {
+    match call {
+        0 => Box::pin(get(storage, args)),
+        1 => Box::pin(set(storage, args)),
+        2 => Box::pin(async move { storage.metadata(args.key(0)?).await.map(line_or_null) }),
+        7 => Box::pin(keys(storage, args)),
+        8 => Box::pin(async move { storage.stats().await.map(|stats| stats_array(&stats)) }),
+        9 => Box::pin(export(storage)),
+        10 => Box::pin(import(storage, args)),
+        11 => Box::pin(async move { storage.bootstrap_hot(args.limit(0)).await.map(number) }),
+        12 => Box::pin(async move {
+            storage.bootstrap_warm(args.limit(0), args.time(1)).await.map(number)
+        }),
+        13 => Box::pin(async move {
+            storage.settled().await;
+            Ok(JsValue::UNDEFINED)
+        }),
+        14 => Box::pin(pieces(storage, args)),
+        15 => Box::pin(part(storage, args)),
+        16 => Box::pin(update(storage, args)),
+        17 => Box::pin(respond(storage, args)),
+        19 => {
+            storage.count_accesses(accesses(&args.0));
+            Box::pin(ready(Ok(JsValue::UNDEFINED)))
+        }
+        20 => Box::pin(async move { storage.close().await.map(|()| JsValue::UNDEFINED) }),
+        _ => Box::pin(async move { storage.change(change(call, &args)?).await.map(number) }),
+    }
+}
+
+fn change(call: u8, args: &Args) -> Result<Change, Error> {
+    Ok(match call {
         3 => Change::Delete(args.key(0)?, args.text(1).map(ETag::new)),
         4 => Change::Touch(args.key(0)?, args.duration(1)),
         5 => {
             Change::Invalidate(args.text(0).unwrap_or_default(), args.tiers(1).unwrap_or_default())
         }
         6 => Change::Clear(args.tiers(0).unwrap_or_default()),
-        7 => {
-            let (keys, next) = storage.page(args.text(0).unwrap_or_default(), args.text(1)).await?;
-            return Ok(page(&keys, next.as_deref()));
-        }
-        8 => return storage.stats().await.map(|stats| stats_array(&stats)),
-        9 => return export(&storage).await,
-        10 => {
-            let mut entries = Vec::new();
-            for at in (0..args.len()).step_by(2) {
-                entries.push(metadata(args.key(at)?, &args.array(at + 1))?);
-            }
-            return storage.import_entries(entries).await.map(|()| JsValue::UNDEFINED);
-        }
-        11 => return storage.bootstrap_hot(limit()).await.map(number),
-        12 => return storage.bootstrap_warm(limit(), args.time(1)).await.map(number),
-        13 => {
-            storage.settled().await;
-            return Ok(JsValue::UNDEFINED);
-        }
-        14 => return pieces(&storage, &args).await,
-        15 => return part(&storage, &args).await,
-        16 => return update(&storage, &args).await,
-        17 => return respond(&storage, &args).await,
-        18 => Change::Elsewhere(scope(&args)?, args.tiers(2).unwrap_or_default()),
-        19 => {
-            storage.count_accesses(accesses(&args.0));
-            return Ok(JsValue::UNDEFINED);
-        }
-        _ => return storage.close().await.map(|()| JsValue::UNDEFINED),
-    };
-    storage.change(change).await.map(number)
+        _ => Change::Elsewhere(scope(args)?, args.tiers(2).unwrap_or_default()),
+    })
 }
 
 /// What a change was about: its name, and whether that is a prefix.
@@ -76,7 +79,7 @@ fn scope(args: &Args) -> Result<Scope, Error> {
     args.key(0).map(Scope::Key)
 }
 
-async fn get(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+async fn get(storage: TieredStorage, args: Args) -> Result<JsValue, Error> {
     let entry = storage.fetch(&args.text(0).unwrap_or_default()).await?;
     Ok(entry.map_or(JsValue::NULL, |entry| entry_array(&entry)))
 }
@@ -91,14 +94,14 @@ fn entry_array(entry: &Entry) -> JsValue {
     entry.into()
 }
 
-async fn pieces(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+async fn pieces(storage: TieredStorage, args: Args) -> Result<JsValue, Error> {
     let found = storage.fetch_pieces(&args.text(0).unwrap_or_default()).await?;
     let Some((metadata, source, pieces)) = found else { return Ok(JsValue::NULL) };
     let body = Flow::pieces(pieces).into();
     Ok(Array::of(&[body, line(&metadata), source.as_str().into()]).into())
 }
 
-async fn part(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+async fn part(storage: TieredStorage, args: Args) -> Result<JsValue, Error> {
     let found = storage.get_range(args.text(0).unwrap_or_default(), args.range(1)).await?;
     Ok(found.map_or(JsValue::NULL, |part| {
         let (data, line) = (part.data.as_js().into(), line(&part.metadata));
@@ -106,7 +109,7 @@ async fn part(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
     }))
 }
 
-async fn respond(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+async fn respond(storage: TieredStorage, args: Args) -> Result<JsValue, Error> {
     let sent = args.0.get(2);
     let header = |name: &str| Reflect::get(&sent, &name.into()).ok()?.as_string();
     let request = Request::new(&args.text(1).unwrap_or_default(), header);
@@ -124,8 +127,8 @@ async fn respond(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error>
     Ok(Array::of(&[answer.status.into(), headers.into(), body]).into())
 }
 
-async fn set(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
-    let (key, options) = (args.key(0)?, set_options(args));
+async fn set(storage: TieredStorage, args: Args) -> Result<JsValue, Error> {
+    let (key, options) = (args.key(0)?, set_options(&args));
     let given = args.0.get(1);
     let written = match body(&given) {
         Some(body) => storage.set_with(key, body, options).await?,
@@ -163,7 +166,7 @@ fn written_array(written: &Written) -> JsValue {
 }
 
 /// Asks a function what is to become of an entry.
-async fn update(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> {
+async fn update(storage: TieredStorage, args: Args) -> Result<JsValue, Error> {
     let change: Function = args.0.get(1).unchecked_into();
     let written = storage.update(args.key(0)?, |entry| {
         let entry = entry.map_or(JsValue::NULL, |entry| entry_array(&entry));
@@ -182,7 +185,20 @@ async fn update(storage: &TieredStorage, args: &Args) -> Result<JsValue, Error> 
     Ok(written.await?.map_or(JsValue::UNDEFINED, |written| written_array(&written)))
 }
 
-async fn export(storage: &TieredStorage) -> Result<JsValue, Error> {
+async fn keys(storage: TieredStorage, args: Args) -> Result<JsValue, Error> {
+    let (keys, next) = storage.page(args.text(0).unwrap_or_default(), args.text(1)).await?;
+    Ok(page(&keys, next.as_deref()))
+}
+
+async fn import(storage: TieredStorage, args: Args) -> Result<JsValue, Error> {
+    let mut entries = Vec::new();
+    for at in (0..args.len()).step_by(2) {
+        entries.push(metadata(args.key(at)?, &args.array(at + 1))?);
+    }
+    storage.import_entries(entries).await.map(|()| JsValue::UNDEFINED)
+}
+
+async fn export(storage: TieredStorage) -> Result<JsValue, Error> {
     let (now, entries, stats) = storage.export_entries().await?;
     let lines = Array::new();
     for entry in &entries {

@@ -75,7 +75,7 @@ impl Storage {
 
     /// Runs the call of that number. If `abort` rejects before, so does the promise, and the call is given up.
     pub fn call(&self, call: u8, args: Array, abort: Option<Promise>) -> Promise {
-        promise(abort, Box::pin(run(self.0.clone(), call, Args(args))))
+        promise(abort, run(self.0.clone(), call, Args(args)))
     }
 }
 

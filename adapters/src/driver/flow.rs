@@ -12,11 +12,10 @@ use core::{
 };
 use std::{collections::VecDeque, sync::Arc};
 
+use async_trait::async_trait;
 use futures_util::{
     StreamExt, TryStreamExt,
     future::{Either, select},
-    lock::Mutex as AsyncMutex,
-    stream,
 };
 use tiered_storage_core::{
     Error, ErrorKind, Metadata, Tier, TierSet,
@@ -27,7 +26,7 @@ use super::{Body, Inner, perform::internal, stage::Tee};
 use crate::{
     events::Event,
     lock::Lock,
-    pieces::{overtaken, within},
+    pieces::{Give, given, overtaken, within},
     tier::{Body as TierBody, Opened, Payload, Pieces, Read},
 };
 
@@ -42,7 +41,8 @@ pub(crate) struct Flow {
     tier: Tier,
     metadata: Metadata,
     window: Lock<Window>,
-    feed: AsyncMutex<Feed>,
+    /// Nothing while one of the readers has it.
+    feed: Lock<Option<Feed>>,
 }
 
 /// What came last.
@@ -73,6 +73,12 @@ enum Feed {
     Dry,
 }
 
+/// The feed, while a reader has it.
+struct Turn<'a> {
+    flow: &'a Flow,
+    feed: Feed,
+}
+
 /// What a reader finds where it is.
 enum Spot {
     Piece(Payload),
@@ -83,24 +89,20 @@ enum Spot {
 
 impl Flow {
     pub(super) fn new(inner: Arc<Inner>, tier: Tier, metadata: Metadata, raw: Pieces) -> Self {
-        let (window, feed) = (Lock::new(Window::default()), AsyncMutex::new(Feed::Raw(raw)));
+        let (window, feed) = (Lock::new(Window::default()), Lock::new(Some(Feed::Raw(raw))));
         Self { inner, tier, metadata, window, feed }
     }
 
     /// Brings the next piece into the window, for whoever is at `at`.
     async fn advance(&self, at: u64, held: Option<(SlotId, OpId, TierSet)>) {
         self.keep_step().await;
-        // Whoever is quicker may take the feed again and again; what it brings is enough.
-        let arrived = self.until(|window| window.has(at));
-        let Either::Left((mut feed, _)) = select(self.feed.lock(), arrived).await else { return };
-        if self.window.lock().has(at) {
-            return;
+        let Some(mut turn) = self.turn(at).await else { return };
+        if matches!(turn.feed, Feed::Raw(_)) {
+            // Whoever is dropped meanwhile leaves the feed as it is.
+            let tee = self.tee(held).await;
+            turn.begin(tee);
         }
-        if let Feed::Raw(_) = *feed {
-            let Feed::Raw(raw) = std::mem::replace(&mut *feed, Feed::Dry) else { return };
-            *feed = self.begin(raw, held).await;
-        }
-        let Feed::Plain(pieces, _) = &mut *feed else { return };
+        let Feed::Plain(pieces, _) = &mut turn.feed else { return };
         let ended = match pieces.next().await {
             Some(Ok(piece)) => {
                 self.change(|window| window.push(piece));
@@ -110,7 +112,7 @@ impl Flow {
             None => Ok(()),
         };
         self.change(|window| window.ended = Some(ended.clone()));
-        let Feed::Plain(pieces, tee) = std::mem::replace(&mut *feed, Feed::Dry) else { return };
+        let Feed::Plain(pieces, tee) = turn.take() else { return };
         drop(pieces);
         match ended {
             Ok(()) => self.deliver(tee, held).await,
@@ -123,6 +125,23 @@ impl Flow {
             }
             Err(_) => {}
         }
+    }
+
+    /// Waits until nobody else has the feed; `None` once the window has what is at `at`. Whoever is quicker may take the
+    /// feed again and again: what it brings is enough.
+    async fn turn(&self, at: u64) -> Option<Turn<'_>> {
+        poll_fn(|cx| {
+            let mut window = self.window.lock();
+            if window.has(at) {
+                return Poll::Ready(None);
+            }
+            if let Some(feed) = self.feed.lock().take() {
+                return Poll::Ready(Some(Turn { flow: self, feed }));
+            }
+            window.waiting.push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 
     /// Changes the window, and has all who wait look again.
@@ -160,12 +179,10 @@ impl Flow {
         }
     }
 
-    /// Begins to read, and to keep what is read where warm is to have a copy of it.
-    async fn begin(&self, raw: Pieces, held: Option<(SlotId, OpId, TierSet)>) -> Feed {
+    /// Where what is read is kept, if warm is to have a copy of it.
+    async fn tee(&self, held: Option<(SlotId, OpId, TierSet)>) -> Option<Tee> {
         let is_wanted = held.is_some_and(|(_, _, writes)| writes.contains(Tier::Warm));
-        let tee = if is_wanted { Tee::begin(&self.inner, self.metadata.key()).await } else { None };
-        let raw = TierBody::Pieces(raw);
-        Feed::Plain(self.inner.plain(self.tier, &self.metadata, raw, tee.clone()), tee)
+        if is_wanted { Tee::begin(&self.inner, self.metadata.key()).await } else { None }
     }
 
     /// All of it was read and is what was written: what was kept of it is copied, if nothing came between.
@@ -193,6 +210,27 @@ impl Flow {
             }
             _ => Err(overtaken(key).in_tier(tier)),
         }
+    }
+}
+
+impl Turn<'_> {
+    fn take(&mut self) -> Feed {
+        std::mem::replace(&mut self.feed, Feed::Dry)
+    }
+
+    /// Begins to read.
+    fn begin(&mut self, tee: Option<Tee>) {
+        let Feed::Raw(raw) = self.take() else { return };
+        let Flow { inner, tier, metadata, .. } = self.flow;
+        let plain = inner.plain(*tier, metadata, TierBody::Pieces(raw), tee.clone());
+        self.feed = Feed::Plain(plain, tee);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.flow.feed.lock() = Some(self.take());
+        self.flow.change(|_| ());
     }
 }
 
@@ -291,7 +329,20 @@ impl Reader {
         Self { flow, held, id, at: 0, own: None, is_led: false }
     }
 
-    /// The next piece; `None` at the end, which only comes if all were what was written.
+    fn tell(&self, at: Option<u64>) {
+        self.flow.change(|window| window.moved(self.id, at));
+    }
+
+    /// What is left to read.
+    pub(crate) fn pieces(self) -> Pieces {
+        given(Box::new(self))
+    }
+}
+
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Reader {
+    /// The next piece. The end only comes if all were what was written.
     async fn next(&mut self) -> Result<Option<Payload>, Error> {
         loop {
             if let Some(own) = &mut self.own {
@@ -318,17 +369,6 @@ impl Reader {
                 }
             }
         }
-    }
-
-    fn tell(&self, at: Option<u64>) {
-        self.flow.change(|window| window.moved(self.id, at));
-    }
-
-    /// What is left to read.
-    pub(crate) fn pieces(self) -> Pieces {
-        Box::pin(stream::try_unfold(self, |mut reader| async {
-            Ok(reader.next().await?.map(|piece| (piece, reader)))
-        }))
     }
 }
 

@@ -13,6 +13,7 @@ use tiered_storage_core::{
 use super::{Body, Flow, Inner, Whole, perform::internal};
 use crate::{
     payload,
+    pieces::overlap,
     tier::{Body as TierBody, Contents, Opened, Part, Place, Read, Stored},
 };
 
@@ -114,12 +115,8 @@ impl Inner {
         let mut plain = self.plain(*tier, &metadata, body, None);
         let (mut at, mut parts) = (0, Vec::new());
         while let Some(piece) = plain.try_next().await? {
-            let end = at + piece.len() as u64;
-            let (from, to) = (wanted.start.clamp(at, end) - at, wanted.end.clamp(at, end) - at);
-            if from < to {
-                parts.push(payload::slice(&piece, from as usize..to as usize));
-            }
-            at = end;
+            parts.extend(overlap(&piece, at, &wanted));
+            at += piece.len() as u64;
         }
         *found = Some(Body::Part(wanted.start, payload::concatenated(parts)));
         Ok(outcome(metadata))

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, lock::Mutex as AsyncMutex, stream};
+use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use tiered_storage_core::{
     Error, ErrorKind, Key, Metadata, Tier, TierSet,
     digest::Sha256,
@@ -17,7 +18,7 @@ use crate::web::streams::{packed, unpacked};
 use crate::{
     lock::Lock,
     payload,
-    pieces::pour,
+    pieces::{Give, given, once, pour},
     tier::{Body as TierBody, Payload, Pieces, Source, Stage},
 };
 
@@ -30,7 +31,8 @@ const SAMPLE_BYTES: usize = 64 << 10;
 #[derive(Clone)]
 pub(super) struct Tee {
     inner: Arc<Inner>,
-    stage: Arc<AsyncMutex<Option<Box<dyn Stage>>>>,
+    /// Nothing while it is written to, and once that failed.
+    stage: Arc<Lock<Option<Box<dyn Stage>>>>,
 }
 
 impl Tee {
@@ -39,22 +41,21 @@ impl Tee {
         let tee = Self { inner: inner.clone(), stage: Arc::default() };
         let begun = inner.tier(Tier::Warm)?.stage(key).await;
         let stage = tee.taken(key, begun)??;
-        *tee.stage.lock().await = Some(stage);
+        *tee.stage.lock() = Some(stage);
         Some(tee)
     }
 
     async fn write(&self, key: &Key, piece: &Payload) {
-        let mut stage = self.stage.lock().await;
-        let Some(open) = &mut *stage else { return };
-        let written = open.write(piece.clone()).await;
-        if self.taken(key, written).is_none() {
-            *stage = None;
+        let Some(mut stage) = self.stage.lock().take() else { return };
+        let written = stage.write(piece.clone()).await;
+        if self.taken(key, written).is_some() {
+            *self.stage.lock() = Some(stage);
         }
     }
 
     /// What was kept; `None` if that failed.
     pub(super) async fn finish(self, key: &Key) -> Option<Arc<dyn Source>> {
-        let stage = self.stage.lock().await.take()?;
+        let stage = self.stage.lock().take()?;
         let finished = stage.finish().await;
         self.taken(key, finished)
     }
@@ -80,15 +81,19 @@ impl Inner {
     ) -> Pieces {
         let mut pieces = match body {
             TierBody::Pieces(pieces) => pieces,
-            TierBody::Whole(body) => Box::pin(stream::iter([Ok(body)])),
+            TierBody::Whole(body) => once(body),
         };
         if let Some(tee) = tee {
-            pieces = kept(pieces, tee, metadata.key().clone());
+            let key = metadata.key().clone();
+            pieces = given(Box::new(Kept { pieces, tee, key }));
         }
         if metadata.is_compressed() && !self.properties(tier).is_volatile {
             pieces = unpacked(pieces, metadata.size());
         }
-        checked(pieces, metadata.clone(), self.verify(tier))
+        let is_hashed = metadata.checksum().is_some() && self.verify(tier) == Verify::Digest;
+        let hasher = is_hashed.then(Sha256::new);
+        let metadata = metadata.clone();
+        given(Box::new(Check { pieces, metadata, hasher, size_bytes: 0, last: None }))
     }
 
     /// Describes a body that comes in pieces, and brings it to where it can be read again: into memory if it is small,
@@ -117,7 +122,8 @@ impl Inner {
         let (mut tier, mut stage) = self.stage(&draft.key, targets).await?;
         let mut staged_bytes = 0;
         let count = Arc::new(Lock::default());
-        let whole = counted(Box::pin(stream::iter([Ok(first)]).chain(pieces)), count.clone());
+        let counted = Counted { first: Some(first), rest: pieces, count: count.clone() };
+        let whole = given(Box::new(counted));
         let mut stored = if is_packed { packed(whole) } else { whole };
         while let Some(piece) = stored.try_next().await? {
             if piece.is_empty() {
@@ -186,35 +192,50 @@ impl Inner {
 /// What went by: its hash, and how many bytes.
 type Count = (Sha256, u64);
 
-/// The same pieces, counted on their way.
-fn counted(pieces: Pieces, count: Arc<Lock<Count>>) -> Pieces {
-    Box::pin(pieces.inspect_ok(move |piece| {
-        let (hasher, size_bytes) = &mut *count.lock();
-        payload::hash(hasher, piece);
-        *size_bytes += piece.len() as u64;
-    }))
+/// Pieces, counted on their way.
+struct Counted {
+    first: Option<Payload>,
+    rest: Pieces,
+    count: Arc<Lock<Count>>,
 }
 
-/// The same pieces, kept on their way.
-fn kept(pieces: Pieces, tee: Tee, key: Key) -> Pieces {
-    Box::pin(pieces.and_then(move |piece| {
-        let (tee, key) = (tee.clone(), key.clone());
-        async move {
-            tee.write(&key, &piece).await;
-            Ok(piece)
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Counted {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        let next = match self.first.take() {
+            Some(first) => Some(first),
+            None => self.rest.try_next().await?,
+        };
+        if let Some(piece) = &next {
+            let (hasher, size_bytes) = &mut *self.count.lock();
+            payload::hash(hasher, piece);
+            *size_bytes += piece.len() as u64;
         }
-    }))
+        Ok(next)
+    }
 }
 
-/// The same pieces, of which the last comes only when all are what was written.
-fn checked(pieces: Pieces, metadata: Metadata, verify: Verify) -> Pieces {
-    let hasher = (metadata.checksum().is_some() && verify == Verify::Digest).then(Sha256::new);
-    let check = Check { pieces, metadata, hasher, size_bytes: 0, last: None };
-    Box::pin(stream::try_unfold(check, |mut check| async {
-        Ok(check.next().await?.map(|piece| (piece, check)))
-    }))
+/// Pieces, kept on their way.
+struct Kept {
+    pieces: Pieces,
+    tee: Tee,
+    key: Key,
 }
 
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Kept {
+    async fn next(&mut self) -> Result<Option<Payload>, Error> {
+        let next = self.pieces.try_next().await?;
+        if let Some(piece) = &next {
+            self.tee.write(&self.key, piece).await;
+        }
+        Ok(next)
+    }
+}
+
+/// Pieces, of which the last comes only when all are what was written.
 struct Check {
     pieces: Pieces,
     metadata: Metadata,
@@ -223,7 +244,9 @@ struct Check {
     last: Option<Payload>,
 }
 
-impl Check {
+#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
+#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
+impl Give for Check {
     async fn next(&mut self) -> Result<Option<Payload>, Error> {
         while let Some(piece) = self.pieces.try_next().await? {
             if piece.is_empty() {

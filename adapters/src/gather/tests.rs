@@ -27,7 +27,7 @@ impl Waiting {
     fn new(count: usize) -> (Self, Gather) {
         let (senders, polls) = (Arc::<Mutex<Vec<_>>>::default(), Arc::<Mutex<Vec<_>>>::default());
         let waiting = Self { senders: senders.clone(), polls: polls.clone() };
-        let tasks = (0..count).map(move |at| -> Task<Finding> {
+        let mut tasks = (0..count).map(move |at| -> Task<Finding> {
             let (sender, mut receiver) = oneshot::channel();
             senders.lock().expect("no panic").push(sender);
             let polls = polls.clone();
@@ -36,7 +36,7 @@ impl Waiting {
                 Pin::new(&mut receiver).poll(cx).map(|found| found.expect("nobody hangs up"))
             }))
         });
-        (waiting, Gather::new(Box::new(tasks)))
+        (waiting, Gather::new(Box::new(move || tasks.next())))
     }
 
     fn begun(&self) -> usize {
@@ -56,15 +56,15 @@ impl Waiting {
 
 #[test]
 fn nothing_is_gathered_at_once() {
-    let none = Gather::new(Box::new(std::iter::empty()));
+    let none = Gather::new(Box::new(|| None));
     assert_eq!(block_on(none), Ok(Vec::new()));
 }
 
 #[test]
 fn what_is_ready_is_gathered_in_order() {
-    let tasks = (0..100)
+    let mut tasks = (0..100)
         .map(|at| -> Task<Finding> { Box::pin(ready(Ok((at % 3 != 0).then(|| named(at))))) });
-    let found = block_on(Gather::new(Box::new(tasks))).expect("no task fails");
+    let found = block_on(Gather::new(Box::new(move || tasks.next()))).expect("no task fails");
     let expected: Vec<_> = (0..100).map(|at| (at % 3 != 0).then(|| at.to_string())).collect();
     assert_eq!(found.iter().map(name).collect::<Vec<_>>(), expected);
 }

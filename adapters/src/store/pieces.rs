@@ -8,7 +8,7 @@ use core::{
 
 #[cfg(not(target_arch = "wasm32"))]
 use futures_util::TryStreamExt;
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 #[cfg(not(target_arch = "wasm32"))]
 use tiered_storage_core::ErrorKind;
 use tiered_storage_core::{Error, Key, Metadata, Tier, range::ByteRange};
@@ -18,6 +18,7 @@ use crate::{
     driver::{Given, Want},
     entry::{EntryPart, SetOptions, Written},
     payload,
+    pieces::once,
     tier::{Payload, Pieces, Stored},
 };
 
@@ -82,7 +83,6 @@ impl TieredStorage {
     /// ```
     pub async fn get_stream(&self, key: impl AsRef<str>) -> Result<Option<EntryStream>, Error> {
         let key = key.as_ref();
-        let once = |body| Box::pin(stream::iter([Ok(body)]));
         if let Some(Stored { body, metadata }) = self.inner.peek(key) {
             return Ok(Some(EntryStream { metadata, source: Tier::Hot, body: once(body) }));
         }

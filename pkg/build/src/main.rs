@@ -54,6 +54,7 @@ fn build(host: &Host) -> Result<(), String> {
     module::compile(host)?;
     step("module")
         .reads(&host.root, &[module::COMPILED])
+        .reads(package, &["build/src"])
         .makes(package, &["generated/tiers.js", "generated/tiers.wasm", "generated/tiers.gz"])
         .run(|| {
             let compiled = host.root.join(module::COMPILED);

@@ -134,3 +134,27 @@ async fn whoever_shares_a_body_goes_on_when_another_is_given_up() {
     }
     panic!("the read has too many points");
 }
+
+/// Whoever is the first to read leaves it to the others, wherever it is given up.
+#[tokio::test]
+async fn whoever_shares_a_body_goes_on_when_the_first_is_given_up() {
+    for polls in 0..POLLS_MAX {
+        let world = World::over(Pace::Stepping, Promotion::Eager, Compression::Off).await;
+        world.held("film", &old()).await;
+        let open = || async {
+            let stream = world.storage.get_stream("film").await.expect("nothing fails");
+            stream.expect("it is there")
+        };
+        let (first, second) = (open().await, open().await);
+        let first = first.try_for_each(|_| async { Ok(()) });
+        let ended = after_polls(polls, Box::pin(first)).await;
+        let body: Vec<Bytes> = second.try_collect().await.expect("nothing fails");
+        assert!(body.concat() == old(), "after {polls} polls");
+        world.storage.settled().await;
+        assert!(world.has_no_trace());
+        if ended.is_some() {
+            return;
+        }
+    }
+    panic!("the read has too many points");
+}

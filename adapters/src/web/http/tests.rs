@@ -1,4 +1,4 @@
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use tiered_storage_core::Timestamp;
 use wasm_bindgen::JsError;
 
