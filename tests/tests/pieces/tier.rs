@@ -178,6 +178,7 @@ impl StorageTier for PieceTier {
     }
 
     async fn stage(&self, _key: &Key) -> Result<Option<Box<dyn Stage>>, Error> {
+        self.pace.step(async {}).await;
         let room_bytes = *self.room_bytes.lock().expect("no holder panics");
         self.staged.fetch_add(1, Ordering::SeqCst);
         Ok(Some(Box::new(Staging {
