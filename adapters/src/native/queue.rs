@@ -96,8 +96,8 @@ struct Inner {
     limits: Limits,
     /// Held by whoever sends.
     turn: tokio::sync::Mutex<()>,
-    /// The write that is being sent, and what gives it up.
-    current: Lock<Option<(u64, Arc<Notify>)>>,
+    /// The write that is being sent, and what gives it up; known as soon as it is begun.
+    current: Arc<Lock<Option<(u64, Arc<Notify>)>>>,
     /// Tells the background that there is something to send.
     wake: Arc<Notify>,
     is_started: AtomicBool,
@@ -233,9 +233,6 @@ impl WriteQueue {
     ///
     /// None yet; closing again does nothing.
     pub async fn close(&self) -> Result<(), Error> {
-        if let Some((_, stop)) = &*self.inner.current.lock() {
-            stop.notify_one();
-        }
         let state = Arc::clone(&self.inner.state);
         Task::spawn(move || {
             state.lock().take();
@@ -243,6 +240,9 @@ impl WriteQueue {
         })
         .end()
         .await?;
+        if let Some((_, stop)) = &*self.inner.current.lock() {
+            stop.notify_one();
+        }
         self.inner.wake.notify_one();
         Ok(())
     }

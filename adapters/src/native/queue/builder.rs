@@ -58,7 +58,7 @@ impl QueueBuilder {
             view,
             limits,
             turn: tokio::sync::Mutex::new(()),
-            current: Lock::new(None),
+            current: Arc::default(),
             wake: Arc::new(Notify::new()),
             is_started: AtomicBool::new(false),
             subscribers: Lock::default(),

@@ -20,15 +20,15 @@ impl Inner {
     pub(super) async fn drain(&self) -> Result<(), (Error, u64)> {
         let _turn = self.turn.lock().await;
         let at_once = |error| (error, 0);
-        while let Some(begun) = self.work(|state| state.begin()).await.map_err(at_once)? {
-            let id = begun.write.id;
+        loop {
             let stop = Arc::new(Notify::new());
-            *self.current.lock() = Some((id, Arc::clone(&stop)));
+            let Some(begun) = self.begin(Arc::clone(&stop)).await.map_err(at_once)? else { break };
             self.tell(&QueueEvent::Changed);
             let sending = Box::pin(self.send(&begun));
-            let sent = match select(sending, Box::pin(stop.notified())).await {
-                Either::Left((sent, _)) => Some(sent),
-                Either::Right(_) => None,
+            // What is given up already is not even begun.
+            let sent = match select(Box::pin(stop.notified()), sending).await {
+                Either::Left(_) => None,
+                Either::Right((sent, _)) => Some(sent),
             };
             *self.current.lock() = None;
             if let Some(sent) = sent {
@@ -36,6 +36,17 @@ impl Inner {
             }
         }
         Ok(())
+    }
+
+    /// Begins the next one. Whoever cancels it from then on finds `stop`.
+    async fn begin(&self, stop: Arc<Notify>) -> Result<Option<Begun>, Error> {
+        let current = Arc::clone(&self.current);
+        self.work(move |state| {
+            let begun = state.begin()?;
+            *current.lock() = begun.as_ref().map(|begun| (begun.write.id, stop));
+            Ok(begun)
+        })
+        .await
     }
 
     /// Sends one; what was stored with an entry that was written, or is there already.

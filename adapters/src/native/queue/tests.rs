@@ -333,9 +333,10 @@ async fn what_is_cancelled_in_mid_send_is_given_up_and_the_next_goes_on() {
     world.cold.hold(Call::Write);
     let queue = world.queue.clone();
     let flushed = tokio::spawn(async move { queue.flush().await });
-    while world.state(id) != Some(WriteState::Sending) {
+    while world.cold.stopped(Call::Write) == 0 {
         tokio::task::yield_now().await;
     }
+    assert_eq!(world.state(id), Some(WriteState::Sending));
     assert!(world.queue.cancel(id).await.expect("open"));
     flushed.await.expect("it does not panic").expect("the rest is sent");
     assert_eq!(world.text("b").await.as_deref(), Some("2"));
@@ -343,6 +344,32 @@ async fn what_is_cancelled_in_mid_send_is_given_up_and_the_next_goes_on() {
     // The call that was given up is carried to its end behind the queue's back.
     world.cold.release(Call::Write);
     world.storage.settled().await;
+}
+
+/// Who sends may hear of it later than others that it has begun: nothing else runs here until the call has ended.
+#[tokio::test]
+async fn what_is_cancelled_as_soon_as_it_is_begun_is_given_up_too() {
+    let world = World::new().await;
+    world.write("a", "1").await;
+    let queued = world.queue.delete("a", QueueOptions::new().overwrite()).await;
+    let id = queued.expect("there is room").id;
+    let queue = world.queue.clone();
+    let flushed = tokio::spawn(async move { queue.flush().await });
+    tokio::task::yield_now().await;
+    while world.state(id) != Some(WriteState::Sending) {
+        std::thread::yield_now();
+    }
+    let mut cancel = Box::pin(world.queue.cancel(id));
+    let cancelled = loop {
+        if let Some(cancelled) = cancel.as_mut().now_or_never() {
+            break cancelled;
+        }
+        std::thread::yield_now();
+    };
+    assert!(cancelled.expect("open"));
+    flushed.await.expect("it does not panic").expect("there is no outage");
+    assert_eq!(world.text("a").await.as_deref(), Some("1"));
+    assert_eq!(world.told(), Vec::<String>::new());
 }
 
 #[tokio::test]
