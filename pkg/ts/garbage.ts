@@ -22,3 +22,28 @@ export function count(bytes: number): void {
     // There is not even room to count it; then garbage is looked for at once.
   }
 }
+
+/** So many bytes may be left when more is to be sent; sending waits so long at most for them to be collected, and looks this often, in ms. */
+const HELD_BYTES_MAX = 2 ** 20;
+const WAIT_MS = 800;
+const LOOK_MS = 20;
+/** What is counted at each look, so that there is a collection. */
+const LOOK_BYTES = 2 ** 23;
+
+let heldBytes = 0;
+const held = isNeeded ? new FinalizationRegistry<number>((bytes) => (heldBytes -= bytes)) : undefined;
+
+/** Notes an object of so many bytes that nobody needs any more. */
+export function leave(object: object, bytes: number): void {
+  if (bytes < BYTES_MIN || !held) return;
+  heldBytes += bytes;
+  held.register(object, bytes);
+}
+
+/** Waits a little for what was left to be collected, if that is much: who sends is quicker than the collector. */
+export async function collected(): Promise<void> {
+  for (let waited = 0; heldBytes > HELD_BYTES_MAX && waited < WAIT_MS; waited += LOOK_MS) {
+    count(LOOK_BYTES);
+    await new Promise((done) => setTimeout(done, LOOK_MS));
+  }
+}

@@ -1,6 +1,6 @@
 /** How bodies go from this package to the S3 of the core, and from there to the store. */
 
-import { count } from '../garbage.js';
+import { collected, count, leave } from '../garbage.js';
 import type { Source } from '../port.js';
 import { isBytes } from '../tier.js';
 
@@ -18,19 +18,27 @@ export function lent(body: Uint8Array | Source): Uint8Array | Source {
 
 /**
  * `fetch` as browsers should have it: given bodies in blobs. Bytes go to the process that sends them through a narrow pipe: for 16 MiB
- * of them Chromium takes twenty times as long as for a blob, and keeps them in the page's process until they are sent. Bodies are
- * counted, too, since they are garbage soon.
+ * of them Chromium, with other work to do, takes twenty times as long as for a blob. What is sent and comes is garbage soon, which it is told.
  */
 export function toFetch(given: Fetch | undefined): Fetch | undefined {
   if (!('indexedDB' in globalThis)) return given;
   return async (url, init) => {
     const { body } = init;
     const size = isBytes(body) ? body.length : 0;
-    count(size);
-    const sent = size < BLOB_BYTES_MIN ? init : { ...init, body: new Blob([body as Uint8Array<ArrayBuffer>]) };
-    if (given) return given(url, sent);
-    const response = await fetch(url, sent);
-    count(Math.min(Number(response.headers.get('content-length')), ANSWER_BYTES_MAX));
-    return response;
+    if (size < BLOB_BYTES_MIN || !isBytes(body)) return given ? given(url, init) : answered(await fetch(url, init));
+    await collected();
+    const blob = new Blob([body as Uint8Array<ArrayBuffer>]);
+    const sent = { ...init, body: blob };
+    try {
+      return given ? await given(url, sent) : answered(await fetch(url, sent));
+    } finally {
+      leave(blob, size);
+    }
   };
+}
+
+/** The same, with its body counted. */
+function answered(response: Response): Response {
+  count(Math.min(Number(response.headers.get('content-length')), ANSWER_BYTES_MAX));
+  return response;
 }

@@ -8,7 +8,7 @@ import { sharedCold } from './s3.js';
 
 const MIB = 2 ** 20;
 /** Firefox gives all sites of this address 10 MiB here. */
-const SIZE = { Chromium: 40 * MIB, Firefox: 3 * MIB };
+const SIZE = { Chromium: 40 * MIB, Firefox: 2 * MIB };
 
 /** Gives up the room of a database, since Firefox has one limit for all sites of this address. */
 async function leave(tab: Tab): Promise<void> {
