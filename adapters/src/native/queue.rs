@@ -78,6 +78,7 @@ const KNOWN_MS: u64 = 1_000;
 const PIECE_BYTES: u64 = 1 << 20;
 
 type Subscriber = Arc<dyn Fn(&QueueEvent) + Send + Sync>;
+type Current = (u64, Arc<Notify>);
 
 /// Durable writes of one storage, on their way to its cold tier. See the [module](self) for what holds.
 ///
@@ -97,7 +98,7 @@ struct Inner {
     /// Held by whoever sends.
     turn: tokio::sync::Mutex<()>,
     /// The write that is being sent, and what gives it up; known as soon as it is begun.
-    current: Arc<Lock<Option<(u64, Arc<Notify>)>>>,
+    current: Arc<Lock<Option<Current>>>,
     /// Tells the background that there is something to send.
     wake: Arc<Notify>,
     is_started: AtomicBool,
