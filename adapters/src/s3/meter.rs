@@ -1,8 +1,8 @@
 //! Counts what is sent and received, and tells who wants to know of each request.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, Weak,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    Weak,
+    atomic::{AtomicU64, Ordering},
 };
 
 use tiered_storage_core::{
@@ -15,15 +15,16 @@ use super::{
     failure::Failure,
     request::{Call, Kind},
 };
-use crate::events::{Requested, Watcher};
+use crate::{
+    events::{Requested, Watcher},
+    watchers::Watchers,
+};
 
 /// The counts of one tier.
 #[derive(Default)]
 pub(super) struct Meter {
     counts: [Counts; Operation::ALL.len()],
-    watchers: Mutex<Vec<Weak<Watcher>>>,
-    /// Whether there may be watchers, so that nobody waits for a lock where there are none.
-    is_watched: AtomicBool,
+    watchers: Watchers<Watcher>,
 }
 
 #[derive(Default)]
@@ -56,8 +57,7 @@ impl Meter {
 
     /// Tells `watcher` of every request from now on, for as long as somebody holds it.
     pub(super) fn watch(&self, watcher: Weak<Watcher>) {
-        self.watchers().push(watcher);
-        self.is_watched.store(true, Ordering::Release);
+        self.watchers.push(watcher);
     }
 
     /// Begins to count the attempts at `call`.
@@ -66,7 +66,7 @@ impl Meter {
         call: &Call,
         environment: &'a dyn Environment,
     ) -> Metered<'a> {
-        let begun = self.is_watched.load(Ordering::Acquire).then(|| environment.now());
+        let begun = self.watchers.are_there().then(|| environment.now());
         let requested = Requested {
             operation: call.kind.operation(),
             status: 0,
@@ -82,22 +82,6 @@ impl Meter {
     pub(super) fn came(&self, bytes: usize) {
         let counts = &self.counts[Operation::Get as usize];
         counts.bytes_received.fetch_add(bytes as u64, Ordering::Relaxed);
-    }
-
-    /// Tells those that are left, outside the lock.
-    fn tell(&self, requested: &Requested) {
-        let mut told = Vec::<Arc<Watcher>>::new();
-        {
-            let mut watchers = self.watchers();
-            watchers
-                .retain(|watcher| watcher.upgrade().map(|watcher| told.push(watcher)).is_some());
-            self.is_watched.store(!watchers.is_empty(), Ordering::Release);
-        }
-        told.iter().for_each(|watcher| watcher(requested));
-    }
-
-    fn watchers(&self) -> MutexGuard<'_, Vec<Weak<Watcher>>> {
-        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,7 +134,8 @@ impl Drop for Metered<'_> {
     fn drop(&mut self) {
         let Some(begun) = self.begun.filter(|_| self.requested.attempts > 0) else { return };
         self.requested.elapsed_ms = self.environment.now().millis_since(begun);
-        self.meter.tell(&self.requested);
+        let left = self.meter.watchers.left();
+        left.iter().for_each(|watcher| watcher(&self.requested));
     }
 }
 

@@ -1,4 +1,7 @@
-use std::future::poll_fn;
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex},
+};
 
 use core::{pin::pin, task::Poll};
 
