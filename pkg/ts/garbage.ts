@@ -24,7 +24,7 @@ export function count(bytes: number): void {
 }
 
 /** So many bytes may be left when more is to be sent; sending waits so long at most for them to be collected, and looks this often, in ms. */
-const HELD_BYTES_MAX = 2 ** 20;
+const HELD_BYTES_MAX = 2 ** 22;
 const WAIT_MS = 800;
 const LOOK_MS = 20;
 /** What is counted at each look, so that there is a collection. */

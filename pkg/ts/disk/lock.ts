@@ -143,8 +143,8 @@ async function began(pid: string): Promise<string> {
 
 /** What names this run of the machine: where the system has no name for it, the minute in which it began. */
 async function bootId(): Promise<string> {
-  const began = (): string => String(Math.round((Date.now() / 1000 - uptime()) / 60));
-  return readFile('/proc/sys/kernel/random/boot_id', 'utf8').then((id) => id.trim(), began);
+  const minute = (): string => String(Math.round((Date.now() / 1000 - uptime()) / 60));
+  return readFile('/proc/sys/kernel/random/boot_id', 'utf8').then((id) => id.trim(), minute);
 }
 
 function isSameBoot(one: string, other: string): boolean {

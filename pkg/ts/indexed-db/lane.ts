@@ -331,9 +331,14 @@ function isQuota(error: unknown): boolean {
 
 function undo(batch: Batch, error: unknown): void {
   batch.cause ??= error;
+  abort(batch.transaction);
+}
+
+/** Has nothing stand of what a transaction did, unless it is over already. */
+export function abort(transaction: IDBTransaction): void {
   try {
-    batch.transaction.abort();
+    transaction.abort();
   } catch {
-    // It is over already.
+    // It is.
   }
 }

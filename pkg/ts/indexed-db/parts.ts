@@ -5,7 +5,7 @@ import { PART_BYTES, SHARE, type Run } from '../parts.js';
 import type { Facts, StoredPart } from '../port.js';
 import { ordered, utf8Length } from '../tier.js';
 import { CHUNK_BYTES, PARTS, newSet, partsOf, sealed, type Chunks } from './chunks.js';
-import type { Lane, Outcome, Stores } from './lane.js';
+import { abort, type Lane, type Outcome, type Stores } from './lane.js';
 import { SMALL_BYTES_MAX, answer, toRecord, type StoredRecord } from './records.js';
 import type { Room } from './room.js';
 
@@ -85,15 +85,6 @@ export class PartKeeper {
     entries.delete(name);
     bodies.delete(name);
     this.#room.replaced(name, record, undefined, bodies);
-  }
-}
-
-/** Nothing may stand of what was not done to its end. */
-function abort(transaction: IDBTransaction): void {
-  try {
-    transaction.abort();
-  } catch {
-    // It is over already.
   }
 }
 
