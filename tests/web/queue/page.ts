@@ -137,12 +137,13 @@ export async function pieces(name: string): Promise<number> {
   return count;
 }
 
-/** Has the database lose the last piece of a body, of which it has one. */
+/** Has the database lose the last piece of its longest body. */
 export async function lose(name: string): Promise<void> {
   const db = await answered(indexedDB.open(name));
   const bodies = db.transaction('bodies', 'readwrite').objectStore('bodies');
-  const keys = await answered(bodies.getAllKeys());
-  await answered(bodies.delete(keys.at(-1) as IDBValidKey));
+  const keys = (await answered(bodies.getAllKeys())) as [body: string, at: number][];
+  const last = keys.reduce((one, other) => (other[1] > one[1] ? other : one));
+  await answered(bodies.delete(last));
   db.close();
 }
 
