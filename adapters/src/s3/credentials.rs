@@ -1,7 +1,7 @@
 //! Who the requests are from: credentials, where they come from, and how long they are kept.
 
 use core::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use tiered_storage_core::{Error, ErrorKind, Timestamp};
@@ -10,13 +10,17 @@ use zeroize::Zeroizing;
 use super::limit::Limit;
 use crate::tier::Shareable;
 
-/// Credentials are asked for anew when they have less than this left.
+/// Credentials are asked for anew when they have less than this left, or less than half of what they had.
 const REFRESH_BEFORE_MS: u64 = 5 * 60_000;
+/// Where asking fails while what is there is still good, that is used for so long before it is tried again: else each request
+/// would wait for another failure.
+const PAUSE_MS: u64 = 5_000;
 
 /// Where credentials come from.
 ///
-/// The tier keeps what it was given until five minutes before it expires, and asks once for all who wait. If asking
-/// fails, what is there is used until it does expire.
+/// The tier keeps what it was given until five minutes before it expires (what is good for less than ten, for half of that
+/// time), and asks once for all who wait. If asking fails, what is there is used until it does expire, and not before five
+/// seconds have passed is it asked for again.
 ///
 /// ```
 /// use tiered_storage::{Error, Timestamp, s3::{Credentials, CredentialsProvider}};
@@ -109,8 +113,14 @@ impl Credentials {
         self.expires_at
     }
 
-    fn lasts(&self, now: Timestamp, ms: u64) -> bool {
-        self.expires_at.is_none_or(|expiry| now.plus_millis(ms) < expiry)
+    fn are_good(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expiry| now < expiry)
+    }
+
+    /// When to ask for others, if these were given `now`.
+    fn ask_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let left_ms = self.expires_at?.millis_since(now);
+        Some(now.plus_millis(left_ms.saturating_sub(REFRESH_BEFORE_MS).max(left_ms / 2)))
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -211,45 +221,84 @@ impl CredentialsProvider for EnvironmentCredentials {
 #[derive(Debug)]
 pub(super) struct Cache {
     provider: Arc<dyn CredentialsProvider>,
-    kept: Mutex<Option<Credentials>>,
+    kept: Mutex<Kept>,
     /// One asks at a time; the others wait for it.
     turn: Limit,
 }
 
+#[derive(Debug, Default)]
+struct Kept {
+    credentials: Option<Credentials>,
+    /// When to ask for others.
+    ask_at: Option<Timestamp>,
+    /// How often was asked, and how that failed the last time, if it did.
+    asked: u64,
+    failure: Option<Error>,
+}
+
+impl Kept {
+    fn good(&self, now: Timestamp) -> Option<Credentials> {
+        self.credentials.clone().filter(|kept| kept.are_good(now))
+    }
+
+    /// What there is, unless it is time to ask.
+    fn fresh(&self, now: Timestamp) -> Option<Credentials> {
+        self.good(now).filter(|_| self.ask_at.is_none_or(|at| now < at))
+    }
+}
+
 impl Cache {
     pub(super) fn new(provider: Arc<dyn CredentialsProvider>) -> Self {
-        Self { provider, kept: Mutex::new(None), turn: Limit::new(1) }
+        Self { provider, kept: Mutex::default(), turn: Limit::new(1) }
     }
 
     pub(super) async fn credentials(&self, now: Timestamp) -> Result<Credentials, Error> {
-        let fresh = || self.kept().filter(|kept| kept.lasts(now, REFRESH_BEFORE_MS));
-        if let Some(fresh) = fresh() {
-            return Ok(fresh);
-        }
+        let asked = {
+            let kept = self.kept();
+            if let Some(fresh) = kept.fresh(now) {
+                return Ok(fresh);
+            }
+            kept.asked
+        };
         let _turn = self.turn.enter().await;
-        if let Some(fresh) = fresh() {
-            return Ok(fresh);
+        {
+            let kept = self.kept();
+            if let Some(fresh) = kept.fresh(now) {
+                return Ok(fresh);
+            }
+            // Whoever waited for an answer shares it, also where it is that there is none.
+            if let Some(failure) = kept.failure.as_ref().filter(|_| kept.asked != asked) {
+                return Err(failure.clone());
+            }
         }
-        match self.provider.credentials(now).await {
+        let answer = self.provider.credentials(now).await;
+        let mut kept = self.kept();
+        kept.asked += 1;
+        match answer {
             Ok(credentials) => {
-                *self.kept.lock().expect("no holder of this lock panics") =
-                    Some(credentials.clone());
+                kept.ask_at = credentials.ask_at(now);
+                kept.credentials = Some(credentials.clone());
+                kept.failure = None;
                 Ok(credentials)
             }
-            Err(error) => self.kept().filter(|kept| kept.lasts(now, 0)).ok_or(error),
+            Err(error) => {
+                kept.ask_at = Some(now.plus_millis(PAUSE_MS));
+                kept.failure = Some(error.clone());
+                kept.good(now).ok_or(error)
+            }
         }
     }
 
     /// Forgets `refused`, unless others have replaced it since.
     pub(super) fn forget(&self, refused: &Credentials) {
-        let mut kept = self.kept.lock().expect("no holder of this lock panics");
-        if kept.as_ref().is_some_and(|kept| kept.is_same(refused)) {
-            *kept = None;
+        let mut kept = self.kept();
+        if kept.credentials.as_ref().is_some_and(|kept| kept.is_same(refused)) {
+            kept.credentials = None;
         }
     }
 
-    fn kept(&self) -> Option<Credentials> {
-        self.kept.lock().expect("no holder of this lock panics").clone()
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().expect("no holder of this lock panics")
     }
 }
 
