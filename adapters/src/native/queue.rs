@@ -202,9 +202,7 @@ impl WriteQueue {
     ///
     /// `Invalid` if it is neither, or the choice is none for it; `Closed`; what the file system said.
     pub async fn resolve(&self, id: u64, choice: Choice) -> Result<(), Error> {
-        self.inner.work(move |state| state.resolve(id, choice)).await?;
-        self.inner.changed();
-        Ok(())
+        self.inner.change(move |state| state.resolve(id, choice)).await
     }
 
     /// Takes a write out of the queue, and says whether it was there. One that is being sent is given up, and may have
@@ -214,12 +212,11 @@ impl WriteQueue {
     ///
     /// `Closed`; what the file system said.
     pub async fn cancel(&self, id: u64) -> Result<bool, Error> {
-        let is_there = self.inner.work(move |state| state.cancel(id)).await?;
+        let is_there = self.inner.change(move |state| state.cancel(id)).await?;
         if let Some((_, stop)) = self.inner.current.lock().as_ref().filter(|(sent, _)| *sent == id)
         {
             stop.notify_one();
         }
-        self.inner.changed();
         Ok(is_there)
     }
 
@@ -276,9 +273,7 @@ impl WriteQueue {
         let kind = if is_set { Kind::Set } else { Kind::Delete };
         let size_bytes = draft.as_ref().map_or(0, |draft| draft.size_bytes);
         let write = move |id| Queued::new(id, key, kind, size_bytes);
-        let entered = inner.work(move |state| state.enter(write, over, details, draft)).await?;
-        inner.changed();
-        Ok(entered)
+        inner.change(move |state| state.enter(write, over, details, draft)).await
     }
 }
 
@@ -312,6 +307,22 @@ impl Inner {
             done
         };
         Task::spawn(work).end().await
+    }
+
+    /// As [`Inner::work`], after which there is something else to show, and perhaps to send: also if this is dropped.
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut State) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let wake = Arc::clone(&self.wake);
+        let change = move |state: &mut State| {
+            let done = work(state)?;
+            wake.notify_one();
+            Ok(done)
+        };
+        let done = self.work(change).await?;
+        self.tell(&QueueEvent::Changed);
+        Ok(done)
     }
 
     /// What the storage knows of a key, if that takes no longer than a moment: a version, or that there is nothing.
@@ -350,12 +361,6 @@ impl Inner {
         // A subscriber may subscribe another one.
         let all = self.subscribers.lock().clone();
         all.iter().for_each(|subscriber| subscriber(event));
-    }
-
-    /// There is something else to show, and perhaps to send.
-    fn changed(&self) {
-        self.tell(&QueueEvent::Changed);
-        self.wake.notify_one();
     }
 }
 

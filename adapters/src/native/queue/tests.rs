@@ -458,3 +458,34 @@ async fn the_background_sends_and_waits_out_an_outage() {
     assert_eq!(world.cold.take_calls(Call::Write), 5);
     assert_eq!(world.text("b").await.as_deref(), Some("2"));
 }
+
+/// What was queued by a call that was given up at the last moment lay there until something else was queued.
+#[tokio::test]
+async fn what_a_call_queued_that_was_given_up_is_sent_as_well() {
+    let world = World::new().await;
+    world.write("a", "1").await;
+    let sent = Arc::new(Notify::new());
+    let told = Arc::clone(&sent);
+    world.queue.subscribe(move |event| {
+        if let QueueEvent::Sent(..) = event {
+            told.notify_one();
+        }
+    });
+    world.queue.start();
+    world.set("b", "1").await;
+    sent.notified().await;
+    // The background has nothing left to do, and waits.
+    for _ in 0..3 {
+        assert_eq!(world.flush().await, Ok(()));
+    }
+    let mut delete = Box::pin(world.queue.delete("a", QueueOptions::new().overwrite()));
+    {
+        // It waits for this on another thread.
+        let _held = world.queue.inner.state.lock();
+        assert!((&mut delete).now_or_never().is_none());
+        drop(delete);
+    }
+    let sent = tokio::time::timeout(std::time::Duration::from_secs(60), sent.notified()).await;
+    assert!(sent.is_ok(), "it is queued, and nobody sends it");
+    assert_eq!(world.text("a").await, None);
+}
