@@ -255,9 +255,11 @@ impl Parts {
         may_be_whole.store(true, Ordering::Relaxed);
         Ok(match inner.client.send(call).await {
             Ok(response) => {
-                is_over.store(true, Ordering::Relaxed);
                 let etag = response::result(&response.text(), response::UPLOAD_COMPLETED, "ETag");
-                Ok(etag.filter(|etag| !etag.is_empty()).map(ETag::new))
+                let etag = etag.filter(|etag| !etag.is_empty()).map(ETag::new);
+                // A staged object of unknown version has yet to be found out about, or removed.
+                is_over.store(!is_scratch || etag.is_some(), Ordering::Relaxed);
+                Ok(etag)
             }
             Err(failure) => {
                 let is_refused = failure.retries == 0 && (400..500).contains(&failure.status());

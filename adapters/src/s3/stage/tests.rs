@@ -289,6 +289,27 @@ fn a_completion_whose_answer_is_lost_is_found_out() {
     world.log();
 }
 
+/// Where the answer does not name the version, and that cannot be found out either, the object stayed.
+#[test]
+fn what_was_completed_and_cannot_be_used_is_removed() {
+    let script = [
+        created(),
+        part("\"p1\""),
+        part("\"p2\""),
+        completed(""),
+        fault(403, "AccessDenied"),
+        fault(404, "NoSuchUpload"),
+        done(),
+    ];
+    let world = World::new(script);
+    let tier = tier(&world);
+    let error = world.run(staged(&tier, &key("k"), 7)).expect_err("denied");
+    assert_eq!((error.kind(), world.run_spawned()), (ErrorKind::Denied, 0));
+    let sent = world.sent();
+    assert_eq!(sent[6].method.as_str(), "DELETE");
+    assert_eq!(sent[6].url, sent[3].url.replace("?uploadId=U", ""));
+}
+
 /// A browser sent it again, since its connection was closed: the second found the upload ended.
 #[test]
 fn a_completion_that_the_transport_repeated_is_found_out() {
