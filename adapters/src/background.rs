@@ -33,7 +33,9 @@ impl Background {
             if state.running == 0 {
                 return Poll::Ready(());
             }
-            state.settlers.push(cx.waker().clone());
+            if !state.settlers.iter().any(|known| known.will_wake(cx.waker())) {
+                state.settlers.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;
