@@ -35,7 +35,8 @@ use crate::{
 /// A clone is another handle of the same storage. All calls may run at once from any number of tasks; per key they are
 /// put in order. A future that is dropped leaves nothing locked and nothing half-written: a read ends, a change that has
 /// begun is carried to its end in the background.
-/// A future that is kept and not polled, though, holds up the others that change its key: poll it or drop it.
+/// A future that is kept and not polled, though, holds up the others that change its key, or share its read: poll it or
+/// drop it. A stream that was begun holds nobody up.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
