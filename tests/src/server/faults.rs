@@ -142,6 +142,7 @@ pub struct Faults {
     skew_ms: AtomicI64,
     fired: watch::Sender<u64>,
     hanging: watch::Sender<u64>,
+    hung: watch::Sender<u64>,
     uploads: AtomicU64,
     releases: watch::Sender<u64>,
 }
@@ -154,6 +155,7 @@ impl Faults {
             skew_ms: AtomicI64::new(0),
             fired: watch::Sender::new(0),
             hanging: watch::Sender::new(0),
+            hung: watch::Sender::new(0),
             uploads: AtomicU64::new(0),
             releases: watch::Sender::new(0),
         }
@@ -213,6 +215,11 @@ impl Faults {
             .expect("the sender lives as long as the faults");
     }
 
+    /// How many requests have hung so far, those that went on or were given up included.
+    pub fn hung(&self) -> watch::Receiver<u64> {
+        self.hung.subscribe()
+    }
+
     /// How many faults still wait; rules without end count as one.
     pub fn waiting(&self) -> u64 {
         let each = |rule: &Rule| if rule.times == u32::MAX { 1 } else { u64::from(rule.times) };
@@ -253,6 +260,7 @@ impl Faults {
     /// Hangs until something changes in `releases`.
     pub(super) async fn hang(&self, mut releases: watch::Receiver<u64>) {
         let _guard = Hanging::new(&self.hanging);
+        self.hung.send_modify(|hung| *hung += 1);
         releases.changed().await.expect("the sender lives as long as the faults");
     }
 

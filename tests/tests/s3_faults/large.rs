@@ -16,7 +16,7 @@ use tiered_storage::{
 use tiered_storage_tests::server::{Fault, Kind, Object, Options, Rule, Server};
 use tokio::sync::Mutex;
 
-use super::world::{self, BRIEF_MS, BUCKET};
+use super::world::{self, Alarms, BUCKET};
 
 const MIB: usize = 1 << 20;
 /// A part and a short one.
@@ -33,16 +33,12 @@ pub(crate) struct Large {
 
 impl Large {
     pub(crate) fn new(options: Options) -> Self {
-        Self::with(options, u64::MAX, |builder| builder)
+        Self::with(options, |_| None, |builder| builder)
     }
 
-    fn with(
-        options: Options,
-        wait_ms_max: u64,
-        change: impl FnOnce(S3TierBuilder) -> S3TierBuilder,
-    ) -> Self {
+    fn with(options: Options, change: impl FnOnce(S3TierBuilder) -> S3TierBuilder) -> Self {
         let server = Server::start(options).expect("loopback can be listened on");
-        let tasks = Tasks { left: Arc::default(), wait_ms_max };
+        let tasks = Tasks { left: Arc::default(), alarms: alarms(&server) };
         let builder = world::tier(&server).environment(tasks.clone()).parts_in_flight_max(1);
         let builder = builder.multipart_threshold_bytes(5 << 20).part_bytes(5 << 20);
         let tier = change(builder).build().expect("the settings are right");
@@ -50,11 +46,11 @@ impl Large {
     }
 
     /// Over a server that copies no more than 5 MiB at once.
-    fn copying_little(wait_ms_max: u64) -> Self {
+    fn copying_little() -> Self {
         let options = Options { copied_bytes_max: 5 << 20, ..Options::default() };
         let mut flags = Flags::default();
         flags.copied_bytes_max = 5 << 20;
-        Self::with(options, wait_ms_max, |builder| builder.profile(Profile::Custom(flags)))
+        Self::with(options, hanging, |builder| builder.profile(Profile::Custom(flags)))
     }
 
     /// Names of objects that are no entries.
@@ -64,11 +60,16 @@ impl Large {
     }
 }
 
-/// The real clock, where no wait takes longer than it may; and what was left to the background.
+/// Requests hang here.
+fn hanging(server: &Server) -> Option<Alarms> {
+    Some(Alarms::over(server))
+}
+
+/// The real clock, and what was left to the background.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
     left: Arc<Mutex<Vec<tokio::task::JoinHandle<()>>>>,
-    wait_ms_max: u64,
+    alarms: Option<Alarms>,
 }
 
 impl Tasks {
@@ -86,7 +87,10 @@ impl Environment for Tasks {
     }
 
     async fn sleep(&self, ms: u64) {
-        tokio::time::sleep(Duration::from_millis(ms.min(self.wait_ms_max))).await;
+        match &self.alarms {
+            Some(alarms) => alarms.sleep(ms).await,
+            None => tokio::time::sleep(Duration::from_millis(ms)).await,
+        }
     }
 
     fn random(&self) -> u64 {
@@ -283,10 +287,9 @@ enum Often {
 
 /// Runs a step against a fault, and says how it ended and how many requests it took.
 async fn run(step: Step, fault: Fault, often: Often) -> String {
-    let wait_ms_max = if fault == Fault::Hang { BRIEF_MS } else { u64::MAX };
     let world = match step.patches() {
-        true => Large::copying_little(wait_ms_max),
-        false => Large::with(Options::default(), wait_ms_max, |builder| builder),
+        true => Large::copying_little(),
+        false => Large::with(Options::default(), hanging, |builder| builder),
     };
     let Large { server, tier, tasks } = &world;
     let old = if step.reads() || step.patches() || step.condition().is_some() {
@@ -370,8 +373,7 @@ async fn table(fault: Fault, expected: Expect) {
             (step, once, run(step, fault, Often::Always).await)
         }
     };
-    let concurrency = if fault == Fault::Hang { Step::ALL.len() } else { 2 };
-    let rows: Vec<_> = stream::iter(Step::ALL).map(both).buffered(concurrency).collect().await;
+    let rows: Vec<_> = stream::iter(Step::ALL).map(both).buffered(2).collect().await;
     let mut table = String::new();
     for (step, once, always) in rows {
         let step = format!("{step:?}");

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use tiered_storage::{Error, Tier};
 use tiered_storage_tests::server::{Fault, Kind, Rule};
 
-use super::world::{BRIEF_MS, HOUR, Layout, PATIENT_MS, World, body, tiers, whole};
+use super::world::{HOUR, Layout, World, body, tiers, whole};
 
 const KEYS: [&str; 3] = ["k/1", "k/2", "k/3"];
 const OLD: u64 = 1;
@@ -114,9 +114,7 @@ enum Often {
 
 /// Runs a step against a fault, and says how it ended and how many requests it took.
 async fn run(layout: Layout, step: Step, fault: Fault, often: Often) -> String {
-    let timeout_ms = if fault == Fault::Hang { BRIEF_MS } else { PATIENT_MS };
-    let world =
-        World::with(layout, Default::default(), |builder| builder.timeout_ms(timeout_ms)).await;
+    let world = World::hanging(layout).await;
     for key in KEYS {
         let written = world.set(key, OLD).await.expect("nothing is wrong yet");
         assert_eq!(written.tiers_written, tiers(layout));
@@ -169,8 +167,7 @@ async fn check(fault: Fault, expected: Expect) {
             (step, join_all(cells).await)
         }
     };
-    let concurrency = if fault == Fault::Hang { Step::ALL.len() } else { 4 };
-    let rows: Vec<_> = stream::iter(Step::ALL).map(both).buffered(concurrency).collect().await;
+    let rows: Vec<_> = stream::iter(Step::ALL).map(both).buffered(4).collect().await;
     let mut table = String::new();
     for (step, cells) in rows {
         let step = format!("{step:?}");

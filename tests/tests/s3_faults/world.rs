@@ -2,12 +2,14 @@
 
 use std::{
     collections::BTreeMap,
+    pin::pin,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::{Either, pending, select};
 use tempfile::TempDir;
 use tiered_storage::{
     Entry, Error, Event, Requested, SetOptions, Tier, TierSet, TieredStorage, Timestamp, Written,
@@ -17,13 +19,12 @@ use tiered_storage::{
     s3::{CredentialsProvider, Environment, S3Tier, S3TierBuilder, StaticCredentials},
 };
 use tiered_storage_tests::server::{Options, Server};
+use tokio::sync::watch;
 
 pub(crate) const BUCKET: &str = "bucket";
 pub(crate) const HOUR: Duration = Duration::from_secs(3_600);
-/// Long enough for a machine that is busy; only what hangs waits for it.
+/// Long enough for a machine that is busy. What hangs does not wait for it.
 pub(crate) const PATIENT_MS: u64 = 30_000;
-/// For requests that are made to hang.
-pub(crate) const BRIEF_MS: u64 = 1_200;
 
 /// Which tiers stand above the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,19 @@ impl World {
         change: impl FnOnce(S3TierBuilder) -> S3TierBuilder,
     ) -> Self {
         let server = Server::start(options).expect("loopback can be listened on");
-        let cold = change(tier(&server)).build().expect("the settings are right");
+        let cold = change(tier(&server));
+        Self::over(server, layout, cold).await
+    }
+
+    /// Over a server in which requests hang.
+    pub(crate) async fn hanging(layout: Layout) -> Self {
+        let server = Server::start(Options::default()).expect("loopback can be listened on");
+        let cold = tier(&server).environment(Eager(Some(Alarms::over(&server))));
+        Self::over(server, layout, cold).await
+    }
+
+    async fn over(server: Server, layout: Layout, cold: S3TierBuilder) -> Self {
+        let cold = cold.build().expect("the settings are right");
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let events = Arc::new(Mutex::new(Vec::new()));
         let mut builder = TieredStorage::builder(Arc::new(cold)).on_event({
@@ -109,14 +122,73 @@ pub(crate) fn tier(server: &Server) -> S3TierBuilder {
     S3Tier::builder(BUCKET)
         .endpoint(server.endpoint())
         .credentials(StaticCredentials::new(&*options.access_key, &*options.secret_key))
-        .environment(Eager)
+        .environment(Eager::default())
         .attempts_max(2)
         .timeout_ms(PATIENT_MS)
 }
 
-/// The real clock, and dice that make no call wait before it is tried again.
-#[derive(Debug)]
-pub(crate) struct Eager;
+/// Waits that end when so much time has passed, or at once when all that waits is for requests that hang. So what hangs runs
+/// into its timeout without delay, and nothing else does, however slow the machine is. Nobody else may give a request up.
+#[derive(Clone, Debug)]
+pub(crate) struct Alarms {
+    /// How many requests have hung.
+    hung: watch::Receiver<u64>,
+    rings: watch::Sender<Rings>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Rings {
+    /// How many wait, and how many have been ended because of a request that hung: one for each.
+    waiting: u64,
+    ended: u64,
+}
+
+impl Alarms {
+    pub(crate) fn over(server: &Server) -> Self {
+        Self { hung: server.faults().hung(), rings: watch::Sender::default() }
+    }
+
+    pub(crate) async fn sleep(&self, ms: u64) {
+        if ms == 0 {
+            return;
+        }
+        self.rings.send_modify(|rings| rings.waiting += 1);
+        let _waiting = Waiting(&self.rings);
+        let (mut hung, mut rings) = (self.hung.clone(), self.rings.subscribe());
+        let all_hang = async {
+            loop {
+                let so_far = *hung.borrow_and_update();
+                let is_ours = self.rings.send_if_modified(|rings| {
+                    let is_ours = so_far >= rings.ended + rings.waiting;
+                    rings.ended += u64::from(is_ours);
+                    is_ours
+                });
+                if is_ours {
+                    return;
+                }
+                let news = select(pin!(hung.changed()), pin!(rings.changed())).await;
+                if let Either::Left((Err(_), _)) = news {
+                    // The server is gone, and nothing hangs any more.
+                    return pending().await;
+                }
+            }
+        };
+        let late = tokio::time::sleep(Duration::from_millis(ms));
+        drop(select(pin!(all_hang), pin!(late)).await);
+    }
+}
+
+struct Waiting<'a>(&'a watch::Sender<Rings>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|rings| rings.waiting -= 1);
+    }
+}
+
+/// The real clock, or alarms, and dice that make no call wait before it is tried again.
+#[derive(Debug, Default)]
+pub(crate) struct Eager(pub(crate) Option<Alarms>);
 
 #[async_trait]
 impl Environment for Eager {
@@ -125,7 +197,10 @@ impl Environment for Eager {
     }
 
     async fn sleep(&self, ms: u64) {
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+        match &self.0 {
+            Some(alarms) => alarms.sleep(ms).await,
+            None => tokio::time::sleep(Duration::from_millis(ms)).await,
+        }
     }
 
     fn random(&self) -> u64 {
