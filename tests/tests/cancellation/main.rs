@@ -12,7 +12,7 @@ use std::{
 };
 
 /// Only what is locked for ever waits so long.
-const FOR_EVER: Duration = Duration::from_secs(20);
+const FOR_EVER: Duration = Duration::from_secs(120);
 
 /// Runs a call that nothing may hold up.
 async fn promptly<T>(what: &str, call: impl Future<Output = T>) -> T {

@@ -219,5 +219,5 @@ pub(crate) async fn until(is_so: impl Fn() -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it comes about");
+    tokio::time::timeout(Duration::from_secs(120), waiting).await.expect("it comes about");
 }

@@ -260,7 +260,7 @@ fn a_client_that_blocks_its_runtime_is_served_by_the_server_s_own_thread() {
             text += &format!("{name}: {}\r\n", value.to_str().expect("the headers are text"));
         }
         let mut stream = std::net::TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout is set");
+        stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a timeout is set");
         stream.write_all(format!("{text}\r\n").as_bytes()).expect("it reads");
         let mut first = [0; 15];
         stream.read_exact(&mut first).expect("it answers");

@@ -15,7 +15,7 @@ fn serve(reply: &'static str) -> (String, JoinHandle<String>) {
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let server = std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a client");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a duration");
+        stream.set_read_timeout(Some(Duration::from_secs(120))).expect("a duration");
         let mut received = Vec::new();
         let mut buffer = [0; 4096];
         while !is_whole(&received) {
