@@ -7,6 +7,7 @@ mod dropped;
 mod ranges;
 mod reads;
 mod tier;
+mod walk;
 mod writes;
 
 use std::sync::{Arc, Mutex, atomic::Ordering};
