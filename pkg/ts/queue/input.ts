@@ -24,6 +24,9 @@ const STATES = ['waiting', 'sending', 'conflict', 'failed'] as const;
 export interface CheckedWrite extends QueueWriteOptions {
   readonly over: 0 | 1 | 2;
   readonly condition: string | null | undefined;
+  /** Whether it is for what is queued before it of the same key, if anything is. */
+  readonly follows: boolean;
+  readonly how: QueueRecord['how'];
 }
 
 /** The bytes of a value, in pieces that fit a record. */
@@ -48,13 +51,14 @@ function placed(options: QueueWriteOptions): CheckedWrite {
   if (Number(ifAbsent ?? 0) + Number(ifMatch !== undefined) + Number(overwrite ?? 0) > 1) {
     throw invalid('only one of `ifAbsent`, `ifMatch` and `overwrite` can hold; give one of them');
   }
-  if (overwrite) return { ...options, over: 0, condition: undefined };
+  const how = toHow(options);
+  if (overwrite) return { ...options, how, over: 0, condition: undefined, follows: false };
   const isNamed = ifAbsent || ifMatch !== undefined;
-  return { ...options, over: isNamed ? 1 : 2, condition: ifAbsent ? null : ifMatch };
+  return { ...options, how, over: isNamed ? 1 : 2, condition: ifAbsent ? null : ifMatch, follows: !ifAbsent };
 }
 
 /** What of the options is for the write that is sent. */
-export function toHow({ ttl, metadata, skipTiers, onlyTiers, mimeType }: QueueWriteOptions): QueueRecord['how'] {
+function toHow({ ttl, metadata, skipTiers, onlyTiers, mimeType }: QueueWriteOptions): QueueRecord['how'] {
   const how: QueueRecord['how'] = {};
   if (ttl !== undefined) how.ttl = ttl;
   // Copies: who gave them may change them.
