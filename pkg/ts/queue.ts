@@ -9,7 +9,7 @@ import { Orders } from './queue/orders.js';
 import { Sender, type Message } from './queue/sender.js';
 import { folders, type QueueStore } from './queue/store.js';
 import { askForSync } from './queue/sync.js';
-import { News, exclusively, onReturn, unless } from './queue/tabs.js';
+import { News, exclusively, inTurn, onReturn, unless } from './queue/tabs.js';
 import type { QueueChoice, QueueDeleteOptions, QueueEvents, QueueOptions, QueueRecord, QueueWriteOptions, QueuedWrite } from './queue/types.js';
 import type { TieredStorage } from './storage.js';
 import { checkKey } from './tier.js';
@@ -98,14 +98,14 @@ export class WriteQueue {
     checkKey(key);
     const checked = checkWrite(options);
     const body = bodyOf(value, key);
-    return this.#inTurn(key, () => this.#enter(key, false, checked, body));
+    return this.#inTurn(key, checked, () => this.#enter(key, false, checked, body));
   }
 
   /** Queues the removal of an entry, and resolves once that survives a power loss. Fails as `set` does. */
   async delete(key: string, options?: QueueDeleteOptions): Promise<QueuedWrite> {
     checkKey(key);
     const checked = checkDelete(options);
-    return this.#inTurn(key, () => this.#enter(key, true, checked));
+    return this.#inTurn(key, checked, () => this.#enter(key, true, checked));
   }
 
   /** The writes that are not sent yet, in order. */
@@ -197,14 +197,8 @@ export class WriteQueue {
   }
 
   /** Does `work` behind what is being queued of the same key. */
-  #inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
-    if (this.#isClosed) return Promise.reject(closed());
-    const before = this.#entering.get(key) ?? Promise.resolve();
-    const mine = before.then(work);
-    const ended = mine.catch(() => undefined);
-    this.#entering.set(key, ended);
-    void ended.then(() => this.#entering.get(key) === ended && this.#entering.delete(key));
-    return mine;
+  #inTurn<R>(key: string, { signal }: CheckedWrite, work: () => Promise<R>): Promise<R> {
+    return this.#isClosed ? Promise.reject(closed()) : inTurn(this.#entering, key, signal, work);
   }
 
   async #enter(key: string, isDelete: boolean, options: CheckedWrite, body?: Body): Promise<QueuedWrite> {

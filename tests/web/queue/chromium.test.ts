@@ -294,6 +294,8 @@ test('without room nothing is half queued, and what a page leaves behind is swep
   assert.equal(await other.call('pieces', place.prefix), 1);
   await page.close();
   const last = await tab();
+  // What a page had goes a moment after it.
+  while ((await last.call('entering', place.prefix)) > 0) await moment();
   await last.call('set', 'e', 'e');
   assert.equal(await last.call('flush'), 'ok');
   assert.equal(await last.call('pieces', place.prefix), 0);

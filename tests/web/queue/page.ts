@@ -139,6 +139,12 @@ export async function stand(lock: string): Promise<void> {
   });
 }
 
+/** How many bodies are on their way in all tabs. */
+export async function entering(name: string): Promise<number> {
+  const { held = [] } = await navigator.locks.query();
+  return held.filter((lock) => lock.name?.startsWith(`${name}/body/`)).length;
+}
+
 /** Has all writes be gone, and tells nobody. */
 export async function empty(name: string): Promise<void> {
   const db = await answered(indexedDB.open(name));

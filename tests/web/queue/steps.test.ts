@@ -302,3 +302,42 @@ test('what is held up is passed over, however much it is', { timeout: 20_000 }, 
   await tab.queue.flush();
   assert.deepEqual(stage.sent, ['set free']);
 });
+
+test('a queue that waits for another to send is closed without waiting, and moves nobody up', { timeout: 20_000 }, async (t) => {
+  const stage = new Stage(t);
+  const [sender, waiting, next] = [await stage.tab(), await stage.tab(), await stage.tab()];
+  await sender.queue.set('a', 'one', { overwrite: true });
+  const answered = gate();
+  sender.answer = answered.pass;
+  const flushed = sender.queue.flush();
+  await answered.reached;
+  const given = assert.rejects(waiting.queue.flush(), { kind: 'closed' });
+  const last = next.queue.flush();
+  assert.equal(await soon(waiting.queue.close()), undefined);
+  await given;
+  assert.equal(await soon(last), 'late');
+  answered.open();
+  await Promise.all([flushed, last]);
+  assert.deepEqual(stage.sent, ['set a']);
+});
+
+test('who waits to queue behind a body that does not come can give that up, and the order stays', { timeout: 20_000 }, async (t) => {
+  const stage = new Stage(t);
+  const tab = await stage.tab();
+  const coming = gate();
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    await coming.pass();
+    yield new Uint8Array(1);
+  };
+  const options = { overwrite: true };
+  const first = tab.queue.set('a', body(), options);
+  const giveUp = new AbortController();
+  const second = tab.queue.set('a', 2, { ...options, signal: giveUp.signal });
+  const third = tab.queue.set('a', 3, options);
+  await coming.reached;
+  giveUp.abort(new Error('given up'));
+  await assert.rejects(second, /given up/);
+  assert.equal(await soon(third), 'late');
+  coming.open();
+  assert.deepEqual([(await first).id, (await third).id], [1, 2]);
+});
