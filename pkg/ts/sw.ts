@@ -17,11 +17,11 @@ export interface ServiceWorkerOptions {
   /** The paths of entries begin with this, such as `/media/`; what follows, decoded, is the key. With slashes at both ends. */
   base: string;
   /** Which entry a URL under `base` names, in place of that. `undefined` is a 404. */
-  key?: ((url: URL) => string | undefined) | undefined;
+  key?: ((url: URL) => string | undefined | Promise<string | undefined>) | undefined;
   /** The header `cache-control` of entries. Default `no-store`: the tiers are the cache. */
   cacheControl?: string | undefined;
   /** Headers to add to an entry's answer or to put in place of its own: `sandboxed`, for what users brought. */
-  headers?: ((response: Response, key: string, url: URL) => Record<string, string>) | undefined;
+  headers?: ((response: Response, key: string, url: URL) => Record<string, string> | Promise<Record<string, string>>) | undefined;
   /** The files that the app starts from, kept for when there is no network. */
   shell?: ShellOptions | undefined;
   /** In place of the global one, for tests. */
@@ -122,13 +122,13 @@ async function answer(options: ServiceWorkerOptions, event: FetchEventLike, url:
   if (CODE.has(request.destination)) return refusal(403, 'Entries are no code.');
   let response: Response | undefined;
   try {
-    const key = options.key ? options.key(url) : keyUnder(url, base);
+    const key = options.key ? await options.key(url) : keyUnder(url, base);
     if (key === undefined) return refusal(404, 'There is no such entry.');
     const storage = await options.storage(request, clientId);
     response = await respond(storage, request, { key, cacheControl });
     // Promotions go on after the answer; the worker must not be stopped in the middle of them.
     event.waitUntil(storage.settled().catch(() => undefined));
-    return headers ? changed(response, headers(response, key, url)) : response;
+    return headers ? changed(response, await headers(response, key, url)) : response;
   } catch (error) {
     // What nobody reads holds what it is read from.
     response?.body?.cancel().catch(() => undefined);

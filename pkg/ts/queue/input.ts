@@ -38,20 +38,22 @@ export interface Body {
 }
 
 export const checkQueue = (options: unknown): QueueOptions => check(options, QUEUE, 'the options of a WriteQueue');
-export const checkWrite = (options: unknown): CheckedWrite => placed(check(options, WRITE, 'the options of `set`'));
-export const checkDelete = (options: unknown): CheckedWrite => placed(check(options, DELETE, 'the options of `delete`'));
+export const checkWrite = (options: unknown): CheckedWrite => placed(options, WRITE, 'the options of `set`');
+export const checkDelete = (options: unknown): CheckedWrite => placed(options, DELETE, 'the options of `delete`');
 
 /** Fails as `invalid` for what names no write. */
 export function checkId(id: unknown): asserts id is number {
   if (!isCount(id)) throw invalid('a write is named by its `id`, a whole number');
 }
 
-function placed(options: QueueWriteOptions): CheckedWrite {
+function placed(given: unknown, rules: Rules, what: string): CheckedWrite {
+  const options: QueueWriteOptions = check(given, rules, what);
   const { ifAbsent, ifMatch, overwrite } = options;
   if (Number(ifAbsent ?? 0) + Number(ifMatch !== undefined) + Number(overwrite ?? 0) > 1) {
     throw invalid('only one of `ifAbsent`, `ifMatch` and `overwrite` can hold; give one of them');
   }
-  const how = toHow(options);
+  // The copies are what is stored: a getter need not give the same twice.
+  const how: QueueRecord['how'] = check(attempt(() => toHow(options), `${what} cannot be read`), rules, what);
   if (overwrite) return { ...options, how, over: 0, condition: undefined, follows: false };
   const isNamed = ifAbsent || ifMatch !== undefined;
   return { ...options, how, over: isNamed ? 1 : 2, condition: ifAbsent ? null : ifMatch, follows: !ifAbsent };

@@ -218,6 +218,9 @@ test('options are taken as they are when a write is queued', { timeout: 20_000 }
   const entered = tab.queue.set('a', 'one', { metadata });
   metadata.who = 'another';
   await entered;
+  let reads = 0;
+  const turncoat = Object.defineProperty({}, 'who', { enumerable: true, get: () => ((reads += 1) === 1 ? 'me' : { another: reads }) });
+  await assert.rejects(async () => tab.queue.set('b', 'two', { metadata: turncoat }), { kind: 'invalid' });
   let sent: unknown;
   tab.answer = (call) => void (sent = call.metadata) as undefined;
   await tab.queue.flush();

@@ -114,7 +114,8 @@ suite('entries', () => {
     };
     const revoked = Proxy.revocable({}, {});
     revoked.revoke();
-    const options: Partial<ServiceWorkerOptions>[] = [{ key: fail }, { headers: fail }, { storage: fail }, { storage: () => Promise.reject(revoked.proxy) }];
+    const reject = (): Promise<never> => Promise.reject(new Error('secret: hunter2'));
+    const options: Partial<ServiceWorkerOptions>[] = [{ key: fail }, { headers: fail }, { key: reject }, { headers: reject }, { storage: fail }, { storage: () => Promise.reject(revoked.proxy) }];
     for (const one of options) {
       const answer = await new Played().start({ base: '/media/', storage: () => storage, ...one }).ask('/media/kept');
       assert.equal(answer?.status, 500);
