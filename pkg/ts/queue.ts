@@ -120,7 +120,13 @@ export class WriteQueue {
     if (!record?.body) return null;
     // One blob for each piece: the browser may keep blobs out of memory.
     const parts: Blob[] = [];
-    for await (const piece of this.#store.pieces(record.body, record.row[3])) parts.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
+    try {
+      for await (const piece of this.#store.pieces(record.body, record.row[3])) parts.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
+    } catch (error) {
+      // It may have been sent meanwhile.
+      if (await this.#store.look((records) => records.one(id))) throw error;
+      return null;
+    }
     return new Blob(parts, { type: record.how.mimeType ?? '' });
   }
 
