@@ -100,7 +100,8 @@ export function toTime(ms: number): string {
 
 export function toDollars(dollars: number): string {
   if (dollars === 0) return '$0';
-  const digits = Math.min(8, Math.max(2, 1 - Math.floor(Math.log10(dollars))));
+  if (dollars < 0.00001) return '<$0.00001';
+  const digits = Math.min(5, Math.max(2, 1 - Math.floor(Math.log10(dollars))));
   return `$${dollars.toFixed(digits)}`;
 }
 

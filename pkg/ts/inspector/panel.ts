@@ -40,6 +40,9 @@ export class Panel implements Desk {
   #isSeen = true;
   #paintedAt = 0;
   #hasNews = true;
+  /** How often was looked, and which look was the last to be answered. */
+  #looks = 0;
+  #answered = 0;
   #source: TieredStorage | string | undefined;
   #saying: ReturnType<typeof setTimeout> | undefined;
 
@@ -107,15 +110,17 @@ export class Panel implements Desk {
     const { subject } = this;
     if (!subject || document.hidden || !this.#isSeen || !this.#hasNews) return;
     this.#hasNews = false;
+    const look = ++this.#looks;
     try {
       const about = await subject.about();
       if (subject !== this.subject) return;
-      this.#about = about;
+      [this.#about, this.#answered] = [about, look];
       await this.#fill(subject, false);
       await this.#places.refresh();
       if (subject === this.subject) this.#tellPlace();
     } catch (error) {
-      if (subject !== this.subject) return;
+      // Of what was asked of nobody, one hears long after somebody came who answers.
+      if (subject !== this.subject || look < this.#answered) return;
       this.#hasNews = true;
       this.#tellPlace(error);
     }

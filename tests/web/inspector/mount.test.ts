@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { toDate, toName, toTime } from '../../../pkg/ts/inspector/dom.js';
+import { toDate, toDollars, toName, toTime } from '../../../pkg/ts/inspector/dom.js';
 import { comes, figure, press } from './panel.js';
 import { type Seat, Stage } from './stage.js';
 
@@ -27,10 +27,11 @@ function told({ page }: Seat): Promise<string[]> {
   return page.locator('.places li:not(.empty) button').evaluateAll((rows) => rows.map(({ textContent }) => textContent ?? ''));
 }
 
-test('invisible signs of keys are written out, times have as many digits as clocks give', () => {
+test('invisible signs of keys are written out, and figures have as many digits as say something', () => {
   assert.equal(toName('a\u202egpj.exe\n\u0000\u200b'), 'a\\u{202e}gpj.exe\\u{a}\\u{0}\\u{200b}');
   assert.equal(toName('\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u{1f469}\u200d\u{1f467} <b>'), '\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u{1f469}\u200d\u{1f467} <b>');
   assert.deepEqual([0, 0.042, 0.599, 1.26, 12.6, 2_345].map(toTime), ['~0 ms', '42 \u00b5s', '600 \u00b5s', '1.3 ms', '13 ms', '2.35 s']);
+  assert.deepEqual([0, 2e-7, 0.000_312, 1.5].map(toDollars), ['$0', '<$0.00001', '$0.00031', '$1.50']);
   assert.equal(toDate(new Date(2026, 1, 3, 4, 5, 6)), '2026-02-03 04:05:06');
 });
 
@@ -158,6 +159,52 @@ suite('what is where', { concurrency: false }, () => {
     await seat.shot('hostile');
     await page.context().close();
   });
+});
+
+test('reads are turned over page by page, without those of hot, and all of it begins anew', async () => {
+  const seat = await stage.seat();
+  const { call, page } = seat;
+  await call.mount();
+  for (let at = 0; at < 12; at++) await call.put(`r/${at}`, 100);
+  for (let at = 0; at < 12; at++) await call.get(`r/${at}`);
+  await call.get('r/0');
+  const keys = (): Promise<string[]> => page.locator('.reads li:not(.empty) .key').allInnerTexts();
+  await comes(async () => (await keys())[0], 'r/0');
+  await press(page, 'Older');
+  await comes(async () => [(await keys())[0], (await keys())[9]], ['r/9', 'r/0']);
+  await press(page, 'Newer');
+  await comes(async () => (await keys())[0], 'r/0');
+  await page.getByLabel('Hide hot hits').check();
+  await comes(async () => (await keys())[0], 'r/11');
+  await press(page, 'Start over');
+  await comes(keys, []);
+  assert.equal(await figure(seat, '.card.cold', 'Answered'), '0');
+  assert.equal(await figure(seat, '.summary', 'Requests sent'), '0');
+  await comes(() => figure(seat, '.card.hot', 'Entries'), '12');
+  await page.context().close();
+});
+
+test('what one asked of nobody is forgotten when somebody comes who answers', async () => {
+  const [owner, viewer] = (await stage.seats(2)) as [Seat, Seat];
+  await viewer.page.clock.install();
+  await viewer.page.reload();
+  await viewer.page.waitForLoadState();
+  const mounted = viewer.call.mountRemote('late');
+  await viewer.page.clock.runFor(1_000);
+  await mounted;
+  await owner.call.open(stage.server.place);
+  await owner.call.publish('late');
+  await comes(async () => {
+    await viewer.page.clock.runFor(1_000);
+    return figure(viewer, '.card.hot', 'Entries');
+  }, '0');
+  const seen = new Set<string>();
+  for (let ms = 0; ms < 12_000; ms += 250) {
+    await viewer.page.clock.runFor(250);
+    seen.add(await viewer.page.locator('.head .note').innerText());
+  }
+  assert.deepEqual([...seen], ['on late']);
+  await viewer.page.context().close();
 });
 
 suite('what is done says what it did', { concurrency: false }, () => {
