@@ -48,7 +48,7 @@ input::placeholder { color: var(--quiet); opacity: 1; }
 input[type='checkbox'] { min-height: 0; margin: 0 6px 0 0; accent-color: var(--ring); }
 :focus-visible { outline: 2px solid var(--ring); outline-offset: 1px; }
 label { display: inline-flex; align-items: center; min-height: 28px; color: var(--quiet); white-space: nowrap; }
-.cut .head [aria-pressed='true'] { background: var(--bad); border-color: var(--bad); color: var(--card); font-weight: 600; }
+.cut .head [aria-pressed='true'] { background: var(--bad); border-color: var(--bad); color: var(--card); }
 
 .hot { --tier: var(--hot); } .warm { --tier: var(--warm); } .cold { --tier: var(--cold); } .nobody { --tier: var(--nobody); }
 [data-tier='hot'] { --tier: var(--hot); } [data-tier='warm'] { --tier: var(--warm); } [data-tier='cold'] { --tier: var(--cold); }
@@ -56,7 +56,7 @@ label { display: inline-flex; align-items: center; min-height: 28px; color: var(
 .dot { display: inline-block; flex: none; width: 9px; height: 9px; border-radius: 50%; background: var(--tier); color: var(--tier); }
 tr.hot .dot, .legend .hot .dot, .card.hot .dot { border-radius: 50%; }
 .warm .dot { border-radius: 2px; } .cold .dot { border-radius: 50% 50% 50% 0; rotate: -45deg; }
-th .dot, dt .dot { margin-inline-end: 8px; }
+th .dot, dt .dot { margin-inline-end: 7px; }
 
 .cards { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; }
 .card { border-top: 3px solid var(--tier); }
@@ -133,7 +133,8 @@ th, td { padding: 0; height: 26px; white-space: nowrap; overflow: hidden; text-o
 form { display: flex; align-items: center; gap: 8px; margin: 6px 0; }
 form label { width: 84px; flex: none; } form input { flex: 1; }
 .keys table { margin: 6px 0 8px; }
-.keys thead th:first-child { width: 92px; } .keys thead th:last-child { width: 210px; } .keys thead th:nth-child(5) { width: 70px; }
+.keys thead th:first-child { width: 92px; } .keys thead th:last-child { width: 160px; } .keys thead th:nth-child(5) { width: 70px; }
+.keys thead th:nth-child(3), .keys thead th:nth-child(4) { width: 166px; }
 .keys tbody td, .keys tbody th { height: 34px; border-top: 1px solid var(--line); padding-inline-end: 10px; }
 .keys td.do { padding: 0; text-align: end; } .do button { margin-inline-start: 6px; }
 .keys tr.none td:nth-child(2) { color: var(--quiet); }
@@ -144,11 +145,16 @@ form label { width: 84px; flex: none; } form input { flex: 1; }
 .mark.not .dot { background: none; box-shadow: inset 0 0 0 1px var(--edge); opacity: .55; } .mark.unknown .dot { display: none; } .mark.unknown::after { content: '?' / ''; color: var(--quiet); font-size: 12px; }
 .places .rows .mark { position: relative; overflow: visible; }
 
-@container (max-width: 860px) { .pair { grid-template-columns: minmax(0, 1fr); } .summary { grid-template-columns: minmax(0, 1fr); } }
+@container (max-width: 860px) {
+  .keys thead th:nth-child(3), .keys thead th:nth-child(4) { width: 160px; }
+  .keys tr > :nth-child(5), .keys tr > :nth-child(6) { display: none; }
+  .pair { grid-template-columns: minmax(0, 1fr); } .summary { grid-template-columns: minmax(0, 1fr); }
+}
+@container (max-width: 740px) { .keys tr > :nth-child(4) { display: none; } }
 @container (max-width: 620px) {
   .panel { padding: 10px; gap: 10px; }
   .cards { grid-template-columns: minmax(0, 1fr); }
-  .head { display: grid; grid-template-columns: minmax(0, 1fr) auto auto; gap: 2px 6px; margin: -10px -10px -4px; padding: 8px 10px; } .head button { padding: 2px 6px; font-size: 12px; } h2 { font-size: 15px; }
+  .head { display: grid; grid-template-columns: minmax(0, 1fr) auto auto; gap: 2px 6px; margin: -10px -10px -4px; padding: 8px 10px; } .head button { padding: 2px 6px; font-size: 12px; } h2 { font-size: 14px; }
   .titles { display: contents; } .titles p, .titles span { grid-area: 2 / 1 / auto / 4; height: 36px; line-height: 18px; white-space: normal; }
   .legend, .money { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .reads .rows button { grid-template-columns: minmax(0, 1fr) 36px 68px 54px; column-gap: 6px; } .rows .time { display: none; }
@@ -161,11 +167,11 @@ form label { width: 84px; flex: none; } form input { flex: 1; }
   .ticks span:nth-child(even) { visibility: hidden; }
   .places .rows button, .heads { grid-template-columns: minmax(0, 1fr) repeat(3, 40px); } .heads .dot { display: none; }
   form { flex-wrap: wrap; } form label { width: 100%; } form input { flex-basis: 140px; }
-  .keys thead th:first-child { width: 76px; } .keys thead th:last-child { width: 156px; }
+  .keys thead th:first-child { width: 70px; } .keys thead th:last-child { width: 150px; } .keys tbody td, .keys tbody th { padding-inline-end: 4px; }
   .keys th:nth-child(n + 3):not(:last-child), .keys td:nth-child(n + 3):not(:last-child) { display: none; }
   .keys td.do { white-space: normal; overflow: visible; } .do button { margin: 4px 0 4px 6px; }
 }
 @media (pointer: coarse) { button, input, select { min-height: 36px; } }
 @media (prefers-contrast: more) { :host { --quiet: var(--text); --line: var(--text); } }
-@media (forced-colors: active) { .dot, i, .source::before, .what::before { forced-color-adjust: none; } }
+@media (forced-colors: active) { .dot, i, .source::before, .what::before, .steps .name::before { forced-color-adjust: none; } }
 `;
