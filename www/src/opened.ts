@@ -20,7 +20,7 @@ export interface Opened {
 
 /** `hotBytes` is how much of the bodies may be in memory; what `isPinned` stays on this device when it gets full. */
 export async function opened(id: string, access: Access, hotBytes: number, isPinned: (key: string) => boolean): Promise<Opened> {
-  const network = new Network();
+  const network = new Network(access.isLocked ? 'locked' : 'open');
   const tiers = {
     hot: new MemoryStorageTier({ maxSizeBytes: hotBytes }),
     warm: new IndexedDBStorageTier({ name: databaseOf(id), isPinned }),

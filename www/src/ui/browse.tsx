@@ -4,7 +4,7 @@ import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
-import { folderOf, plain, type Folder } from '../catalog.js';
+import { folderOf, nameOf, plain, type Folder } from '../catalog.js';
 import { count, counted } from '../format.js';
 import { isPicture, kindOf } from '../kinds.js';
 import { folderLink } from '../route.js';
@@ -60,7 +60,7 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
     <section class="browse" aria-label="Browse">
       <Head session={session} prefix={prefix} search={search} total={total} folders={folders.length} />
       {total === 0 ? (
-        <Empty isLoading={phase === 'loading'} isFailed={phase === 'failed'} search={search} session={session} />
+        <Empty isLoading={phase === 'loading'} isFailed={phase === 'failed'} search={search} prefix={prefix} session={session} />
       ) : (
         <Virtual
           key={view}
@@ -167,9 +167,10 @@ interface EmptyProps {
   readonly isLoading: boolean;
   readonly isFailed: boolean;
   readonly search: string;
+  readonly prefix: string;
 }
 
-function Empty({ session: { library }, isLoading, isFailed, search }: EmptyProps): JSX.Element {
+function Empty({ session: { library }, isLoading, isFailed, search, prefix }: EmptyProps): JSX.Element {
   const problem = useCell(library.problem);
   if (isLoading) {
     return (
@@ -187,7 +188,7 @@ function Empty({ session: { library }, isLoading, isFailed, search }: EmptyProps
         <p>{problem} Nothing of it is on this device yet.</p>
         <div class="empty-actions">
           <button type="button" class="button" onClick={() => void app.lookAgain()}>Try again</button>
-          <button type="button" class="button" onClick={() => (app.dialog.value = { name: 'settings' })}>Settings</button>
+          <button type="button" class="button" onClick={() => (app.dialog.value = { name: 'settings', ...(library.isLocked && { isForKey: true }) })}>{library.isLocked ? 'Enter the key' : 'Settings'}</button>
         </div>
       </div>
     );
@@ -196,7 +197,8 @@ function Empty({ session: { library }, isLoading, isFailed, search }: EmptyProps
     <div class="empty">
       <Icon name={search ? 'search' : 'folder'} size={40} />
       <h2>{search ? 'Nothing found' : 'This folder is empty'}</h2>
-      <p>{search ? `No name here has ${search} in it.` : 'Drop files here to upload them.'}</p>
+      <p>{search ? `No name ${prefix ? `in ${nameOf(prefix)}` : 'here'} has ${search} in it.` : 'Drop files here to upload them.'}</p>
+      {search && prefix && <div class="empty-actions"><a class="button" href={folderLink('')}>Search everything</a></div>}
     </div>
   );
 }
