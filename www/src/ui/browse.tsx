@@ -6,7 +6,7 @@ import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
 import { folderOf, nameOf, plain, type Folder } from '../catalog.js';
 import { count, counted } from '../format.js';
-import { isPicture, kindOf } from '../kinds.js';
+import { isPicture, kindOf, mainKindOf, type Kind } from '../kinds.js';
 import { folderLink } from '../route.js';
 import { withComing } from '../writes.js';
 import { Icon } from './icons.js';
@@ -15,6 +15,8 @@ import { uploadAll } from './choose.js';
 import { useCell } from './use-cell.js';
 import { Virtual } from './virtual.js';
 
+/** Of a folder, to say what it is of. */
+const KEYS_LOOKED_AT = 50;
 const GRID = { columnWidth: 148, rowHeight: 178, gap: 12 };
 const LIST = { columnWidth: 0, rowHeight: 44, gap: 2 };
 
@@ -30,6 +32,7 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
   const search = useCell(app.search).trim();
   const catalog = useMemo(() => withComing(known, pending), [known, pending]);
   const states = useMemo(() => new Map(pending.map((write) => [write.key, write])), [pending]);
+  const kinds = useMemo(() => new Map<string, Kind | undefined>(), [known]);
   const listing = useMemo(
     () => (search ? { folders: [], keys: catalog.search(search, prefix) } : catalog.list(prefix)),
     [catalog, search, prefix],
@@ -42,10 +45,14 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
     const keys = isServing ? known.pick(prefix, 4, (key) => kept.has(key) && isPicture(kindOf(key))) : [];
     return keys.map((key) => library.url(key)).join('\n');
   };
+  const kindIn = ({ prefix }: Folder): Kind | undefined => {
+    if (!kinds.has(prefix)) kinds.set(prefix, mainKindOf(known.some(prefix, KEYS_LOOKED_AT)));
+    return kinds.get(prefix);
+  };
   const item = (index: number, tabIndex: 0 | -1): JSX.Element => {
     if (index < folders.length) {
       const folder = folders[index] as Folder;
-      return isGrid ? <FolderCard folder={folder} covers={coversOf(folder)} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
+      return isGrid ? <FolderCard folder={folder} covers={coversOf(folder)} kind={kindIn(folder)} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
     }
     const entry = keys[index - folders.length] as string;
     const presence = presenceOf(states.get(entry), kept.has(entry), isAway);
