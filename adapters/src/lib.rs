@@ -30,6 +30,7 @@
 //! | `http` | no | `TieredStorage::respond`, with the types of the crate `http` |
 //! | `conformance` | no | the suite that every tier passes, and a wrapper that fails on demand |
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     target_arch = "wasm32",
     expect(
@@ -103,5 +104,5 @@ pub use tiered_storage_core::{map, queue};
 
 /// The examples of the README are compiled with the tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
