@@ -236,7 +236,7 @@ export function check<T extends object>(given: unknown, rules: Rules, what: stri
       const value = (given as Record<string, unknown>)[name];
       const rule = rules[name];
       if (!rule || !Object.hasOwn(rules, name)) {
-        throw invalid(`there is no \`${name}\` in ${what}; there are ${Object.keys(rules).join(', ')}`);
+        throw invalid(`there is no option \`${name}\` in ${what}; there are ${Object.keys(rules).join(', ')}`);
       }
       if (value === undefined) continue;
       if (!rule[0](value)) throw invalid(`\`${name}\` in ${what} must be ${rule[1]}`);

@@ -105,7 +105,9 @@ export class Sender {
       const wait = await this.#finish(record, sent, begun);
       // Who asked meanwhile knows something that this attempt did not.
       if (wait === undefined || this.#isAsked) continue;
-      if (!this.#isPatient) return;
+      // A storage that was closed stays so; to try again would keep its process from ending.
+      const isOver = this.#closing.signal.aborted || ('error' in sent && sent.error.kind === 'closed');
+      if (!this.#isPatient || isOver) return;
       await this.#sleep(wait);
     }
   }

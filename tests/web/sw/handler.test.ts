@@ -192,7 +192,7 @@ test('options that cannot be right say so', async () => {
     [undefined, /options with `storage` and `base`/],
     [{ storage }, /needs `storage` and `base`/],
     [{ storage, base: 'media' }, /^`base` .* must be a path with slashes/],
-    [{ storage, base: '/', routes: [] }, /there is no `routes`/],
+    [{ storage, base: '/', routes: [] }, /no option `routes`/],
     [{ storage, base: '/', shell: { name: 'app' } }, /`shell` needs/],
     [{ storage, base: '/', shell: { name: 'a b', version: '1', files: [] } }, /`name` in the `shell`/],
     [{ storage, base: '/', shell: { name: 'app', version: '1', files: ['//other.test/'] } }, /`files` in the `shell`/],
