@@ -250,4 +250,5 @@ test('options that cannot be right say so', async () => {
   for (const [options, words] of wrong) {
     await fails('invalid', async () => serve(options as ServiceWorkerOptions), words);
   }
+  await fails('unsupported', async () => serve({ storage, base: '/' }), /no service worker/);
 });
