@@ -53,7 +53,7 @@ const CODE = new Set(['script', 'style', 'worker', 'sharedworker', 'serviceworke
  * workers are refused there: entries are content, not code. The files of the `shell`, and navigations, are answered from
  * the Cache API, all of one version. Every other request goes its own way.
  *
- * Fails as `invalid` for options that cannot be right.
+ * Fails as `invalid` for options that cannot be right, and as `unsupported` outside of a service worker.
  *
  * ```ts
  * import { IndexedDBStorageTier, S3StorageTier, TieredStorage } from 'tiered-storage';
@@ -75,6 +75,10 @@ export function serve(options: ServiceWorkerOptions): void {
   const scope = given.scope ?? (globalThis as unknown as WorkerScope);
   const shell = given.shell && new Shell(given.shell, scope);
   const base = pathOf(given.base);
+  // A page has no clients; it would listen for events that never come.
+  if (!isObject(scope.clients) || !isFunction(scope.addEventListener)) {
+    throw new StorageError('unsupported', '`serve` is called where there is no service worker; call it in the script of one');
+  }
   scope.addEventListener('install', (event: WorkerEvent) => event.waitUntil(shell?.install() ?? Promise.resolve()));
   scope.addEventListener('activate', (event: WorkerEvent) => {
     event.waitUntil(Promise.all([shell?.activate(), scope.clients.claim()]));

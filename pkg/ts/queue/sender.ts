@@ -117,7 +117,7 @@ export class Sender {
       const wait = await this.#finish(record, sent, begun);
       // Who asked meanwhile knows something that this attempt did not.
       if (wait === undefined || this.#isAsked) continue;
-      // Another tab may have a storage that is still open.
+      // A storage that was closed stays so, and to try again would keep its process alive. Another tab may have one that is open.
       const isClosed = 'error' in sent && sent.error.kind === 'closed';
       if (!this.#isPatient || isClosed) return;
       await this.#sleep(wait);

@@ -240,7 +240,7 @@ test('options that cannot be right say so', async () => {
     [{ storage, base: 'media' }, /^`base` .* must be a path with slashes/],
     [{ storage, base: '//other.test/' }, /^`base` .* must be a path with slashes/],
     [{ storage, base: '/', cacheControl: 'max-age=5\n' }, /^`cacheControl` .* printable ASCII/],
-    [{ storage, base: '/', routes: [] }, /has no option `routes`/],
+    [{ storage, base: '/', routes: [] }, /no option `routes`/],
     [{ storage, base: '/', shell: { name: 'app' } }, /`shell` needs/],
     [{ storage, base: '/', shell: { name: 'a b', version: '1', files: [] } }, /`name` in the `shell`/],
     [{ storage, base: '/', shell: { name: 'app', version: '1', files: ['//other.test/'] } }, /`files` in the `shell`/],
@@ -250,4 +250,5 @@ test('options that cannot be right say so', async () => {
   for (const [options, words] of wrong) {
     await fails('invalid', async () => serve(options as ServiceWorkerOptions), words);
   }
+  await fails('unsupported', async () => serve({ storage, base: '/' }), /no service worker/);
 });
