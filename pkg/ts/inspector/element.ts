@@ -144,7 +144,8 @@ export class TieredStorageInspector extends Base implements InspectorOptions {
 }
 
 /**
- * Makes `<tiered-storage-inspector>` known, or an element of another name. To import the module alone changes nothing.
+ * Makes `<tiered-storage-inspector>` known, or an element of another name. To import the module alone changes nothing, and
+ * where there are no elements, as on a server, neither does this.
  *
  * ```ts
  * defineInspector();
@@ -154,7 +155,9 @@ export class TieredStorageInspector extends Base implements InspectorOptions {
  * ```
  */
 export function defineInspector(name = 'tiered-storage-inspector'): void {
-  if (!customElements.get(name)) customElements.define(name, name === 'tiered-storage-inspector' ? TieredStorageInspector : class extends TieredStorageInspector {});
+  // A program that also runs on a server calls this there, too.
+  const elements = (globalThis as { customElements?: CustomElementRegistry }).customElements;
+  if (elements && !elements.get(name)) elements.define(name, name === 'tiered-storage-inspector' ? TieredStorageInspector : class extends TieredStorageInspector {});
 }
 
 declare global {
