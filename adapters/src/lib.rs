@@ -87,6 +87,7 @@ mod store;
 pub mod tier;
 mod trace;
 mod upkeep;
+mod waiting;
 mod watchers;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
