@@ -393,7 +393,7 @@ fn credentials_are_asked_for_once_for_all_and_before_they_expire() {
         // The vault is closed; what is there lasts for some minutes more.
         world.sleep(301_000).await;
         world.note(&read().await);
-        world.sleep(1_000).await;
+        world.sleep(4_000).await;
         world.note(&read().await);
     });
     expect![[r#"
@@ -408,7 +408,7 @@ fn credentials_are_asked_for_once_for_all_and_before_they_expire() {
         604000 GET /bkt/k [KEY2 us-east-1 001004Z] -> 200
         found b"body"
                asked for KEY4
-        606000 GET /bkt/k [KEY4 us-east-1 001006Z] -> 200
+        609000 GET /bkt/k [KEY4 us-east-1 001009Z] -> 200
         found b"body"
     "#]]
     .assert_eq(&world.log());
