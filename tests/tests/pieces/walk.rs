@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::{FutureExt, TryStreamExt, future::BoxFuture, stream};
 use tempfile::TempDir;
 use tiered_storage::{
-    Entry, EntryStream, Error, ErrorKind, Promotion, SetOptions, Tier, TieredStorage,
+    Entry, EntryStream, Error, ErrorKind, Promotion, Tier, TieredStorage,
     conformance::{Call, FaultTier, When},
     memory::{MemoryOptions, MemoryTier},
     native::disk::{DiskOptions, DiskTier},
@@ -405,7 +405,7 @@ impl Walk {
         let bare = TieredStorage::builder(Arc::new(cold.expect("it is right"))).open().await;
         let bare = bare.expect("the settings are right");
         for key in KEYS {
-            for storage in [&bare, &self.storage, &self.storage] {
+            for storage in [bare.clone(), self.storage.clone(), self.storage.clone()] {
                 let entry = storage.get_with_metadata(key).await.expect("nothing fails any more");
                 self.found(key, entry.as_ref());
                 storage.settled().await;

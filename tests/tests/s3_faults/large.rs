@@ -36,7 +36,11 @@ impl Large {
         Self::with(options, |_| None, |builder| builder)
     }
 
-    fn with(options: Options, change: impl FnOnce(S3TierBuilder) -> S3TierBuilder) -> Self {
+    fn with(
+        options: Options,
+        alarms: fn(&Server) -> Option<Alarms>,
+        change: impl FnOnce(S3TierBuilder) -> S3TierBuilder,
+    ) -> Self {
         let server = Server::start(options).expect("loopback can be listened on");
         let tasks = Tasks { left: Arc::default(), alarms: alarms(&server) };
         let builder = world::tier(&server).environment(tasks.clone()).parts_in_flight_max(1);
@@ -50,7 +54,7 @@ impl Large {
         let options = Options { copied_bytes_max: 5 << 20, ..Options::default() };
         let mut flags = Flags::default();
         flags.copied_bytes_max = 5 << 20;
-        Self::with(options, hanging, |builder| builder.profile(Profile::Custom(flags)))
+        Self::with(options, alarmed, |builder| builder.profile(Profile::Custom(flags)))
     }
 
     /// Names of objects that are no entries.
@@ -61,7 +65,7 @@ impl Large {
 }
 
 /// Requests hang here.
-fn hanging(server: &Server) -> Option<Alarms> {
+fn alarmed(server: &Server) -> Option<Alarms> {
     Some(Alarms::over(server))
 }
 
@@ -289,7 +293,7 @@ enum Often {
 async fn run(step: Step, fault: Fault, often: Often) -> String {
     let world = match step.patches() {
         true => Large::copying_little(),
-        false => Large::with(Options::default(), hanging, |builder| builder),
+        false => Large::with(Options::default(), alarmed, |builder| builder),
     };
     let Large { server, tier, tasks } = &world;
     let old = if step.reads() || step.patches() || step.condition().is_some() {

@@ -166,9 +166,12 @@ impl Alarms {
                 if is_ours {
                     return;
                 }
-                let news = select(pin!(hung.changed()), pin!(rings.changed())).await;
-                if let Either::Left((Err(_), _)) = news {
-                    // The server is gone, and nothing hangs any more.
+                let is_gone = match select(pin!(hung.changed()), pin!(rings.changed())).await {
+                    Either::Left((news, _)) => news.is_err(),
+                    Either::Right(_) => false,
+                };
+                if is_gone {
+                    // With the server went all that hung.
                     return pending().await;
                 }
             }
