@@ -7,7 +7,7 @@
 
 import { count } from '../garbage.js';
 import { PART_BYTES } from '../parts.js';
-import { answer, type Parted, type StoredRecord } from './records.js';
+import { answer, partsOf, type StoredRecord } from './records.js';
 
 /** Where the chunks of a body are. The name of a set starts with the time when it was begun, in ms since 1970. */
 export type Chunks = [set: string, chunkBytes: number, count: number];
@@ -40,12 +40,6 @@ export function unchunked(): IDBKeyRange {
 export function chunksOf(record: StoredRecord | null | undefined): Chunks | undefined {
   const body = record?.[5];
   return Array.isArray(body) ? body : undefined;
-}
-
-/** What there is of an entry in parts. */
-export function partsOf(record: StoredRecord | null | undefined): Parted | undefined {
-  const body = record?.[5];
-  return !body || Array.isArray(body) || body instanceof Uint8Array ? undefined : body;
 }
 
 /** The set of an entry that lies in one, whole or in parts. */

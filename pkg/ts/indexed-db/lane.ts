@@ -42,8 +42,8 @@ export interface Operation<T> {
   readonly isExact?: boolean;
   /** Whether it makes room: after a quota error, the next transaction of Firefox may remove, and do nothing else. */
   readonly frees?: boolean;
-  /** Whether it changes other keys than its own, so that it has a transaction for itself. */
-  readonly isAlone?: boolean;
+  /** Whether what it adds is a part of an entry. */
+  readonly isPart?: boolean;
   /** Issues requests. It may be run again, in another transaction, where the first one came to nothing. */
   run(stores: Stores, outcome: Outcome<T>): void;
 }
@@ -85,7 +85,7 @@ class Task implements Outcome<unknown> {
 
   constructor(operation: Operation<unknown>, resolve: (value: unknown) => void, reject: (error: unknown) => void) {
     this.operation = operation;
-    this.isAlone = operation.isAlone ?? operation.keys === 'all';
+    this.isAlone = operation.keys === 'all';
     this.resolve = resolve;
     this.reject = reject;
   }
@@ -331,13 +331,8 @@ function isQuota(error: unknown): boolean {
 
 function undo(batch: Batch, error: unknown): void {
   batch.cause ??= error;
-  abort(batch.transaction);
-}
-
-/** Has nothing stand of what a transaction did, unless it is over already. */
-export function abort(transaction: IDBTransaction): void {
   try {
-    transaction.abort();
+    batch.transaction.abort();
   } catch {
     // It is.
   }

@@ -4,19 +4,22 @@ import { StorageError, invalid } from '../errors.js';
 import { PART_BYTES, SHARE, type Run } from '../parts.js';
 import type { Facts, StoredPart } from '../port.js';
 import { ordered, utf8Length } from '../tier.js';
-import { CHUNK_BYTES, PARTS, newSet, partsOf, sealed, type Chunks } from './chunks.js';
-import { abort, type Lane, type Outcome, type Stores } from './lane.js';
-import { SMALL_BYTES_MAX, answer, toRecord, type StoredRecord } from './records.js';
+import { CHUNK_BYTES, PARTS, newSet, sealed, type Chunks } from './chunks.js';
+import type { Lane, Outcome, Stores } from './lane.js';
+import type { Lookup } from './lookup.js';
+import { SMALL_BYTES_MAX, partsOf, type StoredRecord } from './records.js';
 import type { Room } from './room.js';
 
 export class PartKeeper {
   readonly #writes: Lane;
+  readonly #lookup: Lookup;
   readonly #room: Room;
   readonly #bytesMax: number;
 
   /** Of a tier with this limit. */
-  constructor(writes: Lane, room: Room, bytesMax: number) {
+  constructor(writes: Lane, lookup: Lookup, room: Room, bytesMax: number) {
     this.#writes = writes;
+    this.#lookup = lookup;
     this.#room = room;
     this.#bytesMax = bytesMax;
   }
@@ -25,14 +28,17 @@ export class PartKeeper {
   async keep(key: string, part: StoredPart, facts: Facts): Promise<void> {
     const end = part.start + part.body.length;
     if (end > facts.size) throw invalid('the part reaches beyond the end of its body; give its own bytes alone', key);
+    const name = ordered(key);
     const add = (added: StoredPart): Promise<void> => {
       const run = (stores: Stores, outcome: Outcome<void>): void => {
-        this.#keep(stores, key, added, facts).then(() => outcome.done(), (error: unknown) => {
-          outcome.failed(error);
-          abort(stores.transaction);
-        });
+        const found = (there: StoredRecord | undefined): void => {
+          this.#keep(stores, key, added, facts, there);
+          outcome.done();
+        };
+        this.#lookup.find({ name, found, failed: (error) => outcome.failed(error) });
       };
-      return this.#writes.add({ keys: [ordered(key)], bytes: added.body.length + added.line.length, isBlind: false, isAlone: true, run });
+      const bytes = added.body.length + added.line.length + utf8Length(key);
+      return this.#writes.add({ keys: [name], bytes, isBlind: false, isPart: true, run });
     };
     try {
       await add(part);
@@ -43,10 +49,14 @@ export class PartKeeper {
     }
   }
 
-  async #keep(stores: Stores, key: string, { body, line: given, start }: StoredPart, { version, size }: Facts): Promise<void> {
-    const { entries, bodies } = stores;
+  #keep(
+    { entries, bodies }: Stores,
+    key: string,
+    { body, line: given, start }: StoredPart,
+    { version, size }: Facts,
+    found: StoredRecord | undefined,
+  ): void {
     const name = ordered(key);
-    const found = toRecord(await answer(entries.get(name)));
     const old = found?.[1] === version ? found : undefined;
     const parts = partsOf(old);
     if (old && !parts) return;
@@ -59,9 +69,11 @@ export class PartKeeper {
     const [isWhole, weight] = [bytes === size, frame + bytes];
     this.#room.use(name);
     const share = body.length === size ? Infinity : this.#bytesMax / SHARE;
-    if (!more.length || frame + size > this.#bytesMax || !(await this.#room.takeParts(stores, name, weight, share))) {
-      if (found && !old) this.#remove(stores, name, found);
-      return;
+    if (!more.length || frame + size > this.#bytesMax || weight > share) {
+      if (!found || old) return;
+      entries.delete(name);
+      bodies.delete(name);
+      return this.#room.replaced(name, found, undefined, bodies);
     }
     const isSmall = size <= SMALL_BYTES_MAX;
     for (const [from, to] of isSmall ? [] : more) {
@@ -79,12 +91,6 @@ export class PartKeeper {
     record.push(isSmall ? body.slice() : isWhole ? chunks : { set, size, there: all });
     entries.put(record, name);
     this.#room.replaced(name, found, record, bodies);
-  }
-
-  #remove({ entries, bodies }: Stores, name: string, record: StoredRecord): void {
-    entries.delete(name);
-    bodies.delete(name);
-    this.#room.replaced(name, record, undefined, bodies);
   }
 }
 

@@ -63,7 +63,7 @@ export class DatabasePort implements Port {
       makeRoom: (bytes) => room.makeRoom(bytes),
     });
     this.#sets = new ChunkSets(this.#reads.large, this.#writes);
-    this.#parts = new PartKeeper(this.#writes, room, bytesMax);
+    this.#parts = new PartKeeper(this.#writes, this.#writeLookup, room, bytesMax);
   }
 
   get evicted(): Set<(key: string) => void> {

@@ -5,12 +5,12 @@ import type { OpenedEntry, StoredEntry, StoredPart } from '../port.js';
 import { extentOf } from '../ranges.js';
 import { isBytes, ordered } from '../tier.js';
 import { PART_BYTES } from '../parts.js';
-import { chunksOf, partsOf, readChunks, type Chunks } from './chunks.js';
+import { chunksOf, readChunks, type Chunks } from './chunks.js';
 import type { Connection } from './connection.js';
 import { Lane, type Outcome, type Stores } from './lane.js';
 import { Lookup } from './lookup.js';
 import { isThere } from './parts.js';
-import type { Parted, StoredRecord } from './records.js';
+import { partsOf, type Parted, type StoredRecord } from './records.js';
 import { missing, type ChunkSets } from './stage.js';
 
 /** Transactions that read may be under way beside each other; those that write wait for each other in any case. */

@@ -25,8 +25,14 @@ export function outline([, , , size, weight, body]: StoredRecord): StoredRecord 
   return ['', '', 0, size, weight, body instanceof Uint8Array ? SOME_BODY : body];
 }
 
-/** Entries, bytes of bodies, and what the entries weigh: bodies, keys and lines. */
-export type Totals = [items: number, bytes: number, weight: number];
+/** Entries, bytes of bodies, what the entries weigh (bodies, keys and lines), and what those of them do that are in parts. */
+export type Totals = [items: number, bytes: number, weight: number, parts: number];
+
+/** What there is of an entry in parts. */
+export function partsOf(record: StoredRecord | null | undefined): Parted | undefined {
+  const body = record?.[5];
+  return !body || Array.isArray(body) || body instanceof Uint8Array ? undefined : body;
+}
 
 /** The answer to a request. */
 export function answer<T>(request: IDBRequest<T>): Promise<T> {
@@ -48,9 +54,10 @@ export function addTo(totals: Totals, record: StoredRecord | undefined, sign: 1 
   totals[0] += sign;
   totals[1] += sign * record[3];
   totals[2] += sign * record[4];
+  if (partsOf(record)) totals[3] += sign * record[4];
 }
 
 /** The sum of two. */
 export function sum(left: Totals, right: Totals): Totals {
-  return [left[0] + right[0], left[1] + right[1], left[2] + right[2]];
+  return [left[0] + right[0], left[1] + right[1], left[2] + right[2], left[3] + right[3]];
 }

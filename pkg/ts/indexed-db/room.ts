@@ -11,12 +11,13 @@
  */
 
 import { StorageError } from '../errors.js';
+import { SHARE } from '../parts.js';
 import { unordered } from '../tier.js';
-import { PARTS, keysOf, partsOf, setOf, sweep, unchunked } from './chunks.js';
+import { PARTS, keysOf, setOf, sweep, unchunked } from './chunks.js';
 import type { LaneHooks, Operation, Outcome, Stores } from './lane.js';
-import { addTo, answer, outline, sum, toRecord, type StoredRecord, type Totals } from './records.js';
+import { addTo, answer, outline, partsOf, sum, toRecord, type StoredRecord, type Totals } from './records.js';
 
-/** What is stored of an entry in parts beside them. */
+/** What is stored of an entry in parts beside them. Its weight was for earlier versions. */
 type Mark = [name: string, weight: number, used: number];
 
 /** What is given up first, as the user chose it. */
@@ -59,7 +60,7 @@ export class Room implements LaneHooks {
   readonly evicted = new Set<(key: string) => void>();
   #gone: string[] = [];
   /** What the operations of the running transaction added. */
-  readonly #added: Totals = [0, 0, 0];
+  readonly #added: Totals = [0, 0, 0, 0];
   /** Keys whose records have their bodies now, while older ones may lie in the other store. */
   readonly #leftovers = new Set<string>();
   /** Sets of chunks that entries had until they were written over or removed, by these names. */
@@ -79,7 +80,7 @@ export class Room implements LaneHooks {
   /** Nobody knows what a transaction left. Everything is counted once more where figures matter. */
   #isLost = false;
   #isRecounted = false;
-  #owed: Totals = [0, 0, 0];
+  #owed: Totals = [0, 0, 0, 0];
   /** What the database said last, and what the running transaction tells it. */
   #known: Totals | undefined;
   #next: Totals | undefined;
@@ -96,6 +97,9 @@ export class Room implements LaneHooks {
   /** Where the last search for what to give up ended. */
   #hand: string | undefined;
   #seen: number[] = [];
+  /** The entries in parts as they were looked at last, what is given up first at the end; and when that was. */
+  #oldest: string[] = [];
+  #lookedAt = 0;
 
   constructor(options: RoomOptions, settle: () => void) {
     this.#options = options;
@@ -108,7 +112,7 @@ export class Room implements LaneHooks {
 
   /** What there is, as far as this tab knows. */
   get totals(): Totals {
-    return sum(this.#known ?? [0, 0, 0], this.#owed);
+    return sum(this.#known ?? [0, 0, 0, 0], this.#owed);
   }
 
   /** Whether the database was not told of everything yet. */
@@ -165,8 +169,9 @@ export class Room implements LaneHooks {
     if (stores.transaction.db !== this.#db) return this.#count(stores, operations, answered);
     const bytes = operations.reduce((total, operation) => total + operation.bytes, 0);
     if (operations.some(({ keys }) => keys === 'all')) return this.#count(stores, operations, answered);
-    const most = this.#known && sum(sum(this.#known, this.#owed), [operations.length, 0, bytes]);
-    if (this.#isBounded && (!most || this.#isOver(most))) return this.#count(stores, operations, answered);
+    const parts = operations.reduce((total, { bytes, isPart }) => total + (isPart ? bytes : 0), 0);
+    const most = this.#known && sum(sum(this.#known, this.#owed), [operations.length, 0, bytes, parts]);
+    if (this.#isBounded && (!most || this.#isOver(most) || this.#arePartsOver(most))) return this.#count(stores, operations, answered);
     if (!this.#isMarked) stores.totals.put(Date.now(), this.#name);
     return undefined;
   }
@@ -175,7 +180,7 @@ export class Room implements LaneHooks {
     if (how === 'done' && this.#next) {
       this.#db = this.#counting;
       this.#known = this.#next;
-      this.#owed = [0, 0, 0];
+      this.#owed = [0, 0, 0, 0];
       this.#isLost &&= !this.#isRecounted;
       this.#isMarked = this.#isLost;
       this.#hasRelied &&= !this.#isWary;
@@ -193,29 +198,22 @@ export class Room implements LaneHooks {
     }
     if (how === 'done') for (const key of this.#gone) this.evicted.forEach((told) => told(key));
     this.#gone = [];
-    if (how !== 'done') this.#written.clear();
+    if (how !== 'done') {
+      this.#written.clear();
+      this.#oldest = [];
+    }
     this.#next = undefined;
     this.#added.fill(0);
   }
 
-  /** Has parts take at most `share` of the tier: gives up those of other entries, or says that these are too many. */
-  async takeParts(stores: Stores, key: string, weight: number, share: number): Promise<boolean> {
-    if (weight > share || share === Infinity) return weight <= share;
-    const others = (await this.#marks(stores)).filter(([other]) => other !== key);
-    const [before, all] = [this.#added[2], others.reduce((total, [, more]) => total + more, weight)];
-    const isEnough = (): boolean => all + this.#added[2] - before <= share;
-    await this.#giveUpParts(stores, this.#added, new Set([key]), isEnough);
-    return isEnough();
-  }
-
   makeRoom(bytes: number): Operation<boolean> {
     const run = (stores: Stores, outcome: Outcome<boolean>): void => {
-      const left: Totals = [0, 0, 0];
+      const left: Totals = [0, 0, 0, 0];
       const enough = Math.max(2 * bytes, this.totals[2] / SLACK);
       const isEnough = (): boolean => -left[2] >= enough;
       const made = this.#giveUpParts(stores, left, NONE, isEnough).then(() => this.#giveUp(stores, left, NONE, isEnough));
       made.then(() => {
-        this.#added.splice(0, 3, ...left);
+        this.#added.splice(0, 4, ...left);
         outcome.done(left[0] < 0);
       }, (error: unknown) => outcome.failed(error));
     };
@@ -228,25 +226,31 @@ export class Room implements LaneHooks {
     return items > itemsMax - (slack && Math.floor(itemsMax / slack)) || weight > bytesMax - (slack && Math.floor(bytesMax / slack));
   }
 
+  #arePartsOver([, , , parts]: Totals): boolean {
+    return parts > this.#options.bytesMax / SHARE;
+  }
+
   /** Counts what came in this transaction, and what is owed, and makes room. */
   async #count(stores: Stores, operations: readonly Operation<unknown>[], answered: () => Promise<void>): Promise<void> {
     const { totals, entries, bodies } = stores;
     const [names, values] = await Promise.all([answer(totals.getAllKeys()), answer(totals.getAll())]);
     await answered();
     this.#counting = stores.transaction.db;
-    if (this.#isMarked && !names.includes(this.#name)) this.#owed = [0, 0, 0];
+    if (this.#isMarked && !names.includes(this.#name)) this.#owed = [0, 0, 0, 0];
     const others = names.filter((name) => typeof name === 'string' && name !== this.#name);
     const gone = others.filter((name) => values[names.indexOf(name)] < Date.now() - GONE_MS);
     this.#isAlone = gone.length === others.length;
-    const isForeign = !this.#isAlone || (values[0] as unknown[] | undefined)?.[3] !== this.#name;
+    const counted: unknown[] = names[0] === SUM ? (values[0] as unknown[]) : [0, 0, 0, 0];
+    const isForeign = !this.#isAlone || counted[4] !== this.#name;
     if (isForeign) this.#written.clear();
     this.#isWary ||= isForeign && this.#hasRelied;
     const isWrong = names.includes(WRONG) || (this.#isWary && this.#hasRelied);
     const isExact = this.#isBounded || operations.some(({ empties, isExact }) => empties || isExact);
-    let next = sum(names[0] === SUM ? (values[0] as Totals) : [0, 0, 0], sum(this.#owed, this.#added));
-    const isAgain = gone.length > 0 || (isWrong && this.#isAlone);
+    let next = sum(counted as Totals, sum(this.#owed, this.#added));
+    // Earlier versions did not count parts.
+    const isAgain = gone.length > 0 || (isWrong && this.#isAlone) || typeof counted[3] !== 'number';
     if (operations.some(({ empties }) => empties)) {
-      next = [0, 0, 0];
+      next = [0, 0, 0, 0];
       this.#written.clear();
     } else if (isAgain || (this.#isLost && isExact)) next = await recount(stores);
     this.#isRecounted = isAgain || isExact;
@@ -261,7 +265,7 @@ export class Room implements LaneHooks {
     }
     if (stores.transaction.db !== this.#db) await sweep(bodies);
     const kept = new Set(operations.flatMap(({ keys }) => keys as string[]));
-    if (this.#isOver(next)) await this.#fit(stores, next, kept);
+    if (this.#isOver(next) || this.#arePartsOver(next)) await this.#fit(stores, next, kept);
     totals.put([...next, this.#name], SUM);
     // Who comes later counts once more.
     if (this.#isLost && !this.#isRecounted) totals.put(Date.now(), this.#name);
@@ -271,7 +275,8 @@ export class Room implements LaneHooks {
 
   /** Gives up what is beyond the limits, or fails. */
   async #fit(stores: Stores, totals: Totals, kept: ReadonlySet<string>): Promise<void> {
-    await this.#giveUpParts(stores, totals, kept, () => !this.#isOver(totals));
+    await this.#giveUpParts(stores, totals, kept, () => !this.#isOver(totals) && !this.#arePartsOver(totals));
+    if (this.#added[3] > 0 && this.#arePartsOver(totals)) throw new StorageError('full', 'parts have reached their share of the tier, and the rest of them is pinned');
     if (!this.#isOver(totals)) return;
     if (this.#options.policy === 'none') throw new StorageError('full', 'the tier has reached its limits, and may give nothing up');
     await this.#giveUp(stores, totals, kept, () => !this.#isOver(totals, SLACK));
@@ -308,20 +313,34 @@ export class Room implements LaneHooks {
 
   /** Removes parts, those first that were not used for longest, until there is enough, and takes them off `totals`. */
   async #giveUpParts(stores: Stores, totals: Totals, kept: ReadonlySet<string>, isEnough: () => boolean): Promise<void> {
-    if (isEnough()) return;
-    for (const [key] of await this.#marks(stores)) {
-      if (isEnough()) return;
-      const record = kept.has(key) || this.#isPinned(key) ? undefined : toRecord(await answer(stores.entries.get(key)));
-      if (record && partsOf(record)) this.#drop(stores, totals, key, record);
+    const passed: string[] = [];
+    for (let isNew = false; !isEnough(); ) {
+      const key = this.#oldest.pop();
+      if (key === undefined) {
+        if (isNew) break;
+        isNew = true;
+        passed.length = 0;
+        this.#oldest = await this.#marked(stores);
+      } else if (kept.has(key) || this.#isPinned(key)) {
+        passed.push(key);
+      } else {
+        const record = toRecord(await answer(stores.entries.get(key)));
+        // What was used since comes after all that is known here.
+        const isOld = isNew || Math.max(record?.[2] ?? 0, this.#uses.get(key) ?? 0) <= this.#lookedAt;
+        if (isOld && record && partsOf(record)) this.#drop(stores, totals, key, record);
+      }
     }
+    for (const key of passed.reverse()) this.#oldest.push(key);
   }
 
-  /** Of the entries in parts, what was not used for longest in front. */
-  async #marks({ bodies }: Stores): Promise<Mark[]> {
+  /** The entries in parts, what was not used for longest at the end. To find them all takes long where there are many. */
+  async #marked({ bodies }: Stores): Promise<string[]> {
+    this.#lookedAt = this.tick();
     const keys = (await answer(bodies.getAllKeys(IDBKeyRange.lowerBound([PARTS])))) as IDBValidKey[][];
     const sets = keys.filter(({ length }) => length === 1);
     const marks: Mark[] = await Promise.all(sets.map((set) => answer(bodies.get(set))));
-    return marks.map(([key, weight, used]): Mark => [key, weight, Math.max(used, this.#uses.get(key) ?? 0)]).sort((one, other) => one[2] - other[2]);
+    const used = marks.map(([key, , used]) => [key, Math.max(used, this.#uses.get(key) ?? 0)] as const);
+    return used.sort(([, one], [, other]) => other - one).map(([key]) => key);
   }
 
   #isPinned(name: string): boolean {
@@ -349,7 +368,7 @@ export class Room implements LaneHooks {
 
 /** Counts everything, and removes bodies that no record speaks of. */
 async function recount({ entries, bodies }: Stores): Promise<Totals> {
-  const totals: Totals = [0, 0, 0];
+  const totals: Totals = [0, 0, 0, 0];
   const large = new Set<IDBValidKey>();
   const sets = new Set<string>();
   let range: IDBKeyRange | null = null;

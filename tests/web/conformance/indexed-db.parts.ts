@@ -4,7 +4,7 @@ import { IndexedDBStorageTier } from 'tiered-storage';
 import type { Facts, Port } from '../../../pkg/ts/port.js';
 import { long } from '../pieces/tier.js';
 import { check, fails, same, sameBytes } from './check.js';
-import { all, edit, put, raw, watched, type Options } from './indexed-db.tools.js';
+import { all, asked, edit, put, raw, watched, type Options } from './indexed-db.tools.js';
 import { drained } from './pieces.js';
 import { inscribed, listed, metadataOf, portOf, write } from './subject.js';
 
@@ -190,6 +190,49 @@ export const parts: Record<string, () => Promise<void>> = {
       same(lengths((await bodies()).filter(([key]) => Array.isArray(key))), [4 * PART], 'the chunks left');
       same((await port.usage()).items, 3, 'what is counted');
     }
+  },
+
+  'of parts goes what was not used for longest, whoever used, removed or added others meanwhile': async () => {
+    // Ten parts, with what they take beside their bytes, are a quarter.
+    const { port, name } = await fresh({ maxSizeBytes: 42 * PART });
+    const { port: other } = await fresh({ name });
+    const keep = async (...numbers: number[]): Promise<void> => {
+      for (const number of numbers) check(await (await Film.of(`k${number}`, 2)).keep(port, 0, 1), `part ${number}`);
+    };
+    const there = async (): Promise<number[]> => (await listed(port, '', 99)).map((key) => Number(key.slice(1))).sort((one, two) => one - two);
+    await keep(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10);
+    same(await there(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], 'the first has gone');
+    check(await (await Film.of('k1', 2)).has(port, 0, 1), 'it is used');
+    await other.remove(['k2']);
+    await other.usage();
+    await keep(11, 12, 13);
+    same(await there(), [1, 5, 6, 7, 8, 9, 10, 11, 12, 13], 'after uses and removals');
+    await keep(14, 15, 16, 17, 18, 19);
+    same(await there(), [1, 11, 12, 13, 14, 15, 16, 17, 18, 19], 'what was used');
+    await keep(20);
+    same(await there(), [11, 12, 13, 14, 15, 16, 17, 18, 19, 20], 'is the oldest now');
+  },
+
+  'what a part costs does not grow with how many others there are': async () => {
+    const { port } = await fresh({ maxSizeBytes: 4 * PART });
+    const keep = async (from: number, to: number): Promise<void> => {
+      for (let at = from; at < to; at++) await keepPart(port, `k${at}`, PART + 1000, [PART, PART + 1000], []);
+    };
+    await keep(0, 70);
+    const { evictions } = await port.usage();
+    check((evictions ?? 0) > 5, 'parts were given up');
+    // Two of the totals, one of the entry, and one of what goes for it.
+    check((await asked(() => keep(70, 90))) <= 20 * 5, 'what is asked');
+    same((await port.usage()).evictions, (evictions ?? 0) + 20, 'what went');
+  },
+
+  'a database whose parts were not counted apart counts them': async () => {
+    const { port, name } = await fresh({ maxSizeBytes: 42 * PART });
+    for (const key of ['one', 'two']) check(await (await Film.of(key, 9)).keep(port, 0, 4), key);
+    await port.close();
+    await edit(name, 'totals', (store) => store.put([2, 8 * PART, 8 * PART + 500, 'an earlier version'], 0));
+    check(await (await Film.of('three', 9)).keep(port, 0, 4), 'another part');
+    same(await listed(port, '', 9), ['three', 'two'], 'what there is');
   },
 
   'the parts of what is pinned stay': async () => {
