@@ -120,7 +120,13 @@ export class WriteQueue {
     if (!record?.body) return null;
     // One blob for each piece: the browser may keep blobs out of memory.
     const parts: Blob[] = [];
-    for await (const piece of this.#store.pieces(record.body, record.row[3])) parts.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
+    try {
+      for await (const piece of this.#store.pieces(record.body, record.row[3])) parts.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
+    } catch (error) {
+      // It may have been sent meanwhile.
+      if (await this.#store.look((records) => records.one(id))) throw error;
+      return null;
+    }
     return new Blob(parts, { type: record.how.mimeType ?? '' });
   }
 
@@ -179,7 +185,10 @@ export class WriteQueue {
     return () => void listeners.delete(listener);
   }
 
-  /** Gives up what this tab is sending, which stays queued, and bodies that are on their way; releases the database. The storage stays open. */
+  /**
+   * Gives up what this tab is sending, which stays queued, and bodies that are on their way; releases the database or folder. The
+   * storage stays open. In Node, Deno and Bun, a queue that waits out an outage keeps its process from ending until then.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

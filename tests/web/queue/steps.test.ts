@@ -344,3 +344,17 @@ test('who waits to queue behind a body that does not come can give that up, and 
   coming.open();
   assert.deepEqual([(await first).id, (await third).id], [1, 2]);
 });
+
+test('the body of a write that is sent while it is read is that of no write', { timeout: 20_000 }, async (t) => {
+  const stage = new Stage(t);
+  const tab = await stage.tab();
+  await tab.queue.set('a', 'one', { overwrite: true });
+  tab.looked = () => {
+    tab.looked = () => undefined;
+    return tab.queue.flush();
+  };
+  assert.equal(await tab.queue.body(1), null);
+  await tab.queue.set('b', 'two', { overwrite: true });
+  stage.bodies.clear();
+  await assert.rejects(tab.queue.body(2), { kind: 'corrupt' });
+});
