@@ -107,6 +107,8 @@ pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};
 pub use store::TieredStorage;
 pub use store::pieces::EntryStream;
 #[cfg(not(target_arch = "wasm32"))]
+pub use tier::{Presign, PresignMethod};
+#[cfg(not(target_arch = "wasm32"))]
 pub use tiered_storage_core::snapshot;
 pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Scope, Tier, TierSet, Timestamp,

@@ -185,7 +185,10 @@ export class WriteQueue {
     return () => void listeners.delete(listener);
   }
 
-  /** Gives up what this tab is sending, which stays queued, and bodies that are on their way; releases the database. The storage stays open. */
+  /**
+   * Gives up what this tab is sending, which stays queued, and bodies that are on their way; releases the database or folder. The
+   * storage stays open. In Node, Deno and Bun, a queue that waits out an outage keeps its process from ending until then.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

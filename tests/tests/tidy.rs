@@ -205,7 +205,7 @@ fn what_is_no_text_is_a_picture() {
 fn published_crates_bring_their_licences_and_read_me() {
     for (package, folder, files) in [
         ("tiered-storage-core", "core", &["LICENSE-APACHE", "LICENSE-MIT"][..]),
-        ("tiered-storage", "adapters", &["LICENSE-APACHE", "LICENSE-MIT", "README.md"]),
+        ("tiered-storage", "adapters", &["LICENSE-APACHE", "LICENSE-MIT", "README.md"][..]),
     ] {
         let words = ["package", "--list", "--allow-dirty", "--offline", "--package", package];
         let listed = Command::new(env!("CARGO")).current_dir(root()).args(words).output();

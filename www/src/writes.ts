@@ -65,7 +65,8 @@ export class Writes {
       library.network.reach.listen(() => void sendNow());
       sendNow();
     }
-    look();
+    // Who takes another session in the place of one sees no moment in which nothing waits.
+    await writes.#look().catch(() => undefined);
     return writes;
   }
 

@@ -8,7 +8,7 @@ use std::{
 use tiered_storage_tests::scenario::{Args, run};
 
 fn main() -> ExitCode {
-    if std::env::args().skip(1).any(|word| matches!(word.as_str(), "-h" | "--help")) {
+    if std::env::args_os().skip(1).any(|word| word == "-h" || word == "--help") {
         println!("{}", Args::USAGE);
         return ExitCode::SUCCESS;
     }

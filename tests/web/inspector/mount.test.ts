@@ -186,21 +186,23 @@ test('reads are turned over page by page, without those of hot, and all of it be
 
 test('what one asked of nobody is forgotten when somebody comes who answers', async () => {
   const [owner, viewer] = (await stage.seats(2)) as [Seat, Seat];
-  await viewer.page.clock.install();
-  await viewer.page.reload();
-  await viewer.page.waitForLoadState();
-  const mounted = viewer.call.mountRemote('late');
-  await viewer.page.clock.runFor(1_000);
-  await mounted;
   await owner.call.open(stage.server.place);
+  await owner.call.put('far', 100);
+  await owner.call.get('far');
+  const { clock } = viewer.page;
+  await clock.install();
+  await viewer.page.reload();
+  const mounted = viewer.call.mountRemote('late').then(() => 'mounted');
+  while ((await Promise.race([mounted, clock.runFor(100)])) !== 'mounted');
   await owner.call.publish('late');
-  await comes(async () => {
-    await viewer.page.clock.runFor(1_000);
-    return figure(viewer, '.card.hot', 'Entries');
-  }, '0');
+  const passing = async (): Promise<string[]> => {
+    await clock.runFor(1_000);
+    return told(viewer);
+  };
+  await comes(passing, ['far, in hot, in warm, cold was not asked']);
   const seen = new Set<string>();
   for (let ms = 0; ms < 12_000; ms += 250) {
-    await viewer.page.clock.runFor(250);
+    await clock.runFor(250);
     seen.add(await viewer.page.locator('.head .note').innerText());
   }
   assert.deepEqual([...seen], ['on late']);

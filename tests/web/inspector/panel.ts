@@ -18,7 +18,7 @@ export async function press(page: Page, name: string): Promise<void> {
 /** Waits until what `look` gives is as expected: what is shown comes with the next frame or so. */
 export async function comes<T>(look: () => Promise<T>, expected: T): Promise<void> {
   let seen: T | undefined;
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 300; round++) {
     seen = await look();
     try {
       return assert.deepEqual(seen, expected);
