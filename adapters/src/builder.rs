@@ -195,6 +195,8 @@ impl Builder {
             host,
             neighbours,
         } = self;
+        #[cfg(not(target_arch = "wasm32"))]
+        check_apart(&tiers)?;
         let properties = |tier: Tier| tiers[tier as usize].as_ref().map(|tier| tier.properties());
         let which = |is: fn(&crate::tier::Properties) -> bool| -> TierSet {
             Tier::ALL
@@ -229,6 +231,19 @@ impl Builder {
         host.spawn(Box::pin(upkeep::run(Arc::downgrade(&inner), interval_ms)));
         Ok(TieredStorage { inner, settings: Arc::new(settings) })
     }
+}
+
+/// What is dropped from hot as a copy would be gone from cold, if they were one.
+#[cfg(not(target_arch = "wasm32"))]
+fn check_apart([hot, warm, cold]: &[Option<Arc<Place>>; 3]) -> Result<(), Error> {
+    let are_one = |one: &Option<Arc<Place>>, other: &Option<Arc<Place>>| {
+        one.as_ref().zip(other.as_ref()).is_some_and(|(one, other)| Arc::ptr_eq(one, other))
+    };
+    if are_one(hot, warm) || are_one(warm, cold) || are_one(hot, cold) {
+        let message = "one tier stands in two places; give each place a tier of its own";
+        return Err(Error::new(ErrorKind::Invalid, message));
+    }
+    Ok(())
 }
 
 /// The whole milliseconds of a duration; the most that can be counted, where there are more.

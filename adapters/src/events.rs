@@ -12,7 +12,7 @@ use crate::{tier::Shareable, trace};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A tier failed, and the call went on without it.
+    /// A tier failed. The call went on without it, or failed with this error. A `Conflict` is no failure of a tier.
     TierFailed {
         /// The tier.
         tier: Tier,

@@ -20,6 +20,24 @@
 //! # }
 //! ```
 //!
+//! A storage is opened inside a tokio runtime, of either kind, with time enabled; it does its background work there, and
+//! [`TieredStorage::close`] waits for that. A tier is shared, so that what is particular to it
+//! ([presigned URLs](S3Tier::presign), for one) stays at hand.
+//!
+//! # What there is
+//!
+//! | for | see |
+//! |---|---|
+//! | how an entry is written | [`TieredStorage::set_with`] and [`SetOptions`] |
+//! | what is done about a failure | [`ErrorKind`] |
+//! | bodies that are not to be in memory | [`get_stream`](TieredStorage::get_stream), [`set_stream`](TieredStorage::set_stream), [`get_range`](TieredStorage::get_range) |
+//! | several writers | [`update`](TieredStorage::update), [`if_version`](SetOptions::if_version), [`Builder::revalidate_after`], [`neighbours`] |
+//! | which tiers get what | [`placement`], [`Promotion`], [`TieredStorage::bootstrap_warm`] |
+//! | answers to HTTP | [`respond`] |
+//! | writes without a network | [`queue`] |
+//! | what happens | [`Builder::on_event`], [`TieredStorage::stats`] |
+//! | a tier of your own | [`tier::StorageTier`] |
+//!
 //! # Features
 //!
 //! | feature | default | what it brings |
@@ -30,6 +48,7 @@
 //! | `http` | no | `TieredStorage::respond`, with the types of the crate `http` |
 //! | `conformance` | no | the suite that every tier passes, and a wrapper that fails on demand |
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     target_arch = "wasm32",
     expect(
@@ -68,6 +87,7 @@ mod store;
 pub mod tier;
 mod trace;
 mod upkeep;
+mod waiting;
 mod watchers;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
@@ -87,6 +107,8 @@ pub use s3::{EnvironmentCredentials, S3Tier, StaticCredentials};
 pub use store::TieredStorage;
 pub use store::pieces::EntryStream;
 #[cfg(not(target_arch = "wasm32"))]
+pub use tier::{Presign, PresignMethod};
+#[cfg(not(target_arch = "wasm32"))]
 pub use tiered_storage_core::snapshot;
 pub use tiered_storage_core::{
     Checksum, Content, ETag, Error, ErrorKind, Key, Metadata, Scope, Tier, TierSet, Timestamp,
@@ -103,5 +125,5 @@ pub use tiered_storage_core::{map, queue};
 
 /// The examples of the README are compiled with the tests.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;

@@ -215,6 +215,16 @@ impl Engine {
         self.spawn(Machine::Promote(machine), key, None);
     }
 
+    /// No read that begins from now on shares what `held` hands out: where it starts is gone, or it has ended.
+    pub fn unshare(&mut self, held: OpId) {
+        let key = self.ops.get(&held).and_then(|op| op.key.as_ref());
+        if let Some(lane) = key.map(|key| self.lanes.lane(key))
+            && lane.flight == Some(held)
+        {
+            lane.flight = None;
+        }
+    }
+
     /// One of those that were answered with a slot that is [held](Engine::held) reads no more. With the last of them goes
     /// what is not delivered.
     pub fn leave(&mut self, held: OpId) {
@@ -346,3 +356,6 @@ impl Engine {
         self.ops.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests;

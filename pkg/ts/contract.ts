@@ -3,6 +3,8 @@
  * object typed by either is assignable to the other; everything further is optional.
  */
 
+import type { StorageError } from './errors.js';
+
 /** One of the three places of an entry, in the order in which a read asks them. */
 export type TierName = 'hot' | 'warm' | 'cold';
 
@@ -128,9 +130,9 @@ export interface AllTierStats {
   cold: TierStats;
   /** Reads that some tier answered. */
   totalHits: number;
-  /** Reads that no tier could answer. */
+  /** The misses of all tiers: a read that cold answered missed hot and warm. */
   totalMisses: number;
-  /** `totalHits` of all reads, from 0 to 1; 0 before the first read. */
+  /** `totalHits` of the reads that there were, from 0 to 1; 0 before the first read. */
   hitRate: number;
 }
 
@@ -186,10 +188,18 @@ export interface StorageClock {
 
 /** Something that a call did not fail of, but that somebody may want to know. */
 export type StorageEvent =
-  | { type: 'tierFailed'; tier: TierName; action: string; key?: string | undefined; error: Error }
+  /**
+   * A tier failed at an `action`: `read`, `head`, `write`, `patch`, `remove`, `list`, `clear` or `announce`. The call went on
+   * without it, or failed with this error. A `conflict` is no failure of a tier.
+   */
+  | { type: 'tierFailed'; tier: TierName; action: string; key?: string | undefined; error: StorageError }
+  /** A copy above cold was not what had been written. It is dropped, and a lower tier is asked. */
   | { type: 'copyCorrupt'; tier: TierName; key: string }
+  /** What a read found was copied into a tier. */
   | { type: 'promoted'; tier: TierName; key: string }
+  /** An expired entry was removed from cold. */
   | { type: 'expiredRemoved'; key: string }
+  /** So many reads were not counted, as too many keys had some to be counted. */
   | { type: 'accessesDropped'; count: number }
   | {
       /** A tier sent a request to a store that bills it; told at its end, with all attempts at it. */
@@ -227,6 +237,7 @@ export type StorageEvent =
     }
   /** A tier gave an entry up to keep its limits. A lower one still has it. */
   | { type: 'evicted'; tier: TierName; key: string }
+  /** A tier keeps its entries in memory, since this host lets it have no database. */
   | { type: 'fallback'; tier: TierName; error: Error }
   | {
       /** Another instance with the same `tabs` changed this key, or all keys with this prefix; reads see it from now on. */
@@ -321,7 +332,7 @@ export interface SetOptions {
   skipTiers?: ('hot' | 'warm')[];
   /** The tiers that get the entry, instead of `skipTiers` and the placement rules. Cold always does. */
   onlyTiers?: readonly TierName[] | undefined;
-  /** The MIME type; by default guessed from the extension of the key. */
+  /** The MIME type; by default guessed from the extension of the key. That of a `Blob` counts only if it is given here. */
   mimeType?: string | undefined;
   /** Writes only if there is no live entry; else fails as a `conflict` that tells what is there. */
   ifAbsent?: boolean | undefined;

@@ -37,7 +37,8 @@ const RULES: Rules = {
  * A tier in a folder: one file for each entry, body and metadata together, put in place by a rename, so that a reader sees
  * an older entry or the new one, whole. Names are made of the key's SHA-256, so that any key has one.
  *
- * Fails as `unavailable` while another process has the folder.
+ * Fails as `unavailable` while another process has the folder. In Deno it needs `--allow-read`, `--allow-write` and
+ * `--allow-sys=osUptime`.
  */
 export class DiskStorageTier extends OpenedTier {
   readonly #options: DiskOptions;

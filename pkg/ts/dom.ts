@@ -1,4 +1,4 @@
-/** Names of the DOM that the types of this package mention, for programs that are compiled without its types. */
+/** Names of the DOM and of newer ECMAScript that the types of this package mention, for programs that are compiled without them. */
 
 export {};
 
@@ -15,6 +15,9 @@ declare global {
   interface IDBRequest<T = any> {}
   interface IDBTransaction {}
   interface ReadableStream<R = any> {}
+  interface SymbolConstructor {
+    readonly asyncDispose: unique symbol;
+  }
   namespace WebAssembly {
     interface Module {}
   }

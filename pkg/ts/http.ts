@@ -1,7 +1,7 @@
 /** Entries as answers to requests of HTTP, for service workers, edge workers and servers. */
 
 import { attempt, invalid } from './errors.js';
-import { check, checkCallOptions, isText, type Rules } from './options.js';
+import { check, checkCallOptions, isText, type Rule, type Rules } from './options.js';
 import type { TieredStorage } from './storage.js';
 import { toReadable } from './streams.js';
 import { checkKey, isBytes } from './tier.js';
@@ -18,9 +18,13 @@ export interface RespondOptions {
   cacheControl?: string | undefined;
 }
 
+export const HEADER: Rule = [
+  (value) => isText(value) && /^[!-~]+( [!-~]+)*$/.test(value as string),
+  'the value of a header, in printable ASCII',
+];
 const RESPOND: Rules = {
   key: [isText, 'a string'],
-  cacheControl: [(value) => isText(value) && /^[!-~]+( [!-~]+)*$/.test(value as string), 'the value of a header, in printable ASCII'],
+  cacheControl: HEADER,
 };
 
 const TAKES = '`respond` takes a TieredStorage and a Request';

@@ -121,6 +121,9 @@ export function checkConfig(config: unknown): Checked {
   const checked = check<Checked>(config, CONFIG, 'the config', 'a config with `tiers` is needed');
   const tiers = check<Checked>(checked['tiers'] ?? {}, TIER_RULES, '`tiers`');
   if (!tiers['cold']) throw invalid('there is no cold tier; give `tiers.cold`, the source of truth');
+  if (new Set(Object.values(tiers)).size < Object.keys(tiers).length) {
+    throw invalid('one object stands in two places of `tiers`; give each place a tier of its own');
+  }
   const statistics = check<Checked>(checked['statistics'] ?? {}, STATISTICS, '`statistics`');
   const placementRules = checkPlacement(checked['placementRules'] as unknown[] | undefined);
   return { ...checked, ...statistics, placementRules, tiers };
@@ -233,7 +236,7 @@ export function check<T extends object>(given: unknown, rules: Rules, what: stri
       const value = (given as Record<string, unknown>)[name];
       const rule = rules[name];
       if (!rule || !Object.hasOwn(rules, name)) {
-        throw invalid(`${what} has no option \`${name}\`; there are ${Object.keys(rules).join(', ')}`);
+        throw invalid(`there is no option \`${name}\` in ${what}; there are ${Object.keys(rules).join(', ')}`);
       }
       if (value === undefined) continue;
       if (!rule[0](value)) throw invalid(`\`${name}\` in ${what} must be ${rule[1]}`);

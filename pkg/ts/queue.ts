@@ -3,12 +3,13 @@
 import { StorageError, attempt, invalid, report } from './errors.js';
 import { checkCallOptions } from './options.js';
 import { DatabaseStore } from './queue/database.js';
-import { bodyOf, checkDelete, checkId, checkQueue, checkWrite, toHow, toWrite, type Body, type CheckedWrite } from './queue/input.js';
+import { Flushes } from './queue/flushes.js';
+import { bodyOf, checkDelete, checkId, checkQueue, checkWrite, toWrite, type Body, type CheckedWrite } from './queue/input.js';
 import { Orders } from './queue/orders.js';
 import { Sender, type Message } from './queue/sender.js';
 import { folders, type QueueStore } from './queue/store.js';
 import { askForSync } from './queue/sync.js';
-import { News, exclusively, onReturn, unless } from './queue/tabs.js';
+import { News, exclusively, inTurn, onReturn, unless } from './queue/tabs.js';
 import type { QueueChoice, QueueDeleteOptions, QueueEvents, QueueOptions, QueueRecord, QueueWriteOptions, QueuedWrite } from './queue/types.js';
 import type { TieredStorage } from './storage.js';
 import { checkKey } from './tier.js';
@@ -47,8 +48,7 @@ export class WriteQueue {
   readonly #news: News<Message> | undefined;
   readonly #isAuto: boolean;
   readonly #listeners = new Map<string, Set<(event: never) => void>>(EVENTS.map((type) => [type, new Set()]));
-  /** Those who wait for the queue to be sent. */
-  readonly #flushes = new Set<(outage?: StorageError, begun?: number) => void>();
+  readonly #flushes: Flushes;
   /** What is being queued, by key: writes of one key are queued in the order of their calls. */
   readonly #entering = new Map<string, Promise<unknown>>();
   readonly #stopListening: () => void;
@@ -63,7 +63,10 @@ export class WriteQueue {
     this.#isAuto = isAuto;
     if (this.#store.isShared) this.#news = new News(this.#store.name, (message) => this.#hear(message, true));
     const tell = (message: Message): void => this.#tell(message);
-    this.#sender = new Sender({ orders, storage, tell }, isAuto);
+    // What was told may have been told to nobody: the tab that sent it may be gone.
+    const rest = (): void => this.#flushes.look();
+    this.#sender = new Sender({ orders, storage, tell, rest }, isAuto);
+    this.#flushes = new Flushes(orders, this.#sender);
     this.#stopListening = isAuto ? onReturn(() => this.#sender.wake()) : () => undefined;
     if (isAuto) this.#sender.wake();
   }
@@ -95,29 +98,35 @@ export class WriteQueue {
     checkKey(key);
     const checked = checkWrite(options);
     const body = bodyOf(value, key);
-    return this.#inTurn(key, () => this.#enter(key, false, checked, body));
+    return this.#inTurn(key, checked, () => this.#enter(key, false, checked, body));
   }
 
   /** Queues the removal of an entry, and resolves once that survives a power loss. Fails as `set` does. */
   async delete(key: string, options?: QueueDeleteOptions): Promise<QueuedWrite> {
     checkKey(key);
     const checked = checkDelete(options);
-    return this.#inTurn(key, () => this.#enter(key, true, checked));
+    return this.#inTurn(key, checked, () => this.#enter(key, true, checked));
   }
 
   /** The writes that are not sent yet, in order. */
   async pending(): Promise<QueuedWrite[]> {
-    return (await this.#store.records()).map(toWrite);
+    return (await this.#store.look((records) => records.after(0))).map(toWrite);
   }
 
   /** The body of a queued write, for previews; `null` if there is no such write, or it removes. */
   async body(id: number): Promise<Blob | null> {
     checkId(id);
-    const record = (await this.#store.records()).find(({ row }) => row[0] === id);
+    const record = await this.#store.look((records) => records.one(id));
     if (!record?.body) return null;
     // One blob for each piece: the browser may keep blobs out of memory.
     const parts: Blob[] = [];
-    for await (const piece of this.#store.pieces(record.body, record.row[3])) parts.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
+    try {
+      for await (const piece of this.#store.pieces(record.body, record.row[3])) parts.push(new Blob([piece as Uint8Array<ArrayBuffer>]));
+    } catch (error) {
+      // It may have been sent meanwhile.
+      if (await this.#store.look((records) => records.one(id))) throw error;
+      return null;
+    }
     return new Blob(parts, { type: record.how.mimeType ?? '' });
   }
 
@@ -130,29 +139,8 @@ export class WriteQueue {
     const { signal } = checkCallOptions(options);
     signal?.throwIfAborted();
     if (this.#isClosed) throw closed();
-    const since = Date.now();
-    await new Promise<void>((resolve, reject) => {
-      const stop = (): void => end(() => reject(signal?.reason));
-      const end = (settle: () => void): void => {
-        signal?.removeEventListener('abort', stop);
-        this.#flushes.delete(look);
-        settle();
-      };
-      const look = (outage?: StorageError, begun = since): void => {
-        // An attempt from before says nothing of now.
-        if (begun < since) return;
-        if (outage) return end(() => reject(outage));
-        this.#orders.change('relaxed', 'next', []).then(
-          ([id]) => id === undefined && end(resolve),
-          (error: unknown) => end(() => reject(error)),
-        );
-      };
-      signal?.addEventListener('abort', stop);
-      this.#flushes.add(look);
-      this.#sender.wake();
-      this.#news?.tell({ type: 'wake' });
-      look();
-    });
+    this.#news?.tell({ type: 'wake' });
+    await this.#flushes.wait(signal);
   }
 
   /**
@@ -172,7 +160,7 @@ export class WriteQueue {
       delete record.current;
       delete record.error;
     };
-    await this.#orders.change('strict', 'resolve', [id, at, both], amend);
+    await this.#orders.change('resolve', [id, at, both], { amend });
     this.#tell({ type: 'change' });
     if (this.#isAuto) this.#sender.wake();
   }
@@ -180,10 +168,11 @@ export class WriteQueue {
   /** Takes a write out, and says whether it was there. One that is being sent is given up, and may have taken effect. */
   async cancel(id: number): Promise<boolean> {
     checkId(id);
-    const [isThere] = await this.#orders.change('strict', 'cancel', [id]);
-    this.#sender.cancel(id);
-    this.#news?.tell({ type: 'cancelled', id });
+    const [isThere] = await this.#orders.change('cancel', [id]);
+    this.#tell({ type: 'cancelled', id });
     this.#tell({ type: 'change' });
+    // It may have held up others of its key.
+    if (this.#isAuto) this.#sender.wake();
     return isThere;
   }
 
@@ -196,7 +185,10 @@ export class WriteQueue {
     return () => void listeners.delete(listener);
   }
 
-  /** Gives up what this tab is sending, which stays queued, and bodies that are on their way; releases the database. The storage stays open. */
+  /**
+   * Gives up what this tab is sending, which stays queued, and bodies that are on their way; releases the database or folder. The
+   * storage stays open. In Node, Deno and Bun, a queue that waits out an outage keeps its process from ending until then.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -204,7 +196,7 @@ export class WriteQueue {
     this.#stopListening();
     await this.#sender.close();
     await Promise.allSettled([...this.#entering.values()]);
-    for (const flush of this.#flushes) flush(closed());
+    this.#flushes.fail(closed());
     this.#news?.close();
     await this.#store.close();
   }
@@ -214,26 +206,21 @@ export class WriteQueue {
   }
 
   /** Does `work` behind what is being queued of the same key. */
-  #inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
-    if (this.#isClosed) return Promise.reject(closed());
-    const before = this.#entering.get(key) ?? Promise.resolve();
-    const mine = before.then(work);
-    const ended = mine.catch(() => undefined);
-    this.#entering.set(key, ended);
-    void ended.then(() => this.#entering.get(key) === ended && this.#entering.delete(key));
-    return mine;
+  #inTurn<R>(key: string, { signal }: CheckedWrite, work: () => Promise<R>): Promise<R> {
+    return this.#isClosed ? Promise.reject(closed()) : inTurn(this.#entering, key, signal, work);
   }
 
   async #enter(key: string, isDelete: boolean, options: CheckedWrite, body?: Body): Promise<QueuedWrite> {
-    const { signal, over } = options;
+    const { signal, over, how, follows } = options;
     signal?.throwIfAborted();
+    const lead = follows ? await this.#orders.lead(key) : undefined;
     const condition = over === 2 ? await this.#known(key) : options.condition;
     const name = body && crypto.randomUUID();
     const enter = async (): Promise<QueueRecord> => {
       const size = body && name ? await this.#bring(name, body, signal) : 0;
       const row: QueueRecord['row'] = [0, key, isDelete, size, condition, undefined, 0, 0, undefined];
-      const record = { row, body: name, isJson: body?.isJson ?? false, queuedAt: Date.now(), how: toHow(options) };
-      return this.#orders.enter(record, over);
+      const record = { row, body: name, isJson: body?.isJson ?? false, queuedAt: Date.now(), how };
+      return this.#orders.enter(record, over, lead);
     };
     const kept = async (): Promise<QueueRecord> => {
       try {
@@ -245,7 +232,8 @@ export class WriteQueue {
       }
     };
     // A tab that sweeps must not take a body that is on its way for one that was left behind.
-    const record = await (name ? exclusively(`${this.#store.name}/body/${name}`, new AbortController().signal, kept) : enter());
+    const entering = name ? exclusively(`${this.#store.name}/body/${name}`, new AbortController().signal, kept) : enter();
+    const record = await entering.finally(() => this.#orders.release(lead));
     this.#tell({ type: 'change' });
     if (this.#isAuto) this.#sender.wake();
     return toWrite(record);
@@ -290,20 +278,21 @@ export class WriteQueue {
     if (this.#isClosed) return;
     if (message.type === 'outage') {
       const { error, begun } = message;
-      for (const flush of this.#flushes) flush(new StorageError(error.kind, error.message), begun);
+      this.#flushes.fail(new StorageError(error.kind, error.message), begun);
       if (this.#isAuto && !isFromAfar) askForSync(this.#store.name);
     } else if (message.type === 'cancelled') this.#sender.cancel(message.id);
     else if (message.type === 'wake') this.#sender.wake();
     else if (message.type === 'change') {
-      for (const flush of this.#flushes) flush();
+      this.#flushes.look();
       this.#emit('change', undefined);
       // If the tab that sends dies, this one is next.
       if (isFromAfar && this.#isAuto) this.#sender.wake();
-    } else {
-      const { type, record, metadata } = message;
-      const write = toWrite(record);
-      if (type === 'sent') this.#emit(type, { write, metadata });
-      else this.#emit(type, { write });
+    } else if (message.type === 'sent') {
+      const { record, metadata } = message;
+      this.#orders.leave(record.row[0], metadata?.version);
+      this.#emit('sent', { write: toWrite(record), metadata });
+    } else if (message.type === 'conflict' || message.type === 'failed') {
+      this.#emit(message.type, { write: toWrite(message.record) });
     }
   }
 

@@ -1,11 +1,11 @@
 /** Service workers over a storage: entries as answers, and the files that an app starts from. */
 
 import { StorageError } from './errors.js';
-import { keyUnder, respond } from './http.js';
-import { NAME, check, isFunction, isText, type Check, type Rules } from './options.js';
+import { HEADER, keyUnder, respond } from './http.js';
+import { check, isFunction, isText, type Check, type Rules } from './options.js';
 import type { TieredStorage } from './storage.js';
 import { Shell, type ShellOptions } from './sw/shell.js';
-import { refusal, type FetchEventLike, type MessageEventLike, type WorkerEvent, type WorkerScope } from './sw/scope.js';
+import { pathOf, refusal, type FetchEventLike, type MessageEventLike, type WorkerEvent, type WorkerScope } from './sw/scope.js';
 
 /** What a service worker answers from. */
 export interface ServiceWorkerOptions {
@@ -17,11 +17,11 @@ export interface ServiceWorkerOptions {
   /** The paths of entries begin with this, such as `/media/`; what follows, decoded, is the key. With slashes at both ends. */
   base: string;
   /** Which entry a URL under `base` names, in place of that. `undefined` is a 404. */
-  key?: ((url: URL) => string | undefined) | undefined;
+  key?: ((url: URL) => string | undefined | Promise<string | undefined>) | undefined;
   /** The header `cache-control` of entries. Default `no-store`: the tiers are the cache. */
   cacheControl?: string | undefined;
   /** Headers to add to an entry's answer or to put in place of its own: `sandboxed`, for what users brought. */
-  headers?: ((response: Response, key: string, url: URL) => Record<string, string>) | undefined;
+  headers?: ((response: Response, key: string, url: URL) => Record<string, string> | Promise<Record<string, string>>) | undefined;
   /** The files that the app starts from, kept for when there is no network. */
   shell?: ShellOptions | undefined;
   /** In place of the global one, for tests. */
@@ -31,9 +31,9 @@ export interface ServiceWorkerOptions {
 const isObject: Check = (value) => typeof value === 'object' && value !== null;
 const OPTIONS: Rules = {
   storage: [isFunction, 'a function that gives a TieredStorage'],
-  base: [(value) => isText(value) && /^\/([^?#]*\/)?$/.test(value as string), "a path with slashes at both ends, such as '/media/'"],
+  base: [(value) => isText(value) && /^\/(?![/\\])([^?#]*\/)?$/.test(value as string), "a path with slashes at both ends, such as '/media/'"],
   key: [isFunction, 'a function'],
-  cacheControl: NAME,
+  cacheControl: HEADER,
   headers: [isFunction, 'a function'],
   shell: [isObject, 'an object with `name`, `version` and `files`'],
   scope: [isObject, 'a service worker'],
@@ -53,7 +53,7 @@ const CODE = new Set(['script', 'style', 'worker', 'sharedworker', 'serviceworke
  * workers are refused there: entries are content, not code. The files of the `shell`, and navigations, are answered from
  * the Cache API, all of one version. Every other request goes its own way.
  *
- * Fails as `invalid` for options that cannot be right.
+ * Fails as `invalid` for options that cannot be right, and as `unsupported` outside of a service worker.
  *
  * ```ts
  * import { IndexedDBStorageTier, S3StorageTier, TieredStorage } from 'tiered-storage';
@@ -74,6 +74,11 @@ export function serve(options: ServiceWorkerOptions): void {
   if (!given.storage || given.base === undefined) throw new StorageError('invalid', '`serve` needs `storage` and `base`');
   const scope = given.scope ?? (globalThis as unknown as WorkerScope);
   const shell = given.shell && new Shell(given.shell, scope);
+  const base = pathOf(given.base);
+  // A page has no clients; it would listen for events that never come.
+  if (!isObject(scope.clients) || !isFunction(scope.addEventListener)) {
+    throw new StorageError('unsupported', '`serve` is called where there is no service worker; call it in the script of one');
+  }
   scope.addEventListener('install', (event: WorkerEvent) => event.waitUntil(shell?.install() ?? Promise.resolve()));
   scope.addEventListener('activate', (event: WorkerEvent) => {
     event.waitUntil(Promise.all([shell?.activate(), scope.clients.claim()]));
@@ -84,7 +89,7 @@ export function serve(options: ServiceWorkerOptions): void {
   scope.addEventListener('fetch', (event: FetchEventLike) => {
     const url = new URL(event.request.url);
     if (url.origin !== scope.location.origin) return;
-    if (url.pathname.startsWith(given.base)) event.respondWith(answer(given, event, url));
+    if (url.pathname.startsWith(base)) event.respondWith(answer({ ...given, base }, event, url));
     else if (shell?.takes(event.request, url)) event.respondWith(shell.answer(event.request, url));
   });
 }
@@ -119,15 +124,18 @@ async function answer(options: ServiceWorkerOptions, event: FetchEventLike, url:
   const { base, cacheControl = 'no-store', headers } = options;
   const { request, clientId } = event;
   if (CODE.has(request.destination)) return refusal(403, 'Entries are no code.');
-  const key = options.key ? options.key(url) : keyUnder(url, base);
-  if (key === undefined) return refusal(404, 'There is no such entry.');
+  let response: Response | undefined;
   try {
+    const key = options.key ? await options.key(url) : keyUnder(url, base);
+    if (key === undefined) return refusal(404, 'There is no such entry.');
     const storage = await options.storage(request, clientId);
-    const response = await respond(storage, request, { key, cacheControl });
+    response = await respond(storage, request, { key, cacheControl });
     // Promotions go on after the answer; the worker must not be stopped in the middle of them.
     event.waitUntil(storage.settled().catch(() => undefined));
-    return headers ? changed(response, headers(response, key, url)) : response;
+    return headers ? changed(response, await headers(response, key, url)) : response;
   } catch (error) {
+    // What nobody reads holds what it is read from.
+    response?.body?.cancel().catch(() => undefined);
     return failure(error);
   }
 }
@@ -141,7 +149,7 @@ function changed(response: Response, headers: Record<string, string>): Response 
 
 /** What a failure of the storage is to a client. Keys that cannot be, are not there. */
 function failure(error: unknown): Response {
-  const kind = error instanceof StorageError ? error.kind : 'internal';
+  const { kind } = StorageError.from(error, 'the storage failed', undefined, 'internal');
   if (kind === 'invalid') return refusal(404, 'There is no such entry.');
   if (kind === 'denied') return refusal(403, 'The storage refuses access to this entry.');
   if (kind === 'unavailable') return refusal(503, 'This entry is not on this device, and the storage cannot be reached.');

@@ -50,6 +50,8 @@ use self::store::Store;
 pub struct Options {
     /// The buckets to create.
     pub buckets: Vec<String>,
+    /// Those of them that anyone may list and read, unsigned. To change them takes the key.
+    pub public_buckets: Vec<String>,
     /// The one key id that is known.
     pub access_key: String,
     /// Its secret.
@@ -74,6 +76,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             buckets: vec!["bucket".to_owned()],
+            public_buckets: Vec::new(),
             access_key: "access-key".to_owned(),
             secret_key: "secret-key".to_owned(),
             session_token: None,
@@ -101,6 +104,7 @@ impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("buckets", &self.buckets)
+            .field("public_buckets", &self.public_buckets)
             .field("access_key", &self.access_key)
             .field("region", &self.region)
             .field("port", &self.port)
@@ -289,7 +293,10 @@ fn service(options: &Options, store: Arc<Store>, faults: Arc<Faults>) -> s3s::se
         access_key: options.access_key.clone(),
         secret_key: options.secret_key.clone(),
     });
-    builder.set_access(Gate { session_token: options.session_token.clone() });
+    builder.set_access(Gate {
+        session_token: options.session_token.clone(),
+        public_buckets: options.public_buckets.clone(),
+    });
     // The front checks the clock, since it can be set wrong; the service would use the machine's.
     let mut config = S3Config::default();
     config.presigned_url_max_skew_time_secs = u32::MAX;

@@ -16,7 +16,12 @@ use tiered_storage::s3::{
 use crate::server::parse_amz_date;
 
 /// What is said of wrong arguments.
-pub const USAGE: &str = "usage: cargo sign --signer native|web FILE";
+pub const USAGE: &str = r#"usage: cargo sign --signer native|web FILE
+
+Signs the requests of a JSON file as either host does, and prints the headers that this adds to each. The file is
+  {"time": "20260203T040506Z", "region": "...", "access_key": "...", "secret_key": "...", "vectors": [
+    {"method": "GET", "url": "...", "headers": {...}, "body": "...", "token": null, "unsigned": false}]}
+where a vector needs no more than `method` and `url`, and `unsigned` leaves the body out of the signature."#;
 
 /// The signer of a host, by its name.
 pub fn signer(name: &str) -> Option<&'static dyn Sign> {

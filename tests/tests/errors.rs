@@ -117,6 +117,8 @@ async fn settings_of_memory_disk_and_storage() {
     let disk = |options| DiskTier::open(folder.path(), options).map(drop).expect_err("it is wrong");
     let cold = || Arc::new(MemoryTier::new(MemoryOptions::new()).expect("the limits are right"));
     let none = TieredStorage::builder(cold()).access_flush_interval(Duration::ZERO);
+    let one = cold();
+    let twice = TieredStorage::builder(one.clone()).hot(one);
     let errors = [
         memory(MemoryOptions::new().size_bytes_max(0)),
         memory(MemoryOptions::new().items_max(0)),
@@ -126,6 +128,7 @@ async fn settings_of_memory_disk_and_storage() {
         disk(DiskOptions::new().inline_bytes_max(2 << 20)),
         disk(DiskOptions::new().checkpoint_interval_ms(0)),
         none.open().await.map(drop).expect_err("it is wrong"),
+        twice.open().await.map(drop).expect_err("it is wrong"),
     ];
     let made = std::fs::read_dir(folder.path()).expect("it is there").count();
     assert_eq!(made, 0, "wrong settings have left files");
@@ -140,6 +143,7 @@ async fn settings_of_memory_disk_and_storage() {
         invalid: inline_bytes_max must be at most 1 MiB
         invalid: checkpoint_interval_ms must be from 10 to 3,600,000
         invalid: the access flush interval is 0; it must be at least a millisecond
+        invalid: one tier stands in two places; give each place a tier of its own
     "#]],
     );
 }

@@ -121,6 +121,8 @@ fn wrong_arguments_are_told_how_it_is_used() {
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stderr).starts_with("usage: cargo sign"));
     }
+    let helped = run(&["--help"]);
+    assert!(helped.status.success() && helped.stdout.starts_with(b"usage: cargo sign"));
     let missing = run(&["--signer", "web", "nowhere.json"]);
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("nowhere.json"));

@@ -200,6 +200,28 @@ fn what_is_no_text_is_a_picture() {
     assert_eq!(strange.collect::<Vec<_>>(), [""; 0]);
 }
 
+/// What users of a published crate must find in it, whole, wherever it was published from.
+#[test]
+fn published_crates_bring_their_licences_and_read_me() {
+    for (package, folder, files) in [
+        ("tiered-storage-core", "core", &["LICENSE-APACHE", "LICENSE-MIT"][..]),
+        ("tiered-storage", "adapters", &["LICENSE-APACHE", "LICENSE-MIT", "README.md"][..]),
+    ] {
+        let words = ["package", "--list", "--allow-dirty", "--offline", "--package", package];
+        let listed = Command::new(env!("CARGO")).current_dir(root()).args(words).output();
+        let listed = listed.expect("cargo runs this test");
+        let listed = String::from_utf8(listed.stdout).expect("the crates have plain names");
+        let listed: Vec<&str> = listed.lines().collect();
+        assert!(listed.contains(&"src/lib.rs"), "cargo lists no sources of {package}");
+        for file in files {
+            assert!(listed.contains(file), "{package} is published without {file}");
+            let [own, common] = [root().join(folder).join(file), root().join(file)].map(fs::read);
+            let common = common.expect("the repository has it");
+            assert!(own.is_ok_and(|own| own == common), "{folder}/{file} is not {file}");
+        }
+    }
+}
+
 #[test]
 fn the_rules_find_what_they_look_for() {
     let body = "    let brace = '{'; // {\n".repeat(FUNCTION_LINES_MAX - 1);

@@ -1,6 +1,7 @@
 /** The app: which library is open, and what the user is asked and told. */
 
 import { Cell } from './cell.js';
+import { Keyring } from './keyring.js';
 import { Library, sentenceOf } from './library.js';
 import { Pins } from './pins.js';
 import { suggested, type Access } from './place.js';
@@ -15,7 +16,11 @@ export interface Session {
   readonly writes: Writes;
 }
 
-export type Dialog = { readonly name: 'settings' } | { readonly name: 'device' } | { readonly name: 'ask'; readonly question: Question };
+export type Dialog =
+  /** `isForKey`: what lacks is the key. */
+  | { readonly name: 'settings'; readonly isForKey?: true }
+  | { readonly name: 'device' }
+  | { readonly name: 'ask'; readonly question: Question };
 
 /** A question with buttons; `undefined` is the answer of who closes it. */
 export interface Question {
@@ -51,6 +56,8 @@ export class App {
     const library = this.session.value?.library;
     if (library?.id === id) library.noteKept(key);
   });
+  /** What other tabs know of this tab's place. */
+  readonly #keyring = new Keyring(() => this.access.value, (access) => void this.#unlock(access));
   #state: State | undefined;
   #toasts = 0;
   /** The place is the server's of the last time, which could not be asked how to get in. */
@@ -65,12 +72,13 @@ export class App {
     this.isOwn.value = chosen?.isOwn ?? false;
     this.isRemembering.value = chosen?.isOwn === true && chosen.credentials !== null;
     // Without a network, what the server suggested the last time; it takes no credentials to show what is here.
-    const remembered = chosen && { place: chosen.place, credentials: chosen.credentials ?? undefined };
+    const remembered = chosen && rememberedAccess(chosen);
     const access = chosen?.isOwn ? remembered : (offered ?? remembered);
     if (!access) return void (this.dialog.value = { name: 'settings' });
     this.#isUnsure = !chosen?.isOwn && !offered;
     if (offered && !chosen?.isOwn) await this.#remember({ place: access.place, credentials: null, isOwn: false });
     await this.#open(access);
+    if (access.isLocked) this.#keyring.ask(access.place);
   }
 
   /** Opens another place, if it can be listed; fails with what is wrong. */
@@ -80,7 +88,16 @@ export class App {
     this.#isUnsure = false;
     this.isOwn.value = true;
     this.isRemembering.value = kept !== null;
-    await this.#remember({ place: access.place, credentials: kept, isOwn: true });
+    await this.#remember({ place: access.place, credentials: kept, isSigned: access.credentials !== undefined, isOwn: true });
+    this.#keyring.tell();
+    await this.session.value?.writes.tryRefused();
+  }
+
+  /** Another tab has the key. */
+  async #unlock(access: Access): Promise<void> {
+    // Two tabs may answer.
+    this.access.value = access;
+    await this.attempt('The library cannot be opened', () => this.#open(access));
   }
 
   /** Goes back to what the server suggests. `false` if it suggests nothing. */
@@ -177,6 +194,11 @@ export class App {
     if (when === 'at once') await library.refresh();
     await pins.restore();
   }
+}
+
+/** How to get in, as far as it was kept. */
+function rememberedAccess({ place, credentials, isSigned }: Chosen): Access {
+  return { place, credentials: credentials ?? undefined, ...(isSigned && !credentials && { isLocked: true }) };
 }
 
 export const app = new App();

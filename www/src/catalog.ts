@@ -58,6 +58,15 @@ export class Catalog {
     return found;
   }
 
+  /** At most `limit` keys under `prefix`, from its beginning to its end. */
+  some(prefix: string, limit: number): string[] {
+    const [from, end] = [this.#from(prefix), this.#after(prefix)];
+    const step = Math.max(1, Math.ceil((end - from) / limit));
+    const found: string[] = [];
+    for (let at = from; at < end; at += step) found.push(this.keys[at] as string);
+    return found;
+  }
+
   count(prefix: string): number {
     return this.#after(prefix) - this.#from(prefix);
   }

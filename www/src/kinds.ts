@@ -65,5 +65,13 @@ export const typeOf = (key: string): string | undefined => TYPES[extensionOf(key
 /** The kind in words. */
 export const wordOf = (kind: Kind): string => WORDS[kind];
 
+/** What most of these are; nothing, where they are of many kinds, or of none that says much. */
+export function mainKindOf(keys: readonly string[]): Kind | undefined {
+  const counts = new Map<Kind, number>();
+  for (const key of keys) counts.set(kindOf(key), (counts.get(kindOf(key)) ?? 0) + 1);
+  const [kind, count] = [...counts].reduce((most, next) => (next[1] > most[1] ? next : most), ['other', 0] as [Kind, number]);
+  return kind !== 'other' && kind !== 'text' && count * 2 > keys.length ? kind : undefined;
+}
+
 /** Whether a small picture of it can be shown. */
 export const isPicture = (kind: Kind): boolean => kind === 'image' || kind === 'svg';

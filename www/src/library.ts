@@ -20,6 +20,8 @@ export class Library {
   readonly id: string;
   readonly place: Place;
   readonly hasCredentials: boolean;
+  /** Whether it takes a key that is not known here any more. */
+  readonly isLocked: boolean;
   readonly storage: TieredStorage;
   readonly network: Network;
   readonly catalog = new Cell(Catalog.of([]));
@@ -46,6 +48,7 @@ export class Library {
     this.id = id;
     this.place = access.place;
     this.hasCredentials = access.credentials !== undefined;
+    this.isLocked = access.isLocked === true;
     this.storage = storage;
     this.network = network;
     this.#tiers = tiers;
@@ -97,9 +100,14 @@ export class Library {
       await this.#remember();
     } catch (error) {
       if (signal.aborted) return;
-      this.problem.value = sentenceOf(error);
+      this.problem.value = this.#wordsFor(error);
       this.phase.value = this.catalog.value.size ? 'remembered' : 'failed';
     }
+  }
+
+  #wordsFor(error: unknown): string {
+    if (this.isLocked) return 'Its key is not on this device.';
+    return !this.hasCredentials && isDenied(error) ? 'The bucket lets nobody in without a key.' : sentenceOf(error);
   }
 
   /** Keeps the names for when there is no network. Without room, those of the last time stay. */
@@ -247,12 +255,17 @@ export class Library {
 /** Whether there was no room for something. */
 export const isFull = (error: unknown): boolean => error instanceof StorageError && error.kind === 'full';
 
+/** Whether the bucket refused something. */
+export const isDenied = (error: unknown): boolean => error instanceof StorageError && error.kind === 'denied';
+
+export const UNREACHABLE = 'The bucket cannot be reached.';
+
 /** A failure in words for people. */
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof StorageError)) return error instanceof Error ? error.message : String(error);
   switch (error.kind) {
     case 'unavailable':
-      return 'The bucket cannot be reached.';
+      return UNREACHABLE;
     case 'denied':
       return 'The bucket refuses access. Check the key and its secret.';
     case 'full':

@@ -15,12 +15,15 @@ export class Network {
   readonly reach = new Cell<Reach>('unknown');
   /** How many bytes of large bodies have left so far; those of requests that failed are taken off again. */
   readonly sent = new Cell(0);
+  readonly #isLocked: boolean;
   #failedAt = -Infinity;
 
   /** `fetch`, that keeps note, and that an inspector can cut. */
   readonly fetch: SwitchableFetch;
 
-  constructor() {
+  /** `locked`: nothing is asked, as without a network. */
+  constructor(state: 'open' | 'locked') {
+    this.#isLocked = state === 'locked';
     const cable = switchable((url, init) => (isLarge(init) ? this.#upload(url, init) : fetch(url, init)));
     const noted = (url: string, init: RequestInit = {}): Promise<Response> => this.#send(cable, url, init);
     this.fetch = Object.defineProperty(noted, 'isCut', {
@@ -33,7 +36,7 @@ export class Network {
   }
 
   async #send(cable: SwitchableFetch, url: string, init: RequestInit): Promise<Response> {
-    if (performance.now() - this.#failedAt < REST_MS || navigator.onLine === false) {
+    if (this.#isLocked || performance.now() - this.#failedAt < REST_MS || navigator.onLine === false) {
       this.reach.value = 'offline';
       throw new TypeError('there is no network');
     }

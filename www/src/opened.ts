@@ -18,9 +18,14 @@ export interface Opened {
   readonly inside: InspectorOptions;
 }
 
-/** `hotBytes` is how much of the bodies may be in memory; what `isPinned` stays on this device when it gets full. */
+/**
+ * Parts are not kept (`rangeCaching`): a key with parts is listed as one that is here, and a film whose beginning is lacking
+ * does not play. What is looked at from its beginning is kept whole, and told to be here once it is.
+ *
+ * `hotBytes` is how much of the bodies may be in memory; what `isPinned` stays on this device when it gets full.
+ */
 export async function opened(id: string, access: Access, hotBytes: number, isPinned: (key: string) => boolean): Promise<Opened> {
-  const network = new Network();
+  const network = new Network(access.isLocked ? 'locked' : 'open');
   const tiers = {
     hot: new MemoryStorageTier({ maxSizeBytes: hotBytes }),
     warm: new IndexedDBStorageTier({ name: databaseOf(id), isPinned }),

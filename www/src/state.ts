@@ -14,6 +14,8 @@ export interface Pin {
 export interface Chosen {
   place: Place;
   credentials: S3Credentials | null;
+  /** Whether it takes credentials, kept or not. */
+  isSigned?: boolean;
   isOwn: boolean;
 }
 

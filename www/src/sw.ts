@@ -48,7 +48,8 @@ scope.addEventListener('message', ({ data }) => {
   pinned.set(data.id, data.pinned);
   const told = JSON.stringify(data.access);
   const known = storages.get(data.id);
-  if (known?.told !== told) {
+  // A tab that does not know the key takes it from nobody.
+  if (known?.told !== told && !(known && data.access.isLocked)) {
     // Answers that are on their way end before the old one closes.
     void known?.storage.then((storage) => storage.close()).catch(() => undefined);
     storages.set(data.id, { told, storage: open(data.id, data.access) });

@@ -4,7 +4,7 @@ import { WriteQueue, type QueuedWrite } from 'tiered-storage/queue';
 import type { Catalog } from './catalog.js';
 import { Cell } from './cell.js';
 import { typeOf } from './kinds.js';
-import { isFull, type Library } from './library.js';
+import { isDenied, isFull, type Library } from './library.js';
 import { databaseOf } from './place.js';
 
 /** What to do where somebody else changed the same entry, or where a write failed. */
@@ -61,8 +61,12 @@ export class Writes {
     library.network.sent.listen(() => writes.#count());
     // The queue waits a while after an outage; whoever got through meanwhile knows better.
     const sendNow = (): unknown => library.network.reach.value === 'online' && writes.#send().catch(() => undefined);
-    if (send === 'auto') library.network.reach.listen(() => void sendNow());
-    look();
+    if (send === 'auto') {
+      library.network.reach.listen(() => void sendNow());
+      sendNow();
+    }
+    // Who takes another session in the place of one sees no moment in which nothing waits.
+    await writes.#look().catch(() => undefined);
     return writes;
   }
 
@@ -83,6 +87,13 @@ export class Writes {
 
   async choose({ id, key }: QueuedWrite, choice: Choice): Promise<void> {
     await this.#queue.resolve(id, choice === 'both' ? { both: this.#free(key) } : choice);
+  }
+
+  /** Sends again what was refused: there is another key now. */
+  async tryRefused(): Promise<void> {
+    for (const { id, state, error } of await this.#queue.pending()) {
+      if (state === 'failed' && isDenied(error)) await this.#queue.resolve(id, 'mine');
+    }
   }
 
   /** Gives a write up. What is being sent may arrive all the same. */

@@ -58,6 +58,8 @@ impl Inner {
 
     pub(super) fn report(&self, tier: Tier, action: &'static str, key: Option<Key>, error: &Error) {
         match (error.kind(), key) {
+            // The tier answered: somebody else was first. The call says so where that matters.
+            (ErrorKind::Conflict, _) => {}
             (ErrorKind::Corrupt, Some(key)) if tier != Tier::Cold => {
                 self.subscribers.tell(&Event::CopyCorrupt { tier, key });
             }

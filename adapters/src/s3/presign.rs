@@ -21,7 +21,7 @@ impl S3Tier {
     /// ```
     /// # tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
     /// use std::time::Duration;
-    /// use tiered_storage::{S3Tier, StaticCredentials, tier::{Presign, PresignMethod}};
+    /// use tiered_storage::{Presign, PresignMethod, S3Tier, StaticCredentials};
     ///
     /// let credentials = StaticCredentials::new("AKIAIOSFODNN7EXAMPLE", "the secret");
     /// let cold = S3Tier::builder("assets").endpoint("http://127.0.0.1:9000").credentials(credentials).build()?;

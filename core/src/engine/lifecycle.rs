@@ -86,9 +86,10 @@ impl Engine {
         let (epoch, is_clean) = self.outlook(&key);
         let lane = self.lanes.hold(&key);
         let any_epoch = self.config.is_mutant(Mutant::JoinOldFlight);
+        let (config, now) = (&self.config, self.now);
         let joins = |leader: &Op| match &leader.machine {
             Machine::Get(get) => any_epoch || get.epoch == epoch,
-            Machine::Held(held) => any_epoch || held.epoch == epoch,
+            Machine::Held(held) => (any_epoch || held.epoch == epoch) && held.is_good(config, now),
             _ => false,
         };
         if let Some((leader, shared)) = lane

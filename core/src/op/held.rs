@@ -4,8 +4,12 @@
 //! [in the epoch of its read] -> shared with reads that begin meanwhile -> its end came: promote what was kept of it
 //!                                                                    '-> given up: nothing is left of it
 //! ```
+//!
+//! However long that takes: who begins when the entry has expired, or when a copy of that age would be compared with cold,
+//! reads by itself.
 
 use super::{Promote, Reply};
+use crate::{config::Config, time::Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Held {
@@ -17,4 +21,14 @@ pub(crate) struct Held {
     pub(crate) readers: usize,
     /// The epoch of its lane when its read began.
     pub(crate) epoch: u64,
+}
+
+impl Held {
+    /// Whether a read that begins now may be answered so.
+    pub(crate) fn is_good(&self, config: &Config, now: Timestamp) -> bool {
+        match &self.reply {
+            Reply::Found(metadata, _) => metadata.is_live(now) && !config.is_due(metadata, now),
+            _ => false,
+        }
+    }
 }

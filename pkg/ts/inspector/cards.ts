@@ -1,7 +1,7 @@
 /** The tiers, how full they are and what they did; and what they spared. */
 
 import type { TierName } from '../contract.js';
-import { NAMES, NOTHING, fact, h, section, toBytes, toCount, toDollars, toShare, write } from './dom.js';
+import { NAMES, NOTHING, fact, h, section, toBytes, toCount, toDollars, toShare, vary, write } from './dom.js';
 import { TIERS, type Model } from './model.js';
 import type { About, Fill } from './subject.js';
 
@@ -16,6 +16,7 @@ class Card {
   readonly #meter: HTMLElement;
   readonly #figures: readonly HTMLElement[];
   #hits = 0;
+  #beat: Animation | undefined;
 
   constructor(tier: TierName, count: HTMLElement | undefined) {
     this.#tier = tier;
@@ -38,7 +39,7 @@ class Card {
     write(this.#bytes, toBytes(fill?.bytes));
     write(this.#limit, described?.limit ? `of ${toBytes(described.limit)}` : '');
     const share = described?.limit && fill ? Math.min(1, fill.bytes / described.limit) : 0;
-    this.#meter.style.setProperty('--share', String(share));
+    vary(this.#meter, '--share', share);
     this.#meter.classList.toggle('unlimited', !described?.limit);
     const texts = [fill ? toCount(fill.items) : NOTHING, toCount(hits), toCount(misses)];
     if (this.#tier === 'cold') texts.push(toCount(requests.get), toCount(requests.put), toBytes(requests.bytesReceived));
@@ -48,11 +49,11 @@ class Card {
     this.#hits = hits;
   }
 
-  /** The dot beats where a read was answered. */
+  /** The dot beats where a read was answered; one beat ends before the next begins. */
   #pulse(): void {
-    const color = getComputedStyle(this.#dot).backgroundColor;
-    const [from, to] = [`0 0 0 0 ${color}`, '0 0 0 7px transparent'];
-    this.#dot.animate([{ boxShadow: from }, { boxShadow: to }], { duration: 600, easing: 'ease-out' });
+    if (this.#beat?.playState === 'running') return;
+    const [from, to] = ['0 0 0 0 currentColor', '0 0 0 7px transparent'];
+    this.#beat = this.#dot.animate([{ boxShadow: from }, { boxShadow: to }], { duration: 600, easing: 'ease-out' });
   }
 }
 
@@ -60,14 +61,16 @@ class Card {
 export class Cards {
   readonly elements: readonly HTMLElement[];
   readonly #cards: Record<TierName, Card>;
+  readonly #count: HTMLButtonElement;
   readonly #parts: readonly { bar: HTMLElement; text: HTMLElement }[];
   readonly #figures: readonly HTMLElement[];
+  readonly #note = h('span', { class: 'note' });
 
   /** `count` is called to have cold counted. */
   constructor(count: () => void) {
     const words = 'Lists all of cold, at the price of a request for each 1,000 keys';
-    const button = h('button', { type: 'button', title: words, click: count }, 'Count');
-    this.#cards = { hot: new Card('hot', undefined), warm: new Card('warm', undefined), cold: new Card('cold', button) };
+    this.#count = h('button', { type: 'button', title: words, click: count }, 'Count');
+    this.#cards = { hot: new Card('hot', undefined), warm: new Card('warm', undefined), cold: new Card('cold', this.#count) };
     this.#parts = ['hot', 'warm', 'cold', 'nobody'].map((name) => ({
       bar: h('i', { class: name }),
       text: h('dd', {}, NOTHING),
@@ -85,23 +88,25 @@ export class Cards {
     ];
     this.#figures = facts.map(([, figure]) => figure);
     const shares = h('div', { class: 'shares', 'aria-hidden': 'true' }, ...this.#parts.map(({ bar }) => bar));
-    const summary = section('summary', 'Who answered', [], shares, h('dl', { class: 'legend' }, ...legend));
+    const summary = section('summary', 'Who answered', [this.#note], shares, h('dl', { class: 'legend' }, ...legend));
     summary.append(h('dl', { class: 'money' }, ...facts.map(([row]) => row)));
     this.elements = [h('div', { class: 'cards' }, ...TIERS.map((tier) => this.#cards[tier].element)), summary];
   }
 
   paint(model: Model, about: About | undefined, fills: Partial<Record<TierName, Fill>>, isCalm: boolean): void {
     for (const tier of TIERS) this.#cards[tier].paint(model, about, fills[tier], isCalm);
+    this.#count.disabled = !about;
     const { tiers, absent, reads, spared, requests } = model;
     let from = 0;
     [tiers.hot.hits, tiers.warm.hits, tiers.cold.hits, absent].forEach((count, at) => {
       const { bar, text } = this.#parts[at] as { bar: HTMLElement; text: HTMLElement };
       const share = reads ? count / reads : 0;
-      bar.style.setProperty('--from', String(from));
-      bar.style.setProperty('--share', String(share));
+      vary(bar, '--from', from);
+      vary(bar, '--share', share);
       from += share;
       write(text, toShare(count, reads));
     });
+    write(this.#note, reads ? `${toCount(spared)} of ${toCount(reads)} reads cost no request` : 'what hot and warm answer costs no request');
     const dollars = about?.prices && model.dollars(about.prices);
     const texts = [toCount(spared), toCount(requests.get + requests.put + requests.delete)];
     texts.push(dollars ? toDollars(dollars.spared) : NOTHING, dollars ? toDollars(dollars.spent) : NOTHING);

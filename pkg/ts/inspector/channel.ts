@@ -1,6 +1,7 @@
 /** A storage of another realm: a service worker's, another tab's. What is said travels over a `BroadcastChannel`. */
 
 import type { TieredStorage } from '../storage.js';
+import { why } from './dom.js';
 import type { Note } from './model.js';
 import { Local, type Calls, type InspectorOptions, type Subject } from './subject.js';
 
@@ -21,7 +22,7 @@ const NOTES_MAX = 1_000;
 const GONE_MS = 150_000;
 const HELLO_MS = 5_000;
 const ANSWER_MS = 10_000;
-const NAMES: readonly (keyof Calls)[] = ['about', 'fill', 'look', 'suggest', 'read', 'evict', 'invalidate', 'damage', 'cut'];
+const NAMES: readonly (keyof Calls)[] = ['about', 'fill', 'look', 'list', 'mark', 'read', 'evict', 'invalidate', 'damage', 'cut'];
 
 /**
  * Lets inspectors in other tabs and workers of this origin look at a storage, and do to it what they offer, until the
@@ -76,7 +77,7 @@ class Publisher {
       const value = await (this.#subject[call] as (...args: unknown[]) => Promise<unknown>)(...args);
       this.#tell({ kind: 'answer', to: from, id, value });
     } catch (error) {
-      this.#tell({ kind: 'answer', to: from, id, error: error instanceof Error ? error.message : String(error) });
+      this.#tell({ kind: 'answer', to: from, id, error: why(error) });
     }
   }
 
@@ -131,9 +132,11 @@ export class Remote {
     const hello = (): void => this.#say({ kind: 'hello', from: this.#name });
     this.#channel.onmessage = ({ data }: MessageEvent<Told>) => {
       if (data.kind === 'notes') told(data.notes);
-      // Whoever publishes may begin after this, or once more.
-      else if (data.kind === 'ready') hello();
-      else if (data.kind === 'answer' && data.to === this.#name) this.#waiting.get(data.id)?.(data);
+      else if (data.kind === 'ready') {
+        // Whoever publishes may begin after this, or once more: what was asked before was asked of nobody.
+        hello();
+        told([]);
+      } else if (data.kind === 'answer' && data.to === this.#name) this.#waiting.get(data.id)?.(data);
     };
     hello();
     const timer = setInterval(hello, HELLO_MS);

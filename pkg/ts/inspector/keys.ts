@@ -1,13 +1,12 @@
 /** One key: where it has copies, and what can be done to them. */
 
 import type { TierName } from '../contract.js';
-import { NAMES, NOTHING, h, section, toBytes, toCount, toDate, write } from './dom.js';
+import { NAMES, NOTHING, h, named, section, toBytes, toCount, toDate, why, write } from './dom.js';
 import { TIERS } from './model.js';
 import type { About, Copy, Subject } from './subject.js';
 
 /** How long a button that removes everywhere waits for the second press. */
 const ARMED_MS = 4_000;
-const SUGGEST_MS = 150;
 /** How long what a read leaves to the background may take before it is looked at once more. */
 const SETTLED_MS = 400;
 const COLUMNS = ['Copy', 'Written', 'Expires', 'Reads', 'SHA-256'];
@@ -21,12 +20,14 @@ interface Row {
 /** What the rest of the panel does for these commands. */
 export interface Desk {
   readonly subject: Subject | undefined;
-  /** Where what `say` says is shown. */
-  readonly status: HTMLElement;
   /** The next read of this key is the one to be shown. */
   await(key: string): void;
+  /** Has what is known painted soon. */
+  repaint(): void;
+  /** Has it looked up which copies there are now. */
+  changed(): void;
   /** Has a sentence shown, and read out. */
-  say(text: string): void;
+  say(...parts: readonly (Node | string)[]): void;
 }
 
 export class Keys {
@@ -35,34 +36,38 @@ export class Keys {
   readonly #input: HTMLInputElement;
   readonly #prefix: HTMLInputElement;
   readonly #where = h('select', { 'aria-label': 'Where from' }, h('option', { value: 'upper' }, 'from hot and warm'), h('option', { value: 'all' }, 'from every tier, cold too'));
-  readonly #suggestions = h('datalist', { id: 'keys' });
   readonly #rows: Record<TierName, Row>;
   readonly #invalidate: HTMLButtonElement;
+  /** What can be used where there is a storage. */
+  readonly #controls: readonly (HTMLButtonElement | HTMLInputElement | HTMLSelectElement)[];
+  readonly #note = h('span', { class: 'note' });
   #armed: ReturnType<typeof setTimeout> | undefined;
-  #typed: ReturnType<typeof setTimeout> | undefined;
 
   constructor(desk: Desk) {
     this.#desk = desk;
     const free = { type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false' };
-    this.#input = h('input', { ...free, id: 'key', list: 'keys', placeholder: 'site/index.html', input: () => this.#suggest() });
-    this.#prefix = h('input', { ...free, id: 'prefix', placeholder: 'site/' });
+    this.#input = h('input', { ...free, id: 'key', placeholder: 'site/index.html' });
+    this.#prefix = h('input', { ...free, id: 'prefix', placeholder: 'site/', input: () => this.#disarm() });
     const look = h('button', { type: 'submit' }, 'Look');
     const read = this.#button('Read', () => this.#read());
     const find = h('form', { submit: (event: Event) => this.#submitted(event, () => this.look()) });
-    find.append(h('label', { for: 'key' }, 'Key'), this.#input, this.#suggestions, look, read);
+    find.append(h('label', { for: 'key' }, 'Key'), this.#input, look, read);
     this.#rows = { hot: this.#row('hot'), warm: this.#row('warm'), cold: this.#row('cold') };
     const head = h('tr', {}, ...['Tier', ...COLUMNS].map((name) => h('th', { scope: 'col' }, name)));
     head.append(h('th', { scope: 'col' }, h('span', { class: 'hidden' }, 'What can be done')));
     const copies = h('table', {}, h('thead', {}, head), h('tbody', {}, ...TIERS.map((tier) => this.#rows[tier].element)));
     this.#invalidate = h('button', { type: 'submit', class: 'arming' }, 'Invalidate');
     this.#where.addEventListener('change', () => this.#disarm());
+    this.#controls = [this.#input, look, read, this.#prefix, this.#where, this.#invalidate];
     const fence = h('form', { submit: (event: Event) => this.#submitted(event, () => this.#remove()) });
     fence.append(h('label', { for: 'prefix' }, 'Keys from'), this.#prefix, this.#where, this.#invalidate);
-    this.element = section('keys', 'One key, and what begins like it', [], find, copies, fence, desk.status);
+    this.element = section('keys', 'One key, and what begins like it', [this.#note], find, copies, fence);
   }
 
   /** What cannot be done with this storage is not offered. */
   paint(about: About | undefined): void {
+    this.#controls.forEach((control) => (control.disabled = !about));
+    write(this.#note, about && !about.tiers ? 'give the inspector the `tiers` to look into them' : '');
     for (const tier of TIERS) {
       const isKnown = about?.tiers?.[tier] !== undefined;
       this.#rows[tier].buttons.forEach((button) => (button.disabled = !isKnown));
@@ -72,7 +77,7 @@ export class Keys {
 
   /** Takes a key that was chosen elsewhere, and shows where it has copies. */
   pick(key: string): void {
-    this.#input.value = key;
+    if (this.#desk.subject) this.#input.value = key;
     this.#run(async () => void (await this.#find(key)));
   }
 
@@ -83,13 +88,14 @@ export class Keys {
     if (!copies) return;
     const found = TIERS.filter((tier) => copies[tier] && typeof copies[tier] === 'object').map((tier) => NAMES[tier]);
     const isAsked = TIERS.some((tier) => copies[tier] !== undefined);
-    if (isAsked) this.#desk.say(found.length ? `${key} is in ${found.join(', ')}` : `${key} is nowhere`);
+    if (isAsked) this.#desk.say(named(key), found.length ? ` is in ${found.join(', ')}` : ' is nowhere');
     else this.#desk.say('the inspector was not given the tiers, so copies cannot be looked up');
   }
 
   async #find(key: string): Promise<Partial<Record<TierName, Copy>> | undefined> {
     const copies = key ? await this.#desk.subject?.look(key) : undefined;
     if (copies && key === this.#input.value) for (const tier of TIERS) this.#show(tier, copies[tier]);
+    this.#desk.changed();
     return copies;
   }
 
@@ -126,13 +132,13 @@ export class Keys {
   #row(tier: TierName): Row {
     const cells = COLUMNS.map(() => h('td', {}, ''));
     const buttons: HTMLButtonElement[] = [];
-    const named = (text: string, work: (key: string) => Promise<void>): void => {
+    const does = (text: string, work: (key: string) => Promise<void>): void => {
       const button = this.#button(text, work);
       button.setAttribute('aria-label', `${text} the copy in ${tier}`);
       buttons.push(button);
     };
-    if (tier !== 'cold') named('Evict', (key) => this.#evict(tier, key));
-    if (tier === 'warm') named('Damage', (key) => this.#damage(key));
+    if (tier !== 'cold') does('Evict', (key) => this.#evict(tier, key));
+    if (tier === 'warm') does('Damage', (key) => this.#damage(key));
     const name = h('th', { scope: 'row' }, h('span', { class: 'dot', 'aria-hidden': 'true' }), NAMES[tier]);
     return { element: h('tr', { class: tier }, name, ...cells, h('td', { class: 'do' }, ...buttons)), cells, buttons };
   }
@@ -149,19 +155,26 @@ export class Keys {
   async #read(): Promise<void> {
     const key = this.#input.value;
     const source = await this.#readOut(key);
-    this.#desk.say(source ? `${key} came from ${source}` : `${key} is nowhere`);
+    this.#desk.say(named(key), source ? ` came from ${source}` : ' is nowhere');
   }
 
   async #evict(tier: 'hot' | 'warm', key: string): Promise<void> {
-    await this.#desk.subject?.evict(tier, key);
+    const hadIt = await this.#desk.subject?.evict(tier, key);
     await this.#find(key);
-    this.#desk.say(`the copy of ${key} in ${tier} is gone`);
+    if (hadIt) this.#desk.say('the copy of ', named(key), ` in ${tier} is gone`);
+    else this.#desk.say(`${tier} has no copy of `, named(key));
   }
 
   async #damage(key: string): Promise<void> {
     await this.#desk.subject?.damage(key);
-    const source = await this.#readOut(key);
-    this.#desk.say(`a byte of ${key} was turned around in warm; the read noticed, and was answered by ${source ?? 'nobody'}`);
+    const what = ['a byte of ', named(key), ' was turned around in warm'];
+    try {
+      const source = await this.#readOut(key);
+      if (source === 'warm') this.#desk.say(...what, ', and the read did not notice: this storage does not verify');
+      else this.#desk.say(...what, `; the read noticed, and was answered by ${source ?? 'nobody'}`);
+    } catch (error) {
+      this.#desk.say(...what, `; the read noticed, and found no other copy: ${why(error)}`);
+    }
   }
 
   /** What removes from cold too is asked for twice. */
@@ -170,14 +183,16 @@ export class Keys {
     if (isEverywhere && this.#armed === undefined) {
       write(this.#invalidate, 'Really?');
       this.#armed = setTimeout(() => this.#disarm(), ARMED_MS);
-      this.#desk.say('this also removes from cold: press once more to do it');
+      const what = this.#prefix.value ? ['all keys that begin with \u201c', named(this.#prefix.value), '\u201d'] : ['every key there is'];
+      this.#desk.say('this removes ', ...what, ' from cold, too: press once more to do it');
       return;
     }
     this.#disarm();
     const prefix = this.#prefix.value;
     const count = await this.#desk.subject?.invalidate(prefix, isEverywhere);
     await this.#find(this.#input.value);
-    this.#desk.say(`${toCount(count ?? 0)} keys that begin with "${prefix}" are gone ${isEverywhere ? 'from every tier' : 'from hot and warm'}`);
+    const from = isEverywhere ? 'from every tier' : 'from hot and warm';
+    this.#desk.say(`${toCount(count ?? 0)} keys that begin with \u201c`, named(prefix), `\u201d are gone ${from}`);
   }
 
   #disarm(): void {
@@ -186,21 +201,12 @@ export class Keys {
     write(this.#invalidate, 'Invalidate');
   }
 
-  #suggest(): void {
-    clearTimeout(this.#typed);
-    this.#typed = setTimeout(() => {
-      const prefix = this.#input.value;
-      const found = this.#desk.subject?.suggest(prefix) ?? Promise.resolve([]);
-      found.then((keys) => this.#suggestions.replaceChildren(...keys.map((key) => h('option', { value: key }))), () => undefined);
-    }, SUGGEST_MS);
-  }
-
   #submitted(event: Event, work: () => Promise<void>): void {
     event.preventDefault();
     this.#run(work);
   }
 
   #run(work: () => Promise<void>): void {
-    work().catch((error: unknown) => this.#desk.say(error instanceof Error ? error.message : String(error)));
+    work().catch((error: unknown) => this.#desk.say(why(error)));
   }
 }

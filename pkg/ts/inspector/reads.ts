@@ -1,7 +1,7 @@
 /** The reads, newest first, and the story of one of them. */
 
 import type { TierName } from '../contract.js';
-import { NAMES, h, section, toBytes, toClock, toCount, toTime, write } from './dom.js';
+import { NAMES, h, rove, section, toBytes, toClock, toCount, toName, toTime, vary, write } from './dom.js';
 import { TIERS, type Model, type Step, type Story } from './model.js';
 
 /** How many reads are shown at once. */
@@ -41,6 +41,7 @@ export class Reads {
   readonly story = new Telling();
   readonly #rows: readonly Row[];
   readonly #note = h('span', { class: 'note' });
+  readonly #teaching = h('p', { class: 'teaching' });
   readonly #isBrief = h('input', { type: 'checkbox' });
   readonly #older: HTMLButtonElement;
   readonly #newer: HTMLButtonElement;
@@ -71,11 +72,11 @@ export class Reads {
       this.#let();
     });
     const brief = h('label', {}, this.#isBrief, 'Hide hot hits');
-    const list = h('ol', { class: 'rows', 'aria-label': 'Reads, newest first', keydown: (event) => this.#key(event) });
+    const list = h('ol', { class: 'rows', 'aria-label': 'Reads, newest first', keydown: (event) => this.#rove(event) });
     list.append(...this.#rows.map(({ item }) => item));
     for (const type of ['pointerenter', 'focusin']) list.addEventListener(type, () => (this.#held ??= this.#shown));
     for (const type of ['pointerleave', 'focusout']) list.addEventListener(type, () => this.#let());
-    this.element = section('reads', 'Reads', [this.#note, brief, this.#newer, this.#older], list);
+    this.element = section('reads', 'Reads', [this.#note, brief, this.#newer, this.#older], h('div', { class: 'taught' }, list, this.#teaching));
   }
 
   /** Shows the next read of this key when it comes. */
@@ -95,7 +96,10 @@ export class Reads {
     const all = this.#held ?? stories.filter((story) => !this.#isBrief.checked || story.read !== 0);
     this.#shown = all;
     this.#offset = Math.min(this.#offset, Math.max(0, all.length - ROWS));
-    this.#rows.forEach((row, at) => this.#show(row, all[this.#offset + at]));
+    this.#rows.forEach((row, at) => (row.story = all[this.#offset + at]));
+    const stop = this.#rows.find(({ story }) => story && story === this.#chosen) ?? this.#rows[0];
+    this.#rows.forEach((row) => this.#show(row, row === stop ? 0 : -1));
+    write(this.#teaching, all.length ? '' : 'Each read becomes a line here: its key, the tier that answered, and how long it took. Choose one to see its story.');
     this.#newer.disabled = this.#offset === 0;
     this.#older.disabled = this.#offset + ROWS >= all.length;
     write(this.#note, this.#held ? 'held while you look' : '');
@@ -105,6 +109,10 @@ export class Reads {
   #let(): void {
     if (this.#offset === 0) this.#held = undefined;
     this.#repaint();
+  }
+
+  #rove(event: KeyboardEvent): void {
+    rove(this.#rows.filter(({ story }) => story).map(({ button }) => button), event);
   }
 
   #row(): Row {
@@ -120,28 +128,16 @@ export class Reads {
     return row;
   }
 
-  #show(row: Row, story: Story | undefined): void {
-    row.story = story;
+  #show(row: Row, tabIndex: number): void {
+    const { story } = row;
     row.item.classList.toggle('empty', !story);
     if (!story) return;
-    const isChosen = story === this.#chosen;
     const source = story.source ? NAMES[story.source] : 'Nobody';
-    const texts = [toClock(story.at), story.key, story.count > 1 ? `\u00d7${toCount(story.count)}` : '', source, toTime(sum(story))];
+    const texts = [toClock(story.at), toName(story.key), story.count > 1 ? `\u00d7${toCount(story.count)}` : '', source, toTime(sum(story))];
     texts.forEach((text, at) => row.cells[at] && write(row.cells[at], text));
     row.item.dataset['tier'] = story.source ?? (story.steps.some(({ answer }) => BAD.has(answer)) ? 'bad' : 'nobody');
-    row.button.setAttribute('aria-pressed', String(isChosen));
-    const isFirst = row === this.#rows[0];
-    row.button.tabIndex = isChosen || (isFirst && !this.#rows.some(({ story }) => story && story === this.#chosen)) ? 0 : -1;
-  }
-
-  /** Arrows move through the rows, so that the list is one stop on the way through the page. */
-  #key(event: KeyboardEvent): void {
-    const by = { ArrowDown: 1, ArrowUp: -1, Home: -ROWS, End: ROWS }[event.key];
-    if (by === undefined) return;
-    event.preventDefault();
-    const filled = this.#rows.filter(({ story }) => story);
-    const at = filled.findIndex(({ button }) => button === event.target);
-    filled[Math.min(filled.length - 1, Math.max(0, at + by))]?.button.focus();
+    row.button.setAttribute('aria-pressed', String(story === this.#chosen));
+    row.button.tabIndex = tabIndex;
   }
 }
 
@@ -167,7 +163,7 @@ class Telling {
 
   paint(story: Story | undefined, isChosen: boolean): void {
     const all = story ? sum(story) : 0;
-    write(this.#key.firstElementChild as HTMLElement, story?.key ?? '');
+    write(this.#key.firstElementChild as HTMLElement, story ? toName(story.key) : '');
     write(this.#sentence, story ? tell(story) : 'When the storage is read, it shows here which tier was asked, what it said and how long that took.');
     const what = story?.action === 'head' ? 'read of metadata' : 'read';
     write(this.#facts, story ? `the ${isChosen ? 'chosen' : 'last'} ${what}, ${toTime(all)}` : '');
@@ -216,8 +212,8 @@ function show({ item, name, bar, said, took }: Line, told: Told | undefined): vo
   write(name, NAMES[told.tier]);
   write(said, told.said);
   write(took, told.took);
-  bar.style.setProperty('--from', String(told.from));
-  bar.style.setProperty('--share', String(told.share));
+  vary(bar, '--from', told.from);
+  vary(bar, '--share', told.share);
 }
 
 function sum({ steps }: Story): number {

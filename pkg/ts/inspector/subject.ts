@@ -3,6 +3,7 @@
 import type { StorageMetadata, StorageTier, TierName, TierStats } from '../contract.js';
 import type { S3Prices } from '../s3/store.js';
 import type { TieredStorage } from '../storage.js';
+import { why } from './dom.js';
 import { TIERS, slim, type Note, type SlimEvent } from './model.js';
 import type { SwitchableFetch } from './network.js';
 
@@ -31,17 +32,30 @@ export interface About {
 /** A copy of an entry: what is shown of its metadata. `null`: there is none; a text: why that is not known. */
 export type Copy = Pick<StorageMetadata, 'size' | 'createdAt' | 'accessCount' | 'checksum' | 'ttl'> | null | string;
 
+/** Keys in order. */
+export interface Listed {
+  readonly keys: readonly string[];
+  /** There are more than these. */
+  readonly isMore: boolean;
+}
+
+/** Whether there is a copy; what was not asked, or did not answer, is not said. */
+export type Marks = Partial<Record<TierName, boolean>>;
+
 /** What can be asked of a storage, by its inspector. */
 export interface Calls {
   about(): Promise<About>;
   /** How full hot and warm are; of all tiers where that is asked for, which lists cold. */
   fill(isAll: boolean): Promise<Partial<Record<TierName, Fill>>>;
   look(key: string): Promise<Partial<Record<TierName, Copy>>>;
-  /** Some keys of warm that start so. */
-  suggest(prefix: string): Promise<string[]>;
+  /** The first keys that start so, of hot and warm, or of cold, which costs a request. */
+  list(prefix: string, from: 'upper' | 'cold'): Promise<Listed>;
+  /** Which of hot and warm have copies of these keys, in the order of the keys. */
+  mark(keys: readonly string[]): Promise<Marks[]>;
   /** Reads an entry and says which tier had it. */
   read(key: string): Promise<TierName | undefined>;
-  evict(tier: 'hot' | 'warm', key: string): Promise<void>;
+  /** Gives a copy up, and says whether there was one. */
+  evict(tier: 'hot' | 'warm', key: string): Promise<boolean>;
   invalidate(prefix: string, isEverywhere: boolean): Promise<number>;
   /** Turns a byte of the copy in warm around, and gives up the one in hot. */
   damage(key: string): Promise<void>;
@@ -67,7 +81,8 @@ const EVENTS: readonly SlimEvent['type'][] = [
   'changedElsewhere',
   'claimTimedOut',
 ];
-const SUGGESTIONS_MAX = 20;
+/** How many keys are listed at once. */
+const KEYS_MAX = 500;
 
 /** A storage of this realm. */
 export class Local implements Subject {
@@ -113,20 +128,34 @@ export class Local implements Subject {
     return Object.fromEntries((await Promise.all(looked)).filter(([, copy]) => copy !== undefined));
   }
 
-  async suggest(prefix: string): Promise<string[]> {
-    const keys: string[] = [];
-    for await (const key of this.#options.tiers?.warm?.listKeys(prefix) ?? []) {
-      if (keys.push(key) === SUGGESTIONS_MAX) break;
-    }
-    return keys;
+  async list(prefix: string, from: 'upper' | 'cold'): Promise<Listed> {
+    const { hot, warm, cold } = this.#options.tiers ?? {};
+    const asked = from === 'cold' ? [cold] : [hot, warm];
+    const lists = await Promise.all(asked.map((tier) => first(tier, prefix)));
+    const keys = [...new Set(lists.flat())].sort();
+    return { keys: keys.slice(0, KEYS_MAX), isMore: keys.length > KEYS_MAX };
+  }
+
+  async mark(keys: readonly string[]): Promise<Marks[]> {
+    const { hot, warm } = this.#options.tiers ?? {};
+    const known = (tier: StorageTier | undefined, key: string) => tier?.exists(key).catch(() => undefined);
+    return Promise.all(
+      keys.map(async (key) => {
+        const [inHot, inWarm] = await Promise.all([known(hot, key), known(warm, key)]);
+        return { ...(inHot !== undefined && { hot: inHot }), ...(inWarm !== undefined && { warm: inWarm }) };
+      }),
+    );
   }
 
   async read(key: string): Promise<TierName | undefined> {
     return (await this.#storage.getWithMetadata(key, { borrow: true }))?.source;
   }
 
-  async evict(tier: 'hot' | 'warm', key: string): Promise<void> {
-    await this.#options.tiers?.[tier]?.delete(key);
+  async evict(tier: 'hot' | 'warm', key: string): Promise<boolean> {
+    const found = this.#options.tiers?.[tier];
+    const hadIt = (await found?.exists(key)) ?? false;
+    await found?.delete(key);
+    return hadIt;
   }
 
   async invalidate(prefix: string, isEverywhere: boolean): Promise<number> {
@@ -134,6 +163,7 @@ export class Local implements Subject {
   }
 
   async damage(key: string): Promise<void> {
+    if (this.#options.network?.isCut) throw new Error('the network is cut: a damaged copy could not heal');
     const { hot, warm } = this.#options.tiers ?? {};
     const [bytes, metadata] = await Promise.all([warm?.get(key), warm?.getMetadata(key)]);
     const at = (bytes?.length ?? 0) >> 1;
@@ -149,12 +179,17 @@ export class Local implements Subject {
   }
 }
 
+/** The first keys of a tier that start so, and one more than are shown, if there are more. */
+async function first(tier: StorageTier | undefined, prefix: string): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const key of tier?.listKeys(prefix) ?? []) {
+    if (keys.push(key) > KEYS_MAX) break;
+  }
+  return keys;
+}
+
 function toCopy(metadata: StorageMetadata | null): Copy {
   if (!metadata) return null;
   const { size, createdAt, accessCount, checksum, ttl } = metadata;
   return { size, createdAt, accessCount, checksum, ...(ttl && { ttl }) };
-}
-
-function why(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

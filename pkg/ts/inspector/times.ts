@@ -1,7 +1,7 @@
 /** How long each tier takes to answer: a distribution over a logarithmic scale, and percentiles. */
 
 import type { TierName } from '../contract.js';
-import { NAMES, NOTHING, h, section, toTime, write } from './dom.js';
+import { NAMES, NOTHING, h, section, toTime, vary, write } from './dom.js';
 import { BINS, place } from './latency.js';
 import { TIERS, type Model } from './model.js';
 
@@ -35,10 +35,10 @@ export class Times {
       const { latency } = tiers[tier];
       const most = Math.max(1, ...latency.bins);
       // The root shows the few slow ones beside the many.
-      bars.forEach((bar, at) => bar.style.setProperty('--share', String(Math.sqrt((latency.bins[at] ?? 0) / most))));
+      bars.forEach((bar, at) => vary(bar, '--share', Math.sqrt((latency.bins[at] ?? 0) / most)));
       const found = latency.percentiles(SHARES);
       marks.forEach((mark, at) => {
-        mark.style.setProperty('--from', String(place(found?.[at] ?? 0)));
+        vary(mark, '--from', place(found?.[at] ?? 0));
         mark.classList.toggle('empty', !found);
       });
       figures.forEach((figure, at) => write(figure, found ? toTime(found[at] ?? 0) : NOTHING));

@@ -1,12 +1,15 @@
-/** Queued writes in IndexedDB: each step is one transaction on all records, so that it does not matter which tab takes it. */
+/** Queued writes in IndexedDB: each step is one transaction that reads what it needs, so that it does not matter which tab takes it. */
 
 import { StorageError } from '../errors.js';
-import type { Durability, QueueStore, Step } from './store.js';
+import type { MaybePromise } from '../port.js';
+import type { Durability, QueueStore, Records, Step } from './store.js';
 import type { QueueRecord } from './types.js';
 
 const WRITES = 'writes';
 const BODIES = 'bodies';
-const VERSION = 1;
+/** The index of writes by their keys. */
+const BY_KEY = 'key';
+const VERSION = 2;
 
 export class DatabaseStore implements QueueStore {
   readonly name: string;
@@ -25,10 +28,7 @@ export class DatabaseStore implements QueueStore {
       const fail = (cause: unknown): void => reject(toError(cause, `the database ${name} cannot be opened`));
       try {
         const request = factory.open(name, VERSION);
-        request.onupgradeneeded = () => {
-          request.result.createObjectStore(WRITES, { autoIncrement: true });
-          request.result.createObjectStore(BODIES);
-        };
+        request.onupgradeneeded = ({ oldVersion }) => upgrade(request, oldVersion);
         request.onerror = () => fail(request.error);
         request.onsuccess = () => resolve(new DatabaseStore(request.result));
       } catch (error) {
@@ -41,23 +41,22 @@ export class DatabaseStore implements QueueStore {
     this.#db.close();
   }
 
-  records(): Promise<QueueRecord[]> {
-    return this.#run('readonly', 'relaxed', (transaction) => answered(transaction.objectStore(WRITES).getAll() as IDBRequest<QueueRecord[]>));
+  look<T>(work: (records: Records) => MaybePromise<T>): Promise<T> {
+    return this.#run('readonly', 'relaxed', async (transaction) => work(recordsIn(transaction.objectStore(WRITES))));
   }
 
   change<T>(durability: Durability, step: Step<T>): Promise<T> {
     return this.#run('readwrite', durability, async (transaction) => {
       const writes = transaction.objectStore(WRITES);
-      const records = await read(writes);
       // What is added in the place of the new record gives the number.
-      const [answer, changes] = await step(records, async () => (await answered(writes.add(0))) as number);
+      const [answer, changes] = await step(recordsIn(writes), async () => (await answered(writes.add(0))) as number);
       for (const change of changes) {
-        if (typeof change !== 'number') {
-          writes.put(change, change.row[0]);
+        if ('stored' in change) {
+          writes.put(keyed(change.stored), change.stored.row[0]);
           continue;
         }
-        writes.delete(change);
-        const body = records.get(change)?.body;
+        const { row, body } = change.gone;
+        writes.delete(row[0]);
         if (body) transaction.objectStore(BODIES).delete(piecesOf(body));
       }
       return answer;
@@ -85,7 +84,7 @@ export class DatabaseStore implements QueueStore {
 
   strays(): Promise<string[]> {
     return this.#run('readonly', 'relaxed', async (transaction) => {
-      const used = new Set([...(await read(transaction.objectStore(WRITES))).values()].map(({ body }) => body));
+      const used = new Set((await recordsIn(transaction.objectStore(WRITES)).after(0)).map(({ body }) => body));
       const found: string[] = [];
       const request = transaction.objectStore(BODIES).openKeyCursor();
       for (let cursor = await answered(request); cursor; cursor = await answered(request)) {
@@ -126,10 +125,34 @@ export class DatabaseStore implements QueueStore {
   }
 }
 
-/** By their ids. */
-async function read(writes: IDBObjectStore): Promise<Map<number, QueueRecord>> {
-  const records = await answered(writes.getAll() as IDBRequest<QueueRecord[]>);
-  return new Map(records.map((record) => [record.row[0], record]));
+/** Version 1 had no index. */
+function upgrade({ result: db, transaction }: IDBOpenDBRequest, oldVersion: number): void {
+  if (!oldVersion) db.createObjectStore(BODIES);
+  const writes = oldVersion ? transaction?.objectStore(WRITES) : db.createObjectStore(WRITES, { autoIncrement: true });
+  writes?.createIndex(BY_KEY, BY_KEY);
+  const request = writes?.openCursor();
+  if (!request) return;
+  request.onsuccess = () => {
+    const cursor = request.result;
+    if (!cursor) return;
+    cursor.update(keyed(cursor.value as QueueRecord));
+    cursor.continue();
+  };
+}
+
+/** A record as it is stored: an index finds no key in a row. */
+function keyed(record: QueueRecord): object {
+  return { ...record, [BY_KEY]: record.row[1] };
+}
+
+function recordsIn(writes: IDBObjectStore): Records {
+  const all = (found: IDBRequest): Promise<QueueRecord[]> => answered(found as IDBRequest<QueueRecord[]>);
+  return {
+    one: (id) => answered(writes.get(id) as IDBRequest<QueueRecord | undefined>),
+    of: (key) => all(writes.index(BY_KEY).getAll(key)),
+    after: (id, count) => all(writes.getAll(IDBKeyRange.lowerBound(id, true), count)),
+    count: () => answered(writes.count()),
+  };
 }
 
 function answered<T>(request: IDBRequest<T>): Promise<T> {

@@ -15,7 +15,8 @@ import { OpenFile, syncFolder, wrapped } from '../disk/files.js';
 import { hold, type Held } from '../disk/lock.js';
 import { StorageError } from '../errors.js';
 import { decode, encode, type Kept } from './record.js';
-import { PIECE_BYTES, type Change, type Durability, type QueueStore, type Step } from './store.js';
+import type { MaybePromise } from '../port.js';
+import { PIECE_BYTES, type Change, type Durability, type QueueStore, type Records, type Step } from './store.js';
 import type { QueueRecord } from './types.js';
 
 /** A body on its way into the queue. */
@@ -33,6 +34,12 @@ export class FolderStore implements QueueStore {
   /** What there is, by ids, which are in order. */
   readonly #kept: Map<number, Kept>;
   readonly #drafts = new Map<string, Draft>();
+  readonly #records: Records = {
+    one: (id) => this.#kept.get(id)?.record,
+    of: (key) => this.#some(({ row }) => row[1] === key),
+    after: (id, count) => this.#some(({ row }) => row[0] > id, count),
+    count: () => this.#kept.size,
+  };
   #last: number;
   /** Steps wait for each other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -43,7 +50,7 @@ export class FolderStore implements QueueStore {
     this.#bodies = join(folder, 'bodies');
     this.#held = held;
     this.#kept = kept;
-    this.#last = Math.max(0, ...kept.keys());
+    this.#last = [...kept.keys()].at(-1) ?? 0;
   }
 
   /** Takes a folder. Fails as `unavailable` while another queue has it; as `corrupt` if a file in it is not what was stored. */
@@ -67,15 +74,14 @@ export class FolderStore implements QueueStore {
     }
   }
 
-  async records(): Promise<QueueRecord[]> {
+  async look<T>(work: (records: Records) => MaybePromise<T>): Promise<T> {
     this.#checkOpen();
-    return Array.from(this.#kept.values(), ({ record }) => record);
+    return work(this.#records);
   }
 
   async change<T>(durability: Durability, step: Step<T>): Promise<T> {
     return this.#inTurn(async () => {
-      const records = new Map(Array.from(this.#kept, ([id, { record }]) => [id, record]));
-      const [answer, changes] = await step(records, async () => (this.#last += 1));
+      const [answer, changes] = await step(this.#records, async () => (this.#last += 1));
       for (const change of changes) await this.#keep(change, durability);
       return answer;
     });
@@ -125,7 +131,7 @@ export class FolderStore implements QueueStore {
 
   async strays(): Promise<string[]> {
     this.#checkOpen();
-    const used = new Set(Array.from(this.#kept.values(), ({ record }) => record.body));
+    const used = new Set(this.#some(() => true).map(({ body }) => body));
     return (await readdir(this.#bodies).catch(fail)).filter((body) => !used.has(body));
   }
 
@@ -139,10 +145,11 @@ export class FolderStore implements QueueStore {
 
   /** Stores a change, then knows of it: one that fails was not made, and those before it were. */
   async #keep(change: Change, durability: Durability): Promise<void> {
-    if (typeof change === 'number') return this.#forget(change);
-    const [id] = change.row;
-    const sum = this.#kept.get(id)?.sum ?? (await this.#settle(change.body));
-    const kept: Kept = { record: change, sum };
+    if ('gone' in change) return this.#forget(change.gone);
+    const { row, body } = change.stored;
+    const [id] = row;
+    const sum = this.#kept.get(id)?.sum ?? (await this.#settle(body));
+    const kept: Kept = { record: change.stored, sum };
     // What need not outlast the process is not worth a file.
     if (durability === 'strict') await this.#store(id, encode(kept));
     this.#kept.set(id, kept);
@@ -167,14 +174,13 @@ export class FolderStore implements QueueStore {
   }
 
   /** The body goes last: without a write it is nobody's. */
-  async #forget(id: number): Promise<void> {
+  async #forget({ row: [id], body }: QueueRecord): Promise<void> {
     try {
       await rm(this.#path(id, 'write'), { force: true });
       await syncFolder(this.name);
     } catch (error) {
       fail(error);
     }
-    const body = this.#kept.get(id)?.record.body;
     this.#kept.delete(id);
     // What stays is swept.
     if (body) await this.dropBody(body).catch(() => undefined);
@@ -193,6 +199,16 @@ export class FolderStore implements QueueStore {
     draft.file.giveUp();
     this.#drafts.delete(body as string);
     return draft.hash.digest('hex');
+  }
+
+  /** The first `count` that are so. */
+  #some(isSo: (record: QueueRecord) => boolean, count = Infinity): QueueRecord[] {
+    const some: QueueRecord[] = [];
+    for (const { record } of this.#kept.values()) {
+      if (some.length >= count) break;
+      if (isSo(record)) some.push(record);
+    }
+    return some;
   }
 
   #path(id: number, kind: 'write' | 'new'): string {

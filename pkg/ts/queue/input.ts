@@ -24,6 +24,9 @@ const STATES = ['waiting', 'sending', 'conflict', 'failed'] as const;
 export interface CheckedWrite extends QueueWriteOptions {
   readonly over: 0 | 1 | 2;
   readonly condition: string | null | undefined;
+  /** Whether it is for what is queued before it of the same key, if anything is. */
+  readonly follows: boolean;
+  readonly how: QueueRecord['how'];
 }
 
 /** The bytes of a value, in pieces that fit a record. */
@@ -35,26 +38,29 @@ export interface Body {
 }
 
 export const checkQueue = (options: unknown): QueueOptions => check(options, QUEUE, 'the options of a WriteQueue');
-export const checkWrite = (options: unknown): CheckedWrite => placed(check(options, WRITE, 'the options of `set`'));
-export const checkDelete = (options: unknown): CheckedWrite => placed(check(options, DELETE, 'the options of `delete`'));
+export const checkWrite = (options: unknown): CheckedWrite => placed(options, WRITE, 'the options of `set`');
+export const checkDelete = (options: unknown): CheckedWrite => placed(options, DELETE, 'the options of `delete`');
 
 /** Fails as `invalid` for what names no write. */
 export function checkId(id: unknown): asserts id is number {
   if (!isCount(id)) throw invalid('a write is named by its `id`, a whole number');
 }
 
-function placed(options: QueueWriteOptions): CheckedWrite {
+function placed(given: unknown, rules: Rules, what: string): CheckedWrite {
+  const options: QueueWriteOptions = check(given, rules, what);
   const { ifAbsent, ifMatch, overwrite } = options;
   if (Number(ifAbsent ?? 0) + Number(ifMatch !== undefined) + Number(overwrite ?? 0) > 1) {
     throw invalid('only one of `ifAbsent`, `ifMatch` and `overwrite` can hold; give one of them');
   }
-  if (overwrite) return { ...options, over: 0, condition: undefined };
+  // The copies are what is stored: a getter need not give the same twice.
+  const how: QueueRecord['how'] = check(attempt(() => toHow(options), `${what} cannot be read`), rules, what);
+  if (overwrite) return { ...options, how, over: 0, condition: undefined, follows: false };
   const isNamed = ifAbsent || ifMatch !== undefined;
-  return { ...options, over: isNamed ? 1 : 2, condition: ifAbsent ? null : ifMatch };
+  return { ...options, how, over: isNamed ? 1 : 2, condition: ifAbsent ? null : ifMatch, follows: !ifAbsent };
 }
 
 /** What of the options is for the write that is sent. */
-export function toHow({ ttl, metadata, skipTiers, onlyTiers, mimeType }: QueueWriteOptions): QueueRecord['how'] {
+function toHow({ ttl, metadata, skipTiers, onlyTiers, mimeType }: QueueWriteOptions): QueueRecord['how'] {
   const how: QueueRecord['how'] = {};
   if (ttl !== undefined) how.ttl = ttl;
   // Copies: who gave them may change them.

@@ -4,13 +4,15 @@ import type { SetOptions, StorageMetadata } from '../contract.js';
 import { StorageError } from '../errors.js';
 import type { TieredStorage } from '../storage.js';
 import { joined } from '../streams.js';
-import type { Orders } from './orders.js';
+import { SENT, type Orders } from './orders.js';
 import { PIECE_BYTES } from './store.js';
 import { exclusively, ifFree } from './tabs.js';
 import type { QueueRecord, RawFailure } from './types.js';
 
 /** Larger bodies are sent in pieces or not at all. */
 const WHOLE_BYTES_MAX = 64 * 2 ** 20;
+/** How long to wait, after the place where the queue is kept has failed, in ms. */
+const STORE_WAIT_MS = 10_000;
 /** What `finish` gives for a write that is at its end, or held up. */
 const VERDICT = { done: -1, conflict: -2, failed: -3 };
 
@@ -28,6 +30,8 @@ export interface SenderOptions {
   readonly storage: TieredStorage;
   /** Tells this tab and the others. */
   tell(message: Message): void;
+  /** Is called when nothing was left to be sent, or nothing can be sent now. */
+  rest(): void;
 }
 
 export class Sender {
@@ -49,11 +53,16 @@ export class Sender {
     this.#isPatient = isPatient;
   }
 
+  /** Whether it sends, or waits until it may. */
+  get isRunning(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** There may be something to send, or a reason to think that it would work now. */
   wake(): void {
     this.#isAsked = true;
     this.#wake?.();
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    this.#running ??= this.#run();
   }
 
   /** Gives up what is being sent. */
@@ -70,17 +79,27 @@ export class Sender {
   }
 
   async #run(): Promise<void> {
-    const { name } = this.#options.orders.store;
+    const { tell, rest, orders } = this.#options;
     const { signal } = this.#closing;
-    while (this.#isAsked && !signal.aborted) {
-      this.#isAsked = false;
-      try {
-        await exclusively(`${name}/sender`, signal, () => this.#drain());
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#options.tell({ type: 'outage', error: toRaw(error), begun: Date.now() });
+    try {
+      while (this.#isAsked && !signal.aborted) {
+        this.#isAsked = false;
+        try {
+          await exclusively(`${orders.store.name}/sender`, signal, () => this.#drain());
+        } catch (error) {
+          if (signal.aborted) return;
+          const raw = toRaw(error);
+          tell({ type: 'outage', error: raw, begun: Date.now() });
+          if (!this.#isPatient || raw.kind === 'closed') continue;
+          await this.#sleep(STORE_WAIT_MS);
+          this.#isAsked = true;
+        }
       }
+    } finally {
+      // At once: who wakes it from now on finds that nothing runs.
+      this.#running = undefined;
     }
+    rest();
   }
 
   /** Sends until nothing may be sent any more; nobody else does. */
@@ -90,30 +109,45 @@ export class Sender {
     while (!this.#closing.signal.aborted) {
       this.#isAsked = false;
       const begun = Date.now();
-      const [id, record] = await orders.change('relaxed', 'begin', []);
-      if (id === undefined || !record) return;
+      const record = await orders.begin();
+      if (!record) return;
       tell({ type: 'change' });
-      const controller = new AbortController();
-      this.#current = { id, controller };
-      if (this.#closing.signal.aborted) controller.abort();
-      const sent = await this.#send(record, controller.signal).then(
-        (metadata) => ({ metadata }),
-        (error: unknown) => ({ error: StorageError.from(error, 'the write cannot be sent', record.row[1], 'internal') }),
-      );
-      this.#current = undefined;
-      if (controller.signal.aborted) continue;
+      const sent = await this.#attempt(record);
+      if (!sent) continue;
       const wait = await this.#finish(record, sent, begun);
       // Who asked meanwhile knows something that this attempt did not.
       if (wait === undefined || this.#isAsked) continue;
-      if (!this.#isPatient) return;
+      // A storage that was closed stays so, and to try again would keep its process alive. Another tab may have one that is open.
+      const isClosed = 'error' in sent && sent.error.kind === 'closed';
+      if (!this.#isPatient || isClosed) return;
       await this.#sleep(wait);
+    }
+  }
+
+  /** How sending ended; nothing if it was given up. */
+  async #attempt(record: QueueRecord): Promise<Sent | undefined> {
+    const { orders } = this.#options;
+    const [id, key] = record.row;
+    const controller = new AbortController();
+    const { signal } = controller;
+    this.#current = { id, controller };
+    if (this.#closing.signal.aborted) controller.abort();
+    try {
+      // A tab that cancelled it since it was begun was heard too early, if at all.
+      const isThere = await orders.store.look((records) => records.one(id));
+      if (!isThere || signal.aborted) return undefined;
+      return { metadata: await this.#send(record, signal) };
+    } catch (error) {
+      return signal.aborted ? undefined : { error: StorageError.from(error, 'the write cannot be sent', key, 'internal') };
+    } finally {
+      this.#current = undefined;
     }
   }
 
   /** Takes in how sending ended; gives the ms to wait after an outage. */
   async #finish(record: QueueRecord, sent: Sent, begun: number): Promise<number | undefined> {
     const { orders, tell } = this.#options;
-    const [id] = record.row;
+    const [id, key] = record.row;
     const [outcome, what, metadata] = toOutcome(record, sent);
     const error = 'error' in sent ? sent.error : undefined;
     const amend = (changed: QueueRecord): void => {
@@ -124,7 +158,7 @@ export class Sender {
       if (state === 3) changed.error = toRaw(error);
     };
     const random = Math.floor(Math.random() * 2 ** 48);
-    const [verdict, changed] = await orders.change('strict', 'finish', [id, outcome, what, random], amend);
+    const [verdict, changed] = await orders.change('finish', [id, outcome, what, random], { key, amend });
     tell({ type: 'change' });
     if (verdict === VERDICT.done) tell({ type: 'sent', record, metadata });
     else if (verdict < 0 && changed) tell({ type: verdict === VERDICT.conflict ? 'conflict' : 'failed', record: changed, metadata });
@@ -184,6 +218,7 @@ export class Sender {
   }
 
   #sleep(ms: number): Promise<void> {
+    if (this.#closing.signal.aborted) return Promise.resolve();
     return new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#wake = () => {
@@ -198,11 +233,11 @@ type Sent = { metadata: StorageMetadata | null } | { error: StorageError };
 
 /** What the end of an attempt means to the order; and what is stored now of an entry that was written. */
 function toOutcome({ row }: QueueRecord, sent: Sent): [outcome: number, what: string | undefined, stored: StorageMetadata | null] {
-  if ('metadata' in sent) return [0, sent.metadata?.version, sent.metadata];
+  if ('metadata' in sent) return [SENT, sent.metadata?.version, sent.metadata];
   const { kind, current, isSame } = sent.error;
   if (kind !== 'conflict') return [2, kind, null];
   // An earlier attempt, whose answer was lost.
-  if (isSame && current) return [0, current.version, current];
+  if (isSame && current) return [SENT, current.version, current];
   return row[4] === undefined ? [2, 'unavailable', null] : [1, current?.version, null];
 }
 

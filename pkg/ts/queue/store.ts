@@ -1,5 +1,6 @@
 /** What a queue asks of the place where its writes are kept. */
 
+import type { MaybePromise } from '../port.js';
 import type { QueueRecord } from './types.js';
 
 /** How much of a body is stored at once, in bytes. */
@@ -8,11 +9,21 @@ export const PIECE_BYTES = 2 ** 20;
 /** How long a change must last: through a power loss, or only while the browser or process runs. */
 export type Durability = 'strict' | 'relaxed';
 
-/** What is to be stored: a record, or the id of a write that is gone and takes its body along. */
-export type Change = QueueRecord | number;
+/** What is to be stored: a record, or that there is none any more, and no body of it either. */
+export type Change = { readonly stored: QueueRecord } | { readonly gone: QueueRecord };
 
-/** What is to be answered, and stored, given all writes by their ids; `newId` gives an id that is larger than any before. */
-export type Step<T> = (records: ReadonlyMap<number, QueueRecord>, newId: () => Promise<number>) => Promise<[answer: T, changes: readonly Change[]]>;
+/** The writes that there are. A step asks for those that it needs alone: there may be many, and a step for each of them. */
+export interface Records {
+  one(id: number): MaybePromise<QueueRecord | undefined>;
+  /** Those of a key, in order. */
+  of(key: string): MaybePromise<QueueRecord[]>;
+  /** The first `count` behind this id, in order; all, if nothing else is said. */
+  after(id: number, count?: number): MaybePromise<QueueRecord[]>;
+  count(): MaybePromise<number>;
+}
+
+/** What is to be answered, and stored in that order; `newId` gives an id that is larger than any before. */
+export type Step<T> = (records: Records, newId: () => Promise<number>) => Promise<[answer: T, changes: readonly Change[]]>;
 
 /** A place for queued writes: a record each, and its body in pieces. It fails with a `StorageError`. */
 export interface QueueStore {
@@ -20,9 +31,9 @@ export interface QueueStore {
   readonly name: string;
   /** Whether other tabs or threads may have it open, too. */
   readonly isShared: boolean;
-  /** All writes, in order. */
-  records(): Promise<QueueRecord[]>;
-  /** Takes a step while nobody else does, and stores what it says, in that order. */
+  /** Looks at the writes as they are at one moment. */
+  look<T>(work: (records: Records) => MaybePromise<T>): Promise<T>;
+  /** Takes a step while nobody else does, and stores what it says. */
   change<T>(durability: Durability, step: Step<T>): Promise<T>;
   /** Stores a piece of a body, durably once a record of it is. */
   addPiece(body: string, at: number, piece: Uint8Array): Promise<unknown>;

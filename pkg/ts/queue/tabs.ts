@@ -12,14 +12,19 @@ const held = new Map<string, Promise<unknown>>();
 export async function exclusively<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const locks = webLocks();
   if (locks) return locks.request(name, { signal }, work);
-  const before = held.get(name) ?? Promise.resolve();
-  const mine = before.then(() => {
-    signal.throwIfAborted();
-    return work();
-  });
-  const ended = mine.catch(() => undefined);
-  held.set(name, ended);
-  void ended.then(() => held.get(name) === ended && held.delete(name));
+  return inTurn(held, name, signal, work);
+}
+
+/**
+ * Does `work` behind what was to be done under this name before; `last` has the end of that. `signal` ends the wait, which moves nobody
+ * else up.
+ */
+export function inTurn<T>(last: Map<string, Promise<unknown>>, name: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  const before = last.get(name) ?? Promise.resolve();
+  const mine = unless([signal], before).then(work);
+  const ended = Promise.allSettled([before, mine]);
+  last.set(name, ended);
+  void ended.then(() => last.get(name) === ended && last.delete(name));
   return mine;
 }
 

@@ -8,7 +8,8 @@ import type { OrderRow } from '../wasm.js';
 export interface QueueOptions {
   /**
    * The folder that it is kept in, which is made if it is not there; in Node, Deno and Bun. One queue of one process has it at a time.
-   * Processes see each other on one machine and in one container.
+   * Processes see each other on one machine and in one container. In Deno it needs `--allow-read`, `--allow-write` and
+   * `--allow-sys=osUptime`.
    */
   directory?: string | undefined;
   /** Else the name of its database. Default `'tiered-storage-queue'`. Queues of one name are one queue, in all tabs of an origin. */

@@ -27,6 +27,11 @@ export interface FetchEventLike extends WorkerEvent {
   respondWith(response: Response | Promise<Response>): void;
 }
 
+/** A path as URLs have it: with what is no ASCII, and blanks, encoded. */
+export function pathOf(path: string): string {
+  return new URL(path, 'https://origin').pathname;
+}
+
 /** An answer in plain words. */
 export function refusal(status: number, sentence: string): Response {
   return new Response(`${sentence}\n`, {

@@ -2,7 +2,7 @@
 
 import { StorageError } from '../errors.js';
 import { NAME, check, isText, type Rules } from '../options.js';
-import { refusal, type WorkerScope } from './scope.js';
+import { pathOf, refusal, type WorkerScope } from './scope.js';
 
 /** The files that an app starts from. */
 export interface ShellOptions {
@@ -16,12 +16,12 @@ export interface ShellOptions {
   navigate?: string | undefined;
 }
 
-const isPath = (value: unknown): boolean => isText(value) && /^\/(?!\/)/.test(value as string);
+const isPath = (value: unknown): boolean => isText(value) && /^\/(?![/\\])[^?#]*$/.test(value as string);
 const OPTIONS: Rules = {
   name: [(value) => isText(value) && /^[\w.-]+$/.test(value as string), 'a word of letters, digits, dots and hyphens'],
   version: NAME,
-  files: [(value) => Array.isArray(value) && value.every(isPath), 'a list of paths, each of which begins with a slash'],
-  navigate: [isPath, 'a path that begins with a slash'],
+  files: [(value) => Array.isArray(value) && value.every(isPath), 'a list of paths, each of which begins with a slash and has no query'],
+  navigate: [isPath, 'a path that begins with a slash and has no query'],
 };
 
 export class Shell {
@@ -40,8 +40,8 @@ export class Shell {
     this.#scope = scope;
     this.#prefix = `${name}@`;
     this.#cache = `${name}@${version}`;
-    this.#files = new Set(files);
-    this.#navigate = navigate;
+    this.#files = new Set(files.map(pathOf));
+    this.#navigate = navigate === undefined ? undefined : pathOf(navigate);
   }
 
   /** Fetches every file past what the browser keeps of them. If one is missing, none is kept, and this version is not installed. */
@@ -69,13 +69,16 @@ export class Shell {
     return this.#files.has(pathname) || (mode === 'navigate' && this.#navigate !== undefined);
   }
 
-  /** The file; from the network where the browser removed what was kept. */
+  /** The file; from the network where the browser removed what was kept, or cannot read it. */
   async answer(request: Request, { pathname }: URL): Promise<Response> {
     const path = this.#files.has(pathname) ? pathname : (this.#navigate as string);
-    const cache = await this.#scope.caches.open(this.#cache);
-    const kept = await cache.match(path);
+    const kept = await this.#kept(path).catch(() => undefined);
     if (kept) return kept;
     return this.#scope.fetch(request).catch(() => refusal(503, 'This app is not on this device, and there is no network.'));
+  }
+
+  async #kept(path: string): Promise<Response | undefined> {
+    return (await this.#scope.caches.open(this.#cache)).match(path);
   }
 
   async #load(url: URL): Promise<Response> {

@@ -42,12 +42,16 @@ impl Options {
                 Some("--bench") => options.scale = Scale::Full,
                 Some("--quick") => is_quick = true,
                 Some("--json") => {
-                    let file = arguments.next().unwrap_or_else(|| usage(bench));
+                    let file = arguments.next().unwrap_or_else(|| refuse(bench));
                     options.json = Some(file.into());
                 }
                 // A test runner asks what tests there are: none.
                 Some("--list") => exit(0),
-                Some(text) if text.starts_with('-') => usage(bench),
+                Some("-h" | "--help") => {
+                    println!("{}", usage(bench));
+                    exit(0)
+                }
+                Some(text) if text.starts_with('-') => refuse(bench),
                 _ => options.traces.push(argument.into()),
             }
         }
@@ -88,9 +92,13 @@ impl Options {
     }
 }
 
-fn usage(bench: &str) -> ! {
-    eprintln!(
+fn usage(bench: &str) -> String {
+    format!(
         "usage: cargo bench -p tiered-storage-bench --bench {bench} -- [--quick] [--json FILE] [TRACE...]"
-    );
+    )
+}
+
+fn refuse(bench: &str) -> ! {
+    eprintln!("{}", usage(bench));
     exit(2)
 }

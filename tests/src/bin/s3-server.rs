@@ -10,8 +10,9 @@ use tiered_storage_tests::{
     server::{Options, Server},
 };
 
-const USAGE: &str = "usage: s3-server [--port PORT] [--bucket NAME]... [--access-key ID] \
-[--secret-key KEY] [--session-token TOKEN] [--region REGION] [--cors-origin ORIGIN]... [--obey]";
+const USAGE: &str = "usage: s3-server [--port PORT] [--bucket NAME]... \
+[--public-bucket NAME]... [--access-key ID] [--secret-key KEY] [--session-token TOKEN] \
+[--region REGION] [--cors-origin ORIGIN]... [--obey]";
 
 /// What the flags say.
 #[derive(Default)]
@@ -60,6 +61,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Flags, String> {
                 options.port = Some(port.parse().map_err(|_| format!("{port:?} is not a port"))?);
             }
             "--bucket" => buckets.push(value()?),
+            "--public-bucket" => {
+                let bucket = value()?;
+                options.public_buckets.push(bucket.clone());
+                buckets.push(bucket);
+            }
             "--access-key" => options.access_key = value()?,
             "--secret-key" => options.secret_key = value()?,
             "--session-token" => options.session_token = Some(value()?),

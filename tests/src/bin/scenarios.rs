@@ -8,6 +8,10 @@ use std::{
 use tiered_storage_tests::scenario::{Args, run};
 
 fn main() -> ExitCode {
+    if std::env::args_os().skip(1).any(|word| word == "-h" || word == "--help") {
+        println!("{}", Args::USAGE);
+        return ExitCode::SUCCESS;
+    }
     let args = match Args::parse(std::env::args_os().skip(1)) {
         Ok(args) => args,
         Err(message) => {

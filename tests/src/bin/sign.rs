@@ -6,6 +6,10 @@ use tiered_storage_tests::sign::{USAGE, sign, signer};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
+    if words.iter().any(|word| matches!(word.as_str(), "-h" | "--help")) {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let written = signed(&words).and_then(|text| {
         writeln!(std::io::stdout(), "{text}").map_err(|error| format!("cannot write: {error}"))
     });

@@ -40,7 +40,10 @@ pub struct Args {
 
 impl Args {
     /// How to call the runner.
-    pub const USAGE: &str = "usage: cargo scenarios [--host memory|disk-s3] PATH...";
+    pub const USAGE: &str = "\
+usage: cargo scenarios [--host memory|disk-s3] PATH...
+
+Runs scenario files, and all in folders, such as tests/scenarios; the form is in the README.md there.";
 
     /// Reads a command line without the program's name.
     ///

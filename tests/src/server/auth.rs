@@ -43,12 +43,27 @@ pub(super) struct Payload(pub(super) Bytes);
 /// What is checked once the signature has been found good.
 pub(super) struct Gate {
     pub(super) session_token: Option<String>,
+    pub(super) public_buckets: Vec<String>,
+}
+
+/// What anyone may do in a public bucket, as its policy would say.
+const PUBLIC: [&str; 5] = ["GetObject", "HeadBucket", "HeadObject", "ListObjects", "ListObjectsV2"];
+
+impl Gate {
+    fn is_public(&self, cx: &S3AccessContext<'_>) -> bool {
+        let bucket = cx.s3_path().get_bucket_name();
+        let is_listed = |bucket: &str| self.public_buckets.iter().any(|public| public == bucket);
+        bucket.is_some_and(is_listed) && PUBLIC.contains(&cx.s3_op().name())
+    }
 }
 
 #[async_trait]
 impl S3Access for Gate {
     async fn check(&self, cx: &mut S3AccessContext<'_>) -> S3Result<()> {
         if cx.credentials().is_none() {
+            if self.is_public(cx) {
+                return Ok(());
+            }
             return Err(s3_error!(
                 AccessDenied,
                 "Anonymous access is forbidden for this operation"

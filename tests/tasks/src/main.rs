@@ -30,12 +30,15 @@ struct Ran {
 
 fn main() -> ExitCode {
     let names: Vec<String> = std::env::args().skip(1).collect();
+    if names.iter().any(|name| matches!(name.as_str(), "-h" | "--help" | "help")) {
+        println!("{}", usage());
+        return ExitCode::SUCCESS;
+    }
     let chosen = match choose(&names) {
         Ok(chosen) => chosen,
         Err(message) => {
-            println!("{message}");
-            let help = names.iter().any(|name| matches!(name.as_str(), "-h" | "--help" | "help"));
-            return if help { ExitCode::SUCCESS } else { ExitCode::from(2) };
+            eprintln!("{message}");
+            return ExitCode::from(2);
         }
     };
     let host = match Host::new() {
@@ -64,17 +67,22 @@ fn choose(names: &[String]) -> Result<Vec<&'static Check>, String> {
     if let Some(unknown) =
         names.iter().find(|name| CHECKS.iter().all(|check| check.name != name.as_str()))
     {
-        let list: Vec<String> =
-            CHECKS.iter().map(|Check { name, about, .. }| format!("  {name:<13}{about}")).collect();
-        return Err(format!(
-            "{unknown} is not a check; run `cargo verify` for all, or name some of these:\n{}",
-            list.join("\n"),
-        ));
+        return Err(format!("{unknown} is not a check\n\n{}", usage()));
     }
     Ok(CHECKS
         .iter()
         .filter(|check| names.is_empty() || names.iter().any(|name| name == check.name))
         .collect())
+}
+
+/// What can be asked for.
+fn usage() -> String {
+    let list: Vec<String> =
+        CHECKS.iter().map(|Check { name, about, .. }| format!("  {name:<13}{about}")).collect();
+    format!(
+        "usage: cargo verify [CHECK...]\n\nRuns every check, or those that are named:\n{}",
+        list.join("\n"),
+    )
 }
 
 fn run(host: &Host, check: &Check, number: usize, total: usize) -> Ran {

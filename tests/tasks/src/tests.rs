@@ -17,7 +17,8 @@ fn checks_are_chosen_by_name_in_their_own_order() {
     assert_eq!(names(&["tests", "format"]), Ok(vec!["format", "tests"]));
     assert_eq!(names(&[]).map(|names| names.len()), Ok(CHECKS.len()));
     let message = names(&["formats"]).expect_err("there is no such check");
-    assert!(message.starts_with("formats is not a check") && message.contains("  format "));
+    assert!(message.starts_with("formats is not a check\n\nusage: cargo verify"));
+    assert!(CHECKS.iter().all(|check| message.contains(&format!("\n  {} ", check.name))));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use tiered_storage::{
-    ErrorKind, Metadata, SetOptions, Tier, TieredStorage,
+    ErrorKind, Event, Metadata, SetOptions, Tier, TieredStorage,
     memory::{MemoryOptions, MemoryTier},
 };
 
@@ -35,6 +35,7 @@ async fn what_is_there_is_not_written_over_by_what_expects_nothing_or_another() 
     let refused = world.storage.set_with("a", "3", if_version(&second.metadata)).await;
     let refused = refused.expect_err("it is gone");
     assert_eq!((refused.kind(), refused.current()), (ErrorKind::Conflict, None));
+    assert!(!world.heard(|event| matches!(event, Event::TierFailed { .. })), "no tier failed");
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 use bytes::{Bytes, BytesMut};
 use futures::{TryStreamExt, future::join_all};
 use tiered_storage::{
-    Compression, EntryStream, ErrorKind, Event, Promotion, SetOptions, Tier, TieredStorage,
+    Compression, EntryStream, ErrorKind, Event, Key, Promotion, SetOptions, Tier, TieredStorage,
+    tier::StorageTier,
 };
 
 use super::{World, long, tier::Pace};
@@ -265,4 +266,108 @@ async fn a_copy_of_some_age_is_compared_with_cold_before_its_body_is_handed_out(
     assert!(read().await == (Tier::Cold, new.clone()));
     assert!(read().await == (Tier::Warm, new), "the new one took the old one's place");
     assert!(world.has_no_trace());
+}
+
+/// While somebody still had a stream of a read that failed, all who read after that were given the same failure.
+#[tokio::test]
+async fn a_read_that_failed_is_not_shared_with_the_next() {
+    let world = World::plain().await;
+    let body = long(LEN);
+    world.held("film", &body).await;
+    *world.cold.breaks.lock().expect("no holder panics") = Some((3, ErrorKind::Unavailable));
+    let (idle, broken) = (begin(&world, "film").await, begin(&world, "film").await);
+    let ended = broken.try_for_each(|_| async { Ok(()) }).await;
+    assert_eq!(ended.expect_err("it broke off").kind(), ErrorKind::Unavailable);
+    assert!(rest(begin(&world, "film").await).await == body);
+    drop(idle);
+    world.storage.settled().await;
+    assert!(world.has_no_trace());
+}
+
+/// Whoever began while a slow reader was past the start was given a body that he had to read by himself, of a version that
+/// another instance had replaced: a conflict, however often he tried.
+#[tokio::test]
+async fn what_can_no_longer_be_shared_is_read_anew() {
+    let world = World::plain().await;
+    let (old, new) = (long(3 * LEN), long(2 * LEN));
+    world.held("film", &old).await;
+    let mut slow = begin(&world, "film").await;
+    for _ in 0..12 {
+        slow.try_next().await.expect("the body goes on");
+    }
+    let other = TieredStorage::builder(world.cold.clone()).open().await.expect("it opens");
+    other.set("film", new.clone()).await.expect("the body is stored");
+    assert!(rest(begin(&world, "film").await).await == new);
+    drop(slow);
+}
+
+/// What was read to its end was kept for all who came as long as one of its readers was there.
+#[tokio::test]
+async fn what_was_read_to_its_end_is_not_shared() {
+    let world = World::open(Promotion::Lazy, Compression::Off).await;
+    let (old, new) = (long(2_000_000), long(3_000_000));
+    world.held("film", &old).await;
+    let (idle, quick) = (begin(&world, "film").await, begin(&world, "film").await);
+    assert!(rest(quick).await == old);
+    let other = TieredStorage::builder(world.cold.clone()).open().await.expect("it opens");
+    other.set("film", new.clone()).await.expect("the body is stored");
+    assert!(rest(begin(&world, "film").await).await == new);
+    drop(idle);
+}
+
+/// A reader that was left behind was told that the entry had changed when it had only been given up by warm, and that it
+/// was corrupt when only warm's copy was.
+#[tokio::test]
+async fn a_reader_that_falls_behind_goes_on_in_cold_where_warm_fails() {
+    for is_damaged in [false, true] {
+        let world = World::plain().await;
+        let body = long(3 * LEN);
+        world.storage.set("film", body.clone()).await.expect("the body is stored");
+        let (mut slow, quick) = (begin(&world, "film").await, begin(&world, "film").await);
+        assert_eq!(slow.source, Tier::Warm);
+        let first = slow.try_next().await.expect("the body goes on").expect("it has not ended");
+        assert!(rest(quick).await == body);
+        if is_damaged {
+            *world.warm.damages.lock().expect("no holder panics") = true;
+        } else {
+            let film = Key::new("film").expect("it is a key");
+            world.warm.remove(&[film]).await.expect("nothing fails");
+        }
+        assert!([&first[..], &rest(slow).await].concat() == body, "{is_damaged}");
+        let told = |event: &Event| matches!(event, Event::CopyCorrupt { tier: Tier::Warm, .. });
+        assert_eq!(world.heard(told), is_damaged);
+    }
+}
+
+/// What a tier cannot give any more is read on in the next, as the rest of it.
+#[tokio::test]
+async fn a_warm_tier_that_fails_midway_is_no_failure_of_the_read() {
+    let world = World::plain().await;
+    let body = long(LEN);
+    world.storage.set("film", body.clone()).await.expect("the body is stored");
+    *world.warm.breaks.lock().expect("no holder panics") = Some((3, ErrorKind::Unavailable));
+    let stream = begin(&world, "film").await;
+    assert_eq!(stream.source, Tier::Warm);
+    assert!(rest(stream).await == body);
+    assert!(world.heard(|event| matches!(event, Event::TierFailed { tier: Tier::Warm, .. })));
+}
+
+/// A reader that asked for a piece, and then neither went on nor was dropped, kept it from all the others for ever.
+#[tokio::test]
+async fn a_reader_that_is_not_polled_any_more_holds_nobody_up() {
+    let world = World::over(Pace::Stepping, Promotion::Eager, Compression::Off).await;
+    let body = long(LEN);
+    world.held("film", &body).await;
+    for polls in 1..6 {
+        let (mut idle, other) = (begin(&world, "film").await, begin(&world, "film").await);
+        let mut asks = Box::pin(idle.try_next());
+        for _ in 0..polls {
+            let _ = futures::poll!(&mut asks);
+        }
+        let read = tokio::time::timeout(Duration::from_secs(60), rest(other)).await;
+        assert!(read.expect("nobody holds the body") == body, "after {polls} polls");
+        drop(asks);
+        assert!(rest(idle).await.len() <= LEN);
+        world.storage.invalidate_upper_caches("").await.expect("the tiers answer");
+    }
 }

@@ -30,6 +30,40 @@ async fn strangers_are_refused() {
     assert_eq!(server.object(BUCKET, "k").expect("it was put").body, "secret");
 }
 
+#[tokio::test]
+async fn anyone_reads_a_public_bucket_and_only_the_key_changes_it() {
+    let private = "private";
+    let options = Options {
+        buckets: vec![BUCKET.to_owned(), private.to_owned()],
+        public_buckets: vec![BUCKET.to_owned()],
+        ..Options::default()
+    };
+    let (server, client) = start_with(options);
+    for bucket in [BUCKET, private] {
+        send(&client, Call::put(bucket, "k", "body")).await;
+    }
+    let strip = |request: &mut Request<Full<Bytes>>| request.headers_mut().retain_only("host");
+    let denied = (403, "AccessDenied".to_owned());
+    for call in [Call::get(BUCKET, "k"), Call::list(BUCKET)] {
+        assert_eq!(tampered(&client, call, strip).await, (200, String::new()));
+    }
+    let changes = [
+        Call::put(BUCKET, "k", "x"),
+        Call::delete(BUCKET, "k"),
+        delete_objects(&["k"], ""),
+        Call::get(private, "k"),
+        Call::list(private),
+    ];
+    for call in changes {
+        assert_eq!(tampered(&client, call, strip).await, denied);
+    }
+    // Who shows a key is held to it, there as anywhere.
+    let wrong = Client { secret_key: "wrong".to_owned(), ..client.clone() };
+    let verdict = verdict(&wrong, Call::get(BUCKET, "k")).await;
+    assert_eq!(verdict, refused(403, "SignatureDoesNotMatch"));
+    assert_eq!(server.object(BUCKET, "k").expect("it was put").body, "body");
+}
+
 trait RetainOnly {
     fn retain_only(&mut self, name: &str);
 }

@@ -74,6 +74,32 @@ test('a film is sought in online and offline, by ranges', async (t) => {
   await shoot(page, 'film-offline');
 });
 
+test('a film of which parts were read is not called a copy, nor skipped when its folder is pinned', async (t) => {
+  const { open, cut } = await world(t, engine, { [FILM]: { bytes: film(), mimeType: filmType }, 'films/b.txt': text('b') });
+  const page = await open('#/view/films/b.txt');
+  await page.locator('.facts').getByText('On this device', { exact: true }).waitFor();
+  const part = (): Promise<number> => page.evaluate(readPart, FILM);
+  assert.equal(await part(), 206);
+  const restore = cut();
+  assert.equal(await part(), 503, 'no part is kept');
+  await page.evaluate(() => void (location.hash = '#/browse/films/'));
+  await page.getByRole('link', { name: /b\.txt.*On this device/ }).waitFor();
+  assert.equal(await page.getByRole('link', { name: /film\.webm.*On this device/ }).count(), 0);
+  restore();
+  await page.getByTestId('pin').click();
+  await page.getByTestId('pin').getByText('Kept offline').waitFor();
+  cut();
+  assert.equal(await part(), 206);
+});
+
+/** Has the worker answer with a part of an entry from its middle; gives the status. */
+async function readPart(key: string): Promise<number> {
+  const id = (await indexedDB.databases()).map(({ name }) => /^library-(\w+)$/.exec(name ?? '')?.[1]).find(Boolean);
+  const response = await fetch(`/media/${id}/?key=${encodeURIComponent(key)}`, { headers: { range: 'bytes=1000000-1999999' } });
+  await response.arrayBuffer();
+  return response.status;
+}
+
 test('a folder is pinned, stopped in the middle, goes on after a crash, and is removed again', async (t) => {
   const files = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`folder/${String(at).padStart(3, '0')}.bin`, tone(20_000 + at)]));
   const { open, asked, hold, origin } = await world(t, engine, files);

@@ -1,8 +1,10 @@
 /** Content of others does not run, whatever it is called and whatever is in it. */
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { after, test } from 'node:test';
 import { Engine } from '../browsers/engine.js';
+import { Proxy } from '../s3/proxy.js';
 import { PICTURE, pdf, text } from './files.js';
 import { listed, shoot, world } from './world.js';
 
@@ -77,6 +79,27 @@ test('hostile drawings and pages are shown, and nothing in them runs', async (t)
   assert.equal(await page.evaluate(async (url) => (await fetch(url)).headers.get('content-type'), script), 'text/plain; charset=utf-8');
   assert.equal(await page.evaluate(() => 'ran' in window), false);
   await shoot(page, 'hostile-page');
+});
+
+test('a large upload that is sent elsewhere does not count as sent, whatever is answered there', async (t) => {
+  const { open, redirect, config, cold } = await world(t, engine, { 'in/a.txt': text('a') });
+  const elsewhere = await Proxy.start(config.endpoint);
+  t.after(() => elsewhere[Symbol.asyncDispose]());
+  const headers = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*', 'access-control-allow-methods': '*', etag: '"taken"' };
+  elsewhere.answer = elsewhere.preflight = () => ({ status: 200, headers });
+  const page = await open('#/browse/in/');
+  const restore = redirect(elsewhere.endpoint, (line) => line.startsWith('PUT') && line.includes('large.bin'));
+  const body = randomBytes(200_000);
+  await page.getByTestId('upload').setInputFiles({ name: 'large.bin', mimeType: 'application/octet-stream', buffer: body });
+  const pending = page.getByTestId('pending');
+  await pending.getByText('sends the request elsewhere').waitFor();
+  assert.ok(elsewhere.passed.length > 0, 'the browser followed');
+  assert.deepEqual(elsewhere.passed.filter(({ headers }) => headers.authorization), [], 'without the key');
+  assert.equal(await cold.exists('in/large.bin'), false);
+  restore();
+  await pending.getByRole('button', { name: 'Try again' }).click();
+  await pending.waitFor({ state: 'detached' });
+  assert.deepEqual(Buffer.from((await cold.get('in/large.bin')) ?? []), body);
 });
 
 test('nothing that the app does is against its own policy', async (t) => {

@@ -24,7 +24,7 @@ export interface World {
   readonly origin: Origin;
   readonly cold: S3StorageTier;
   /** What the server of the app suggests. */
-  readonly config: { accessKeyId: string; secretAccessKey: string };
+  readonly config: { endpoint: string; accessKeyId: string; secretAccessKey: string };
   /** What the bucket was asked since the last time, such as `GET /library/key`. */
   asked(): string[];
   /** Which paths the server of the app was asked for since the last time. */
@@ -34,6 +34,8 @@ export interface World {
   hold(matches: (line: string) => boolean): () => void;
   /** Has the bucket refuse requests that `matches` takes. */
   refuse(matches: (line: string) => boolean): void;
+  /** Has the bucket send requests elsewhere that `matches` takes, until what it gives is called. */
+  redirect(to: string, matches: (line: string) => boolean): () => void;
   /** Takes the bucket away from the browser, until what it gives is called. */
   cut(): () => void;
   /** Opens the app in a tab, and waits until it has listed the bucket. */
@@ -46,10 +48,10 @@ export interface World {
   change(path: string, edit: (text: string) => string): void;
 }
 
-/** Serves the app and a bucket with these files, until the test ends. */
-export async function world(test: TestContext, engine: Engine, files: Files = {}): Promise<World> {
+/** Serves the app and a bucket with these files, until the test ends. To read a `public` one, the app needs no key, and is given none. */
+export async function world(test: TestContext, engine: Engine, files: Files = {}, kind: 'private' | 'public' = 'private'): Promise<World> {
   if (!existsSync(join(BUILT, 'index.html'))) throw new Error('the app is not built: run `cargo verify package app` first');
-  const server: RunningServer = await startServer([BUCKET], '*');
+  const server: RunningServer = await (kind === 'public' ? startServer([], '*', ['--public-bucket', BUCKET]) : startServer([BUCKET], '*'));
   test.after(() => server.close());
   const proxy = await Proxy.start(server.place.endpoint);
   test.after(() => proxy[Symbol.asyncDispose]());
@@ -59,7 +61,7 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
   const config = { endpoint, region, bucket: BUCKET, ...credentials };
   const edits = new Map<string, (text: string) => string>();
   const paths: string[] = [];
-  const answer = await app(config, edits);
+  const answer = await app(kind === 'public' ? { endpoint, region, bucket: BUCKET } : config, edits);
   const origin = await engine.origin(test, (path, request) => {
     paths.push(path);
     return answer(path, request);
@@ -91,6 +93,11 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
       return () => void (proxy.answer = () => undefined);
     },
     refuse: (matches) => void (proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { status: 403, headers: { 'access-control-allow-origin': '*' } } : undefined)),
+    redirect: (to, matches) => {
+      const allowed = { 'access-control-allow-origin': '*' };
+      proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { status: 307, headers: { ...allowed, location: to + path } } : undefined);
+      return () => void (proxy.answer = () => undefined);
+    },
     cut: () => {
       proxy.answer = () => ({});
       return () => void (proxy.answer = () => undefined);

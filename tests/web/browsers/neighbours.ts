@@ -11,6 +11,7 @@ import { files, query, register } from './unbundled.js';
 
 /** How long after it was acknowledged a change may be unknown to the others. */
 const SEEN_MS = 100;
+const HOUR_MS = 3_600_000;
 /** What nobody who is waited for takes. */
 const LONG_MS = 5_000;
 
@@ -92,7 +93,8 @@ export function neighbours(engine: Engine): void {
     const [writer, reader, bystander] = tabs as [Tab, Tab, Tab];
     for (const key of ['a/key', 'b/key']) good(await writer.call('set', key, 'value'));
     await writer.call('dropUpper');
-    const release = hold(proxy, 'GET');
+    // Lists are answered: nothing but the reader's claim is in the way.
+    const release = holdBeside(proxy, '/a/key');
     const releaseOther = holdBeside(proxy, '/b/key');
     proxy.take();
     const [reading, other] = [reader.call('get', 'a/key'), bystander.call('get', 'b/key')];
@@ -138,6 +140,27 @@ export function neighbours(engine: Engine): void {
     }
   });
 
+  test('what a tab was writing when it died is nowhere as it was before', async (t) => {
+    const { origin, tabs, proxy, setup } = await open(engine, t, 1);
+    const [tab] = tabs as [Tab];
+    good(await tab.call('set', 'key', 'old'));
+    await fill(tab, 'key', 'old');
+    const doomed = await origin.tab();
+    await doomed.call('open', setup);
+    // It has taken effect, and nobody hears of that.
+    const written = new Promise<void>((resolve) => {
+      proxy.hold = ({ method }) => {
+        if (method !== 'PUT') return undefined;
+        resolve();
+        return new Promise(() => undefined);
+      };
+    });
+    doomed.call('set', 'key', 'new').catch(() => undefined);
+    await written;
+    await doomed.close();
+    await until(async () => good(await tab.call('get', 'key'))?.[0] === 'new');
+  });
+
   test('whom a tab keeps waiting for too long goes on without it, and that is told', async (t) => {
     const { origin, tabs, proxy, setup } = await open(engine, t, 1);
     const [slow] = tabs as [Tab];
@@ -165,12 +188,13 @@ export function neighbours(engine: Engine): void {
   });
 
   test('one tab keeps up what is shared, and another does when it is closed', async (t) => {
-    const { origin, tabs, setup } = await open(engine, t, 2);
+    const { origin, tabs, setup } = await open(engine, t, 2, { flushInterval: HOUR_MS });
     const [first, second] = tabs as [Tab, Tab];
     assert.deepEqual(await Promise.all(tabs.map((tab) => tab.call('keepsUp', 'app'))), [true, false]);
     good(await first.call('set', 'key', 'value'));
     for (let turn = 0; turn < 3; turn++) good(await second.call('get', 'key'));
     await second.call('told');
+    assert.equal(await second.call('warmAccesses', 'key'), 0, 'it is the other one that writes');
     await until(async () => {
       await first.call('told');
       return (await first.call('warmAccesses', 'key')) === 3;

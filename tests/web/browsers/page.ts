@@ -26,6 +26,8 @@ export interface Setup {
   tabs?: string | undefined;
   tierTimeout?: number;
   rangeCaching?: number;
+  /** How often counted reads are written down, in ms, beside when they are asked to be. */
+  flushInterval?: number;
 }
 
 export interface Failure {
@@ -61,8 +63,10 @@ let held: IDBDatabase | undefined;
 export async function open(setup: Setup): Promise<void> {
   await opened?.close();
   events.length = 0;
-  const { promotionStrategy = 'lazy', tabs, tierTimeout, rangeCaching } = setup;
-  opened = await TieredStorage.open({ tiers: tiersOf(setup), promotionStrategy, tabs, tierTimeout, rangeCaching, onEvent: note, ...timesOf(setup) });
+  const { promotionStrategy = 'lazy', tabs, tierTimeout, rangeCaching, flushInterval } = setup;
+  const statistics = { flushInterval };
+  const config = { promotionStrategy, tabs, tierTimeout, rangeCaching, statistics, onEvent: note, ...timesOf(setup) };
+  opened = await TieredStorage.open({ tiers: tiersOf(setup), ...config });
 }
 
 function timesOf({ times }: Setup) {

@@ -15,6 +15,7 @@ import { Hostile, Reason } from './hostile.js';
 import { argumentsOf, ENTRIES, entryArguments, FOLDER, target } from './plausible.js';
 import { QUEUE_ENTRIES, queueArguments, queueTarget } from './queues.js';
 import { Random } from './random.js';
+import { playWorker } from './workers.js';
 
 /** No call takes this long: tiers that do not answer are given up after 20 ms. */
 const LONGEST_MS = 10_000;
@@ -81,6 +82,7 @@ async function play(random: Random): Promise<void> {
     const [name, call] = random.pick(QUEUE_ENTRIES);
     await attempt(name, [], () => call(random));
   }
+  if (random.chance(0.2)) await playWorker(random, attempt);
   const object = await attempt('a target', [], () => (random.chance(0.15) ? queueTarget(random) : target(random)));
   if (typeof object !== 'object' || object === null) return;
   const isStorage = object instanceof TieredStorage;

@@ -65,7 +65,7 @@ const headers: Maker = (random) =>
     ),
   );
 /** Not a `Request`, which would let nothing of this through. */
-const request: Maker = (random) => {
+export const request: Maker = (random) => {
   const url: Maker = (random) => `http://localhost/${String(random.chance(0.5) ? key(random) : text(random))}`;
   return { url: url(random), method: 'GET', headers: headers(random), ...object(random, { url, headers, signal, method: () => 'HEAD' }) };
 };

@@ -94,7 +94,7 @@ suite('failures', () => {
       [{ cacheControl: 'a\r\nb: c' }, /^`cacheControl` in the options of `respond` must be the value of a header/],
       [{ cacheControl: '' }, /^`cacheControl`/],
       [{ key: 5 as unknown as string }, /^`key` in the options of `respond` must be a string/],
-      [{ keys: 'a' } as RespondOptions, /has no option `keys`/],
+      [{ keys: 'a' } as RespondOptions, /no option `keys`/],
     ];
     for (const [given, words] of options) await fails('invalid', () => respond(storage, request('/a'), given), words);
     await storage.close();

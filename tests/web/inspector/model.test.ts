@@ -124,6 +124,7 @@ suite('a network with a switch', () => {
   });
 });
 
-test('to import it changes nothing where there is no document', () => {
-  assert.deepEqual([typeof defineInspector, typeof publishTo, 'customElements' in globalThis], ['function', 'function', false]);
+test('where there is no document, it can be imported and called, and changes nothing', () => {
+  assert.deepEqual([typeof publishTo, 'customElements' in globalThis], ['function', false]);
+  assert.doesNotThrow(() => defineInspector());
 });

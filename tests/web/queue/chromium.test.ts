@@ -294,9 +294,36 @@ test('without room nothing is half queued, and what a page leaves behind is swep
   assert.equal(await other.call('pieces', place.prefix), 1);
   await page.close();
   const last = await tab();
+  // What a page had goes a moment after it.
+  while ((await last.call('entering', place.prefix)) > 0) await moment();
   await last.call('set', 'e', 'e');
   assert.equal(await last.call('flush'), 'ok');
   assert.equal(await last.call('pieces', place.prefix), 0);
+});
+
+test('what a database of the version before has is sent in order', async (t) => {
+  const { place, tab } = await world(t);
+  const first = await tab();
+  await first.call('write', 'a', 'old');
+  for (const [key, value] of [['a', '1'], ['b', '2'], ['a', '3']]) await first.call('set', key as string, value);
+  await first.call('close');
+  await first.call('makeOld', place.prefix);
+  const { call } = await tab();
+  assert.equal(await call('set', 'a', '4'), 'ok');
+  assert.equal(await call('flush'), 'ok');
+  assert.deepEqual(await call('told'), ['sent a', 'sent b', 'sent a', 'sent a']);
+  assert.deepEqual([await call('read', 'a'), await call('read', 'b'), await call('pending')], ['4', '2', []]);
+});
+
+test('a flush ends although the tab that sent the last write is gone before it could tell', async (t) => {
+  const { place, tab } = await world(t);
+  const [one, two] = [await tab(), await tab()];
+  await one.call('set', 'a', '1', { overwrite: true });
+  await two.call('stand', `${place.prefix}/sender`);
+  const flushed = one.call('flush');
+  await two.call('empty', place.prefix);
+  await two.page.close();
+  assert.equal(await flushed, 'ok');
 });
 
 test('a service worker sends what is left when the browser says that the network is back', async (t) => {

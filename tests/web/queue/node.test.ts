@@ -1,8 +1,8 @@
 /** Queues where there is no database, and what callers may give them. */
 
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { TieredStorage } from 'tiered-storage';
+import { test, type TestContext } from 'node:test';
+import { StorageError, TieredStorage } from 'tiered-storage';
 import { WriteQueue, flushOnSync } from 'tiered-storage/queue';
 import { fails, openMemory } from '../storage/open.js';
 import { folderOf } from './world.js';
@@ -53,6 +53,37 @@ test('calls of a queue that cannot be meant are refused where they are made', as
   assert.deepEqual(await queue.pending(), []);
   await queue.close();
   await storage.close();
+});
+
+/** A queue of a storage that fails, and whether it has. What waits for time is counted. */
+async function failing(t: TestContext, kind: 'closed' | 'unavailable') {
+  const state = { hasFailed: false };
+  const fail = async (): Promise<never> => {
+    state.hasFailed = true;
+    throw new StorageError(kind, 'it fails');
+  };
+  const storage = { set: fail, setStream: fail } as unknown as TieredStorage;
+  const queue = await WriteQueue.open(storage, { directory: await folderOf(t) });
+  const { mock } = t.mock.method(globalThis, 'setTimeout');
+  return { queue, state, waits: () => mock.callCount() };
+}
+
+test('a queue whose storage was closed tries no more, so that its process can end', async (t) => {
+  const { queue, waits } = await failing(t, 'closed');
+  await queue.set('a', 'one', { ifAbsent: true });
+  for (let [write] = await queue.pending(); write?.attempts !== 1 || write.state !== 'waiting'; [write] = await queue.pending()) {
+    await new Promise(setImmediate);
+  }
+  await queue.close();
+  assert.equal(waits(), 0);
+});
+
+test('a queue that is closed when it has just met an outage does not wait for the end of it', async (t) => {
+  const { queue, state, waits } = await failing(t, 'unavailable');
+  const closed = new Promise((done) => queue.on('change', () => state.hasFailed && done(queue.close())));
+  await queue.set('a', 'one', { ifAbsent: true });
+  await closed;
+  assert.equal(waits(), 0);
 });
 
 test('an entry is removed only if it is still the version that is named', async () => {

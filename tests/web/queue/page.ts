@@ -129,6 +129,48 @@ export async function write(key: string, value: unknown): Promise<void> {
   await storage?.set(key, value);
 }
 
+/** Takes a lock, and keeps it for as long as the page lives. */
+export async function stand(lock: string): Promise<void> {
+  await new Promise<void>((done) => {
+    void navigator.locks.request(lock, () => {
+      done();
+      return new Promise(() => undefined);
+    });
+  });
+}
+
+/** How many bodies are on their way in all tabs. */
+export async function entering(name: string): Promise<number> {
+  const { held = [] } = await navigator.locks.query();
+  return held.filter((lock) => lock.name?.startsWith(`${name}/body/`)).length;
+}
+
+/** Has all writes be gone, and tells nobody. */
+export async function empty(name: string): Promise<void> {
+  const db = await answered(indexedDB.open(name));
+  await answered(db.transaction('writes', 'readwrite', { durability: 'strict' }).objectStore('writes').clear());
+  db.close();
+}
+
+/** Has the database be of the version before this one, which had no index. */
+export async function makeOld(name: string): Promise<void> {
+  const now = await answered(indexedDB.open(name));
+  const writes = now.transaction('writes').objectStore('writes');
+  const [ids, records] = [await answered(writes.getAllKeys()), (await answered(writes.getAll())) as { key?: string }[]];
+  const bodies = now.transaction('bodies').objectStore('bodies');
+  const [names, pieces] = [await answered(bodies.getAllKeys()), await answered(bodies.getAll())];
+  now.close();
+  await answered(indexedDB.deleteDatabase(name));
+  const opening = indexedDB.open(name, 1);
+  opening.onupgradeneeded = () => {
+    const old = opening.result.createObjectStore('writes', { autoIncrement: true });
+    for (const [at, { key: _, ...record }] of records.entries()) old.put(record, ids[at]);
+    const pile = opening.result.createObjectStore('bodies');
+    for (const [at, piece] of pieces.entries()) pile.put(piece, names[at]);
+  };
+  (await answered(opening)).close();
+}
+
 /** How many pieces of bodies the database has, which no other code has open. */
 export async function pieces(name: string): Promise<number> {
   const db = await answered(indexedDB.open(name));

@@ -14,7 +14,7 @@ const GOAL_BYTES = 75 * KIB;
 /** What it may take until it gets there: about as much as it takes. Whoever makes it smaller lowers this. */
 const LIMIT_BYTES = 161 * KIB;
 /** What the inspector may take. */
-const INSPECTOR_BYTES = 15 * KIB;
+const INSPECTOR_BYTES = 17 * KIB;
 
 test('the default entry does not grow', async () => {
   const size = await gzipped(`export * from 'tiered-storage'`);

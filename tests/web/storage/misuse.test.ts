@@ -33,6 +33,7 @@ const CONFIGS: Record<string, [unknown, RegExp]> = {
   'a class in place of a tier': [{ tiers: { cold: MemoryStorageTier } }, /`cold`/],
   'a hot tier that is none': [{ tiers: { hot: 'memory', cold } }, /`hot`/],
   'a tier too many': [{ tiers: { cold, lukewarm: cold } }, /lukewarm/],
+  'one tier in two places': [{ tiers: { hot: cold, cold } }, /two places/],
   'an unknown option': [{ tiers: { cold }, speed: 1 }, /`speed`/],
   'an option by another case': [{ tiers: { cold }, defaultTtl: 1 }, /`defaultTtl`/],
   'an option called `toString`': [{ tiers: { cold }, toString: 1 }, /`toString`/],

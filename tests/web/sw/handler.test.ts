@@ -98,6 +98,32 @@ suite('entries', () => {
     await storage.close();
   });
 
+  test('are found under a base that URLs write in another way', async () => {
+    const { storage } = await openMemory();
+    await storage.set('kept', bytes('value'));
+    const worker = new Played().start({ base: '/m\u00e9dia files/', storage: () => storage });
+    assert.equal(await (await worker.ask('/m\u00e9dia files/kept'))?.text(), 'value');
+    await storage.close();
+  });
+
+  test('are not what an app says: what it throws is told as a failure', async () => {
+    const { storage } = await openMemory();
+    await storage.set('kept', bytes('value'));
+    const fail = (): never => {
+      throw new Error('secret: hunter2');
+    };
+    const revoked = Proxy.revocable({}, {});
+    revoked.revoke();
+    const reject = (): Promise<never> => Promise.reject(new Error('secret: hunter2'));
+    const options: Partial<ServiceWorkerOptions>[] = [{ key: fail }, { headers: fail }, { key: reject }, { headers: reject }, { storage: fail }, { storage: () => Promise.reject(revoked.proxy) }];
+    for (const one of options) {
+      const answer = await new Played().start({ base: '/media/', storage: () => storage, ...one }).ask('/media/kept');
+      assert.equal(answer?.status, 500);
+      assert.equal(await answer?.text(), 'The storage failed.\n');
+    }
+    await storage.close();
+  });
+
   test('that cannot be had are told by a status and a sentence', async () => {
     const cold = plainTier();
     const storage = await TieredStorage.open({ tiers: { cold } });
@@ -170,6 +196,26 @@ suite('the shell', () => {
     assert.equal(await (await worker.ask('/', {}, { mode: 'navigate' }))?.text(), 'page');
   });
 
+  test('is found by paths that URLs write in another way', async () => {
+    const files = ['/', '/caf\u00e9 menu.js'];
+    const worker = new Played().start({ base: '/media/', storage, shell: { ...shell, files } });
+    worker.network = { '/': network['/'], '/caf%C3%A9%20menu.js': () => new Response('code') };
+    await worker.tell('install');
+    worker.network = {};
+    assert.equal(await (await worker.ask('/caf\u00e9 menu.js'))?.text(), 'code');
+  });
+
+  test('that the browser cannot read is asked of the network', async () => {
+    const worker = new Played();
+    const scope = worker.scope();
+    scope.caches.open = () => Promise.reject(new Error('the disk fails'));
+    serve({ base: '/media/', storage, shell, scope });
+    worker.network = network;
+    assert.equal(await (await worker.ask('/app.js'))?.text(), 'code');
+    worker.network = {};
+    assert.equal((await worker.ask('/app.js'))?.status, 503);
+  });
+
   test('of which a file is missing is not installed', async () => {
     const worker = new Played().start({ base: '/media/', storage, shell });
     worker.network = { ...network, '/app.js': () => new Response('no', { status: 404 }) };
@@ -192,13 +238,17 @@ test('options that cannot be right say so', async () => {
     [undefined, /options with `storage` and `base`/],
     [{ storage }, /needs `storage` and `base`/],
     [{ storage, base: 'media' }, /^`base` .* must be a path with slashes/],
-    [{ storage, base: '/', routes: [] }, /has no option `routes`/],
+    [{ storage, base: '//other.test/' }, /^`base` .* must be a path with slashes/],
+    [{ storage, base: '/', cacheControl: 'max-age=5\n' }, /^`cacheControl` .* printable ASCII/],
+    [{ storage, base: '/', routes: [] }, /no option `routes`/],
     [{ storage, base: '/', shell: { name: 'app' } }, /`shell` needs/],
     [{ storage, base: '/', shell: { name: 'a b', version: '1', files: [] } }, /`name` in the `shell`/],
     [{ storage, base: '/', shell: { name: 'app', version: '1', files: ['//other.test/'] } }, /`files` in the `shell`/],
+    [{ storage, base: '/', shell: { name: 'app', version: '1', files: ['/app.js?v=1'] } }, /`files` in the `shell` .* no query/],
     [{ storage, base: '/', shell: { name: 'app', version: '1', files: ['/'], navigate: '/x' } }, /one of the `files`/],
   ];
   for (const [options, words] of wrong) {
     await fails('invalid', async () => serve(options as ServiceWorkerOptions), words);
   }
+  await fails('unsupported', async () => serve({ storage, base: '/' }), /no service worker/);
 });

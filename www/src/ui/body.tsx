@@ -11,6 +11,13 @@ import { SaveLink } from './save.js';
 /** How much of a text is shown. */
 const TEXT_BYTES = 256 * 1024;
 const SAMPLE = 'Sphinx of black quartz, judge my vow';
+/** Fonts for the web come in one file for each script, which is in their names. */
+const SAMPLES = [
+  [/cyrillic/i, '\u0421\u044a\u0435\u0448\u044c \u0436\u0435 \u0435\u0449\u0451 \u044d\u0442\u0438\u0445 \u043c\u044f\u0433\u043a\u0438\u0445 \u0444\u0440\u0430\u043d\u0446\u0443\u0437\u0441\u043a\u0438\u0445 \u0431\u0443\u043b\u043e\u043a'],
+  [/greek/i, '\u039e\u03b5\u03c3\u03ba\u03b5\u03c0\u03ac\u03b6\u03c9 \u03c4\u03b7\u03bd \u03c8\u03c5\u03c7\u03bf\u03c6\u03b8\u03cc\u03c1\u03b1 \u03b2\u03b4\u03b5\u03bb\u03c5\u03b3\u03bc\u03af\u03b1'],
+  [/vietnamese/i, '\u0102 \u0103 \u0110 \u0111 \u01a0 \u01a1 \u01af \u01b0 \u1ea0 \u1ea1 \u1ebe \u1ebf \u1ed8 \u1ed9 \u1ef2 \u1ef3'],
+  [/latin-ext/i, '\u0100 \u0101 \u010c \u010d \u0118 \u0119 \u011e \u011f \u0141 \u0142 \u0150 \u0151 \u0160 \u0161 \u017d \u017e'],
+] as const;
 const GLYPHS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz 0123456789 .,:;!?&@#()[]{}';
 
 interface BodyProps {
@@ -38,7 +45,7 @@ export function Body({ url, entry }: BodyProps): JSX.Element {
         </div>
       );
     case 'font':
-      return <Specimen url={url} onFail={fail} />;
+      return <Specimen url={url} sample={SAMPLES.find(([script]) => script.test(name))?.[1] ?? SAMPLE} onFail={fail} />;
     case 'pdf':
       return navigator.pdfViewerEnabled ? <iframe class="page" src={url} title={name} /> : <Download url={url} entry={entry} />;
     case 'html':
@@ -113,9 +120,15 @@ async function textOf(url: string, signal: AbortSignal): Promise<{ text: string;
   return { text: new TextDecoder().decode(read), more: size - read.byteLength };
 }
 
-function Specimen({ url, onFail }: { url: string; onFail: () => void }): JSX.Element {
+interface SpecimenProps {
+  readonly url: string;
+  readonly sample: string;
+  readonly onFail: () => void;
+}
+
+function Specimen({ url, sample: given, onFail }: SpecimenProps): JSX.Element {
   const [family, setFamily] = useState<string>();
-  const [sample, setSample] = useState(SAMPLE);
+  const [sample, setSample] = useState(given);
   useEffect(() => {
     const name = `specimen-${Math.random().toString(36).slice(2)}`;
     const face = new FontFace(name, `url("${url}")`);
@@ -143,6 +156,7 @@ function Specimen({ url, onFail }: { url: string; onFail: () => void }): JSX.Ele
       <div style={style}>
         {[64, 36, 22, 15].map((size) => <p key={size} style={{ fontSize: `${size}px` }}>{sample}</p>)}
         <p class="glyphs">{GLYPHS}</p>
+        <p class="small font-note">Letters that the font lacks are those of another.</p>
       </div>
     </div>
   );

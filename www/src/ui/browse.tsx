@@ -4,9 +4,9 @@ import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
-import { folderOf, plain, type Folder } from '../catalog.js';
+import { folderOf, nameOf, plain, type Folder } from '../catalog.js';
 import { count, counted } from '../format.js';
-import { isPicture, kindOf } from '../kinds.js';
+import { isPicture, kindOf, mainKindOf, type Kind } from '../kinds.js';
 import { folderLink } from '../route.js';
 import { withComing } from '../writes.js';
 import { Icon } from './icons.js';
@@ -15,6 +15,8 @@ import { uploadAll } from './choose.js';
 import { useCell } from './use-cell.js';
 import { Virtual } from './virtual.js';
 
+/** Of a folder, to say what it is of. */
+const KEYS_LOOKED_AT = 50;
 const GRID = { columnWidth: 148, rowHeight: 178, gap: 12 };
 const LIST = { columnWidth: 0, rowHeight: 44, gap: 2 };
 
@@ -30,6 +32,7 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
   const search = useCell(app.search).trim();
   const catalog = useMemo(() => withComing(known, pending), [known, pending]);
   const states = useMemo(() => new Map(pending.map((write) => [write.key, write])), [pending]);
+  const kinds = useMemo(() => new Map<string, Kind | undefined>(), [known]);
   const listing = useMemo(
     () => (search ? { folders: [], keys: catalog.search(search, prefix) } : catalog.list(prefix)),
     [catalog, search, prefix],
@@ -42,10 +45,14 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
     const keys = isServing ? known.pick(prefix, 4, (key) => kept.has(key) && isPicture(kindOf(key))) : [];
     return keys.map((key) => library.url(key)).join('\n');
   };
+  const kindIn = ({ prefix }: Folder): Kind | undefined => {
+    if (!kinds.has(prefix)) kinds.set(prefix, mainKindOf(known.some(prefix, KEYS_LOOKED_AT)));
+    return kinds.get(prefix);
+  };
   const item = (index: number, tabIndex: 0 | -1): JSX.Element => {
     if (index < folders.length) {
       const folder = folders[index] as Folder;
-      return isGrid ? <FolderCard folder={folder} covers={coversOf(folder)} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
+      return isGrid ? <FolderCard folder={folder} covers={coversOf(folder)} kind={kindIn(folder)} tabIndex={tabIndex} /> : <FolderRow folder={folder} tabIndex={tabIndex} />;
     }
     const entry = keys[index - folders.length] as string;
     const presence = presenceOf(states.get(entry), kept.has(entry), isAway);
@@ -60,7 +67,7 @@ export function Browse({ session, prefix }: { session: Session; prefix: string }
     <section class="browse" aria-label="Browse">
       <Head session={session} prefix={prefix} search={search} total={total} folders={folders.length} />
       {total === 0 ? (
-        <Empty isLoading={phase === 'loading'} isFailed={phase === 'failed'} search={search} session={session} />
+        <Empty isLoading={phase === 'loading'} isFailed={phase === 'failed'} search={search} prefix={prefix} session={session} />
       ) : (
         <Virtual
           key={view}
@@ -167,9 +174,10 @@ interface EmptyProps {
   readonly isLoading: boolean;
   readonly isFailed: boolean;
   readonly search: string;
+  readonly prefix: string;
 }
 
-function Empty({ session: { library }, isLoading, isFailed, search }: EmptyProps): JSX.Element {
+function Empty({ session: { library }, isLoading, isFailed, search, prefix }: EmptyProps): JSX.Element {
   const problem = useCell(library.problem);
   if (isLoading) {
     return (
@@ -187,7 +195,7 @@ function Empty({ session: { library }, isLoading, isFailed, search }: EmptyProps
         <p>{problem} Nothing of it is on this device yet.</p>
         <div class="empty-actions">
           <button type="button" class="button" onClick={() => void app.lookAgain()}>Try again</button>
-          <button type="button" class="button" onClick={() => (app.dialog.value = { name: 'settings' })}>Settings</button>
+          <button type="button" class="button" onClick={() => (app.dialog.value = { name: 'settings', ...(library.isLocked && { isForKey: true }) })}>{library.isLocked ? 'Enter the key' : 'Settings'}</button>
         </div>
       </div>
     );
@@ -196,7 +204,8 @@ function Empty({ session: { library }, isLoading, isFailed, search }: EmptyProps
     <div class="empty">
       <Icon name={search ? 'search' : 'folder'} size={40} />
       <h2>{search ? 'Nothing found' : 'This folder is empty'}</h2>
-      <p>{search ? `No name here has ${search} in it.` : 'Drop files here to upload them.'}</p>
+      <p>{search ? `No name ${prefix ? `in ${nameOf(prefix)}` : 'here'} has ${search} in it.` : 'Drop files here to upload them.'}</p>
+      {search && prefix && <div class="empty-actions"><a class="button" href={folderLink('')}>Search everything</a></div>}
     </div>
   );
 }

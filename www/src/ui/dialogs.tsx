@@ -17,7 +17,7 @@ export function Dialogs({ session }: { session: Session | undefined }): JSX.Elem
     case 'ask':
       return <Ask {...dialog.question} />;
     case 'settings':
-      return <Modal title="Settings" onClose={close}><Settings onDone={close} /></Modal>;
+      return <Modal title="Settings" onClose={close}><Settings onDone={close} isForKey={dialog.isForKey} /></Modal>;
     case 'device':
       return session ? <Modal title="On this device" onClose={close}><Device session={session} /></Modal> : null;
   }

@@ -24,7 +24,7 @@ export function Inside({ session: { library }, isShown }: { session: Session; is
           <h1 class="crumbs">Inside</h1>
           <p class="head-sub">{ABOUT[side]}</p>
         </div>
-        <div class="side-buttons still" role="group" aria-label="Whose storage">
+        <div class="side-buttons" role="group" aria-label="Whose storage">
           {SIDES.map((one) => (
             <button type="button" key={one} class="side" aria-pressed={side === one} onClick={() => setSide(one)}>{NAMES[one]}</button>
           ))}

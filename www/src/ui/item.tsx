@@ -6,7 +6,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { StorageMetadata } from 'tiered-storage';
 import { nameOf, plain, type Folder } from '../catalog.js';
 import { bytes, count, counted, day } from '../format.js';
-import { isPicture, kindOf, extensionOf, wordOf } from '../kinds.js';
+import { isPicture, kindOf, extensionOf, wordOf, type Kind } from '../kinds.js';
 import type { Library } from '../library.js';
 import type { Writes } from '../writes.js';
 import { entryLink, folderLink } from '../route.js';
@@ -84,16 +84,20 @@ interface FolderCardProps {
   readonly folder: Folder;
   /** URLs of pictures in it, one a line. */
   readonly covers: string;
+  /** What most of it is. */
+  readonly kind: Kind | undefined;
   readonly tabIndex: 0 | -1;
 }
 
-export const FolderCard = memo(function FolderCard({ folder, covers, tabIndex }: FolderCardProps): JSX.Element {
+export const FolderCard = memo(function FolderCard({ folder, covers, kind, tabIndex }: FolderCardProps): JSX.Element {
   const urls = covers.split('\n').filter(Boolean);
+  const isMarked = urls.length > 0 || kind !== undefined;
   return (
     <a class="card folder" href={folderLink(folder.prefix)} tabIndex={tabIndex} draggable={false}>
-      <span class={`tile ${urls.length ? 'covered' : ''}`}>
+      <span class={`tile ${isMarked ? 'covered' : ''}`}>
         {urls.length > 0 && <span class={`covers of-${urls.length}`}>{urls.map((url) => <Cover key={url} url={url} />)}</span>}
-        <span class="folder-icon"><Icon name="folder" size={urls.length ? 18 : 38} /></span>
+        {kind && !urls.length && <Icon name={iconOf(kind)} size={44} />}
+        <span class="folder-icon"><Icon name="folder" size={isMarked ? 18 : 38} /></span>
       </span>
       <span class="card-name" title={plain(folder.prefix)}>{folder.name}</span>
       <span class="card-sub">{counted(folder.count, 'item')}</span>

@@ -5,7 +5,7 @@ import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
 import { nameOf } from '../catalog.js';
 import { bytes, counted } from '../format.js';
-import { sentenceOf } from '../library.js';
+import { isDenied, sentenceOf } from '../library.js';
 import type { Choice } from '../writes.js';
 import { Icon } from './icons.js';
 import { useCell } from './use-cell.js';
@@ -56,8 +56,9 @@ const CHOICES: Record<QueuedWrite['kind'], readonly { label: string; choice: Cho
   ],
 };
 
-function Row({ write, session: { writes }, isAway }: { write: QueuedWrite; session: Session; isAway: boolean }): JSX.Element {
-  const { id, key, kind, state, size } = write;
+function Row({ write, session: { writes, library }, isAway }: { write: QueuedWrite; session: Session; isAway: boolean }): JSX.Element {
+  const { id, key, kind, state, size, error } = write;
+  const lacksKey = state === 'failed' && !library.hasCredentials && isDenied(error);
   const name = nameOf(key);
   const attempt = (work: () => Promise<void>): void => void app.attempt('It cannot be done', work);
   return (
@@ -68,7 +69,7 @@ function Row({ write, session: { writes }, isAway }: { write: QueuedWrite; sessi
         {kind === 'set' && <span class="small">{bytes(size)}</span>}
         <button type="button" class="button quiet small" aria-label={`Give up: ${name}`} onClick={() => attempt(() => writes.cancel(id))}><Icon name="close" size={16} /></button>
       </div>
-      {state === 'sending' && !isAway ? <Sending write={write} writes={writes} /> : <p class={`small ${state === 'failed' ? 'bad' : ''}`}>{wordsOf(write, isAway)}</p>}
+      {state === 'sending' && !isAway ? <Sending write={write} writes={writes} /> : <p class={`small ${state === 'failed' ? 'bad' : ''}`}>{lacksKey ? 'This bucket takes changes only with a key.' : wordsOf(write, isAway && (library.isLocked ? 'key' : 'network'))}</p>}
       {state === 'conflict' && (
         <div class="upload-line" role="group" aria-label={`What to do with ${name}`}>
           {CHOICES[kind].map(({ label, choice }) => (
@@ -76,7 +77,8 @@ function Row({ write, session: { writes }, isAway }: { write: QueuedWrite; sessi
           ))}
         </div>
       )}
-      {state === 'failed' && <button type="button" class="button small" onClick={() => attempt(() => writes.choose(write, 'mine'))}>Try again</button>}
+      {lacksKey && <button type="button" class="button small" onClick={() => (app.dialog.value = { name: 'settings', isForKey: true })}>Enter a key</button>}
+      {state === 'failed' && !lacksKey && <button type="button" class="button small" onClick={() => attempt(() => writes.choose(write, 'mine'))}>Try again</button>}
     </li>
   );
 }
@@ -95,9 +97,10 @@ function Sending({ write: { id, key, size }, writes }: { write: QueuedWrite; wri
   );
 }
 
-function wordsOf({ kind, state, current, error }: QueuedWrite, isAway: boolean): string {
+/** `lacking`: what it waits for. */
+function wordsOf({ kind, state, current, error }: QueuedWrite, lacking: 'network' | 'key' | false): string {
   if (state === 'failed') return sentenceOf(error);
-  if (state !== 'conflict') return isAway ? 'Waits for the network' : 'Waits for its turn';
+  if (state !== 'conflict') return lacking ? `Waits for the ${lacking}` : 'Waits for its turn';
   if (current === null) return 'Somebody deleted it in the meantime.';
   return kind === 'set' ? 'The bucket has another one of this name.' : 'Somebody changed it in the meantime.';
 }

@@ -3,21 +3,27 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import { app } from '../app.js';
-import { sentenceOf } from '../library.js';
+import { UNREACHABLE, sentenceOf } from '../library.js';
 import type { Access } from '../place.js';
 import { useCell } from './use-cell.js';
 
-export function Settings({ onDone }: { onDone: () => void }): JSX.Element {
+interface SettingsProps {
+  readonly onDone: () => void;
+  /** What lacks is the key. */
+  readonly isForKey: true | undefined;
+}
+
+export function Settings({ onDone, isForKey }: SettingsProps): JSX.Element {
   const access = useCell(app.access);
   const isOwn = useCell(app.isOwn);
   const isRemembering = useCell(app.isRemembering);
-  const [isSigned, setIsSigned] = useState(access?.credentials !== undefined);
+  const [isSigned, setIsSigned] = useState(isForKey || access?.isLocked || access?.credentials !== undefined);
   const [problem, setProblem] = useState<string>();
   const [isBusy, setIsBusy] = useState(false);
   const attempt = async (work: () => Promise<void>): Promise<void> => {
     setIsBusy(true);
     setProblem(undefined);
-    await work().then(onDone, (error: unknown) => setProblem(sentenceOf(error)));
+    await work().then(onDone, (error: unknown) => setProblem(hinted(sentenceOf(error))));
     setIsBusy(false);
   };
   const onSubmit = (event: SubmitEvent): void => {
@@ -46,12 +52,12 @@ export function Settings({ onDone }: { onDone: () => void }): JSX.Element {
       </fieldset>
       {isSigned && (
         <>
-          <Field label="Access key" name="accessKeyId" value={isOwn ? access?.credentials?.accessKeyId : ''} isRequired />
+          <Field label="Access key" name="accessKeyId" value={isOwn ? access?.credentials?.accessKeyId : ''} isRequired isFirst={isForKey} />
           <Field label="Secret key" name="secretAccessKey" type="password" isRequired />
           <label class="option">
             <input type="checkbox" name="remember" defaultChecked={isRemembering} /> Keep the key on this device
           </label>
-          <p class="small">Otherwise it is forgotten when the last tab is closed.</p>
+          <p class="small">Otherwise it is forgotten when the last tab is closed or loaded again.</p>
         </>
       )}
       <p class="small bad" role="alert">{problem}</p>
@@ -63,6 +69,12 @@ export function Settings({ onDone }: { onDone: () => void }): JSX.Element {
   );
 }
 
+/** A bucket that does not let this page in looks to browsers as one that is not there. */
+function hinted(problem: string): string {
+  if (problem !== UNREACHABLE) return problem;
+  return `${problem} Check the endpoint, and that the CORS rules of the bucket let ${location.origin} in.`;
+}
+
 interface FieldProps {
   readonly label: string;
   readonly name: string;
@@ -70,13 +82,15 @@ interface FieldProps {
   readonly placeholder?: string;
   readonly type?: string;
   readonly isRequired?: boolean;
+  /** Whether one begins to type here. */
+  readonly isFirst?: true | undefined;
 }
 
-function Field({ label, name, value, placeholder, type = 'text', isRequired = false }: FieldProps): JSX.Element {
+function Field({ label, name, value, placeholder, type = 'text', isRequired = false, isFirst }: FieldProps): JSX.Element {
   return (
     <label class="field">
       <span>{label}</span>
-      <input name={name} type={type} defaultValue={value ?? ''} placeholder={placeholder} required={isRequired} autocomplete="off" spellcheck={false} />
+      <input name={name} type={type} defaultValue={value ?? ''} placeholder={placeholder} required={isRequired} autofocus={isFirst} autocomplete="off" spellcheck={false} />
     </label>
   );
 }

@@ -106,9 +106,9 @@ function Topbar({ session, prefix }: { session: Session | undefined; prefix: str
   );
 }
 
-function Reach({ session }: { session: Session }): JSX.Element {
-  const reach = useCell(session.library.network.reach);
-  const words = { unknown: 'Connecting', online: 'Online', offline: 'Offline' };
+function Reach({ session: { library } }: { session: Session }): JSX.Element {
+  const reach = useCell(library.network.reach);
+  const words = { unknown: 'Connecting', online: 'Online', offline: library.isLocked ? 'Locked' : 'Offline' };
   return <span class={`reach ${reach}`} role="status" data-testid="reach"><span>{words[reach]}</span></span>;
 }
 
@@ -129,6 +129,14 @@ function Away({ session: { library } }: { session: Session }): JSX.Element | nul
   const reach = useCell(library.network.reach);
   const phase = useCell(library.phase);
   if (reach !== 'offline' || phase === 'failed') return null;
+  if (library.isLocked) {
+    return (
+      <div class="banner" role="status" data-testid="locked">
+        <p><strong>The key is needed.</strong> It was not kept. What is on this device can be used, and changes wait here.</p>
+        <button type="button" class="button small" onClick={askForKey}>Enter the key</button>
+      </div>
+    );
+  }
   return (
     <div class="banner" role="status" data-testid="offline">
       <p><strong>Offline.</strong> What is on this device can be used.</p>
@@ -136,6 +144,8 @@ function Away({ session: { library } }: { session: Session }): JSX.Element | nul
     </div>
   );
 }
+
+const askForKey = (): void => void (app.dialog.value = { name: 'settings', isForKey: true });
 
 /** Whether files are held over the window; dropped, they are uploaded. */
 function useDrop(session: Session | undefined, prefix: string): boolean {

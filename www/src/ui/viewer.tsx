@@ -54,7 +54,7 @@ export function Viewer({ session, entry }: { session: Session; entry: string }):
       </header>
       <div class={`stage ${kindOf(entry)}`}>
         {before !== undefined && <a class="turn left" href={entryLink(before)} aria-label={`Before: ${nameOf(before)}`}><Icon name="back" /></a>}
-        {coming ? <Coming entry={entry} preview={preview} /> : isMissing ? <Missing /> : isServing ? <Body key={url} url={url} entry={entry} /> : <p class="small" role="status">Getting ready</p>}
+        {coming ? <Coming entry={entry} preview={preview} /> : isMissing ? <Missing isLocked={library.isLocked} /> : isServing ? <Body key={url} url={url} entry={entry} /> : <p class="small" role="status">Getting ready</p>}
         {after !== undefined && <a class="turn right" href={entryLink(after)} aria-label={`Next: ${nameOf(after)}`}><Icon name="next" /></a>}
       </div>
       {coming ? <Facts facts={factsOf(coming)} /> : <Details session={session} entry={entry} isKept={kept.has(entry)} url={url} />}
@@ -74,12 +74,12 @@ function Coming({ entry, preview }: { entry: string; preview: string | undefined
   );
 }
 
-function Missing(): JSX.Element {
+function Missing({ isLocked }: { isLocked: boolean }): JSX.Element {
   return (
     <div class="empty" role="status" data-testid="missing">
       <Icon name="cloud" size={40} />
       <h2>Not on this device</h2>
-      <p>It will be here again when the bucket can be reached.</p>
+      <p>{isLocked ? 'Enter the key of the bucket to see it.' : 'It will be here again when the bucket can be reached.'}</p>
     </div>
   );
 }

@@ -48,6 +48,7 @@ impl Options {
     ) -> Result<Option<Self>, DemoError> {
         let latency = Duration::ZERO;
         let (part, port) = (Part::Tiers, 8787);
+        let mut is_port_given = false;
         let mut options =
             Self { folder: None, tasks: 8, reads: 60_000, seed: 1, latency, part, port };
         while let Some(word) = words.next() {
@@ -72,6 +73,7 @@ impl Options {
                 "--port" => {
                     let port = number(1..=u64::from(u16::MAX) - 1)?;
                     options.port = u16::try_from(port).expect("the range ends at the last port");
+                    is_port_given = true;
                 }
                 flag if flag.starts_with('-') => {
                     return Err(DemoError::Usage(format!("{flag} is not an option")));
@@ -81,6 +83,9 @@ impl Options {
                 }
                 folder => options.folder = Some(folder.into()),
             }
+        }
+        if is_port_given && options.part == Part::Tiers {
+            return Err(DemoError::Usage("--port goes with --web".to_owned()));
         }
         Ok(Some(options))
     }
@@ -120,5 +125,6 @@ mod tests {
         assert_eq!(refused("--reads"), "--reads takes a number from 1 to 100000000");
         assert_eq!(refused("--fast"), "--fast is not an option");
         assert_eq!(refused("a b"), "give one folder");
+        assert_eq!(refused("--port 9000"), "--port goes with --web");
     }
 }

@@ -169,7 +169,7 @@ pub(crate) async fn outage(
     if let Some(at) = changed {
         let written = world.storage.set(&files[at].key, "never acknowledged").await;
         expect_unavailable(written.map(Some))?;
-        report.held("a write failed as well");
+        report.held("a write failed: nothing is acknowledged before S3 has it");
     }
 
     world.server.restart().map_err(|error| DemoError::Io("127.0.0.1".into(), error))?;
