@@ -109,8 +109,8 @@ const RULES: Rules = {
  * programs wrote are entries too.
  *
  * In a page, the bucket's CORS rules must let it in and show it headers: see `corsRules`. Where they hide headers, calls
- * fail as `invalid` and name them. Objects of more than 5 GiB keep their metadata: S3 refuses to copy them at once, and `touch`
- * fails as `invalid`.
+ * fail as `invalid` and name them. Other metadata for an object of more than 5 GiB take one request for each 256 MiB; where the
+ * store does not complete uploads conditionally, they fail as `unsupported`.
  *
  * ```ts
  * const cold = new S3StorageTier({

@@ -17,7 +17,8 @@ export interface Wasm {
   factsOf(key: string, line: string): Facts;
   readonly Policy: new (kind: string) => Policy;
   /**
-   * Does what has this number in `ORDER_CALLS` to queued writes, of which it is given all. Gives the answer and what is to be
+   * Does what has this number in `ORDER_CALLS` to queued writes, of which it is given those that the call is about: for `enter` and
+   * what names a write, all of its key; for what asks for the next, all up to that. Gives the answer and what is to be
    * stored, in this order: rows, and the ids of those that are gone. `limits`: of writes, and of bytes. Throws a `RawError`.
    */
   order(

@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-#[cfg(not(target_arch = "wasm32"))]
-use tiered_storage_core::Condition;
-use tiered_storage_core::{ETag, Error, ErrorKind, Key, Metadata, format};
+use tiered_storage_core::{Condition, ETag, Error, ErrorKind, Key, Metadata, format};
 
-use super::{Inner, changed, failure::Failure, keys::Name, request::Call, response};
-#[cfg(not(target_arch = "wasm32"))]
-use super::{probe::Means, upload::Parts};
+use super::{
+    Inner, changed,
+    request::Call,
+    response,
+    write::{Origin, Write, Written},
+};
 use crate::tier::Patched;
 
 /// How often a patch is tried while others patch the same object.
 const PATCHES_MAX: u32 = 3;
-
-/// What a copy of an object onto itself came to: its new version, where the server tells it.
-type Copied = Result<Option<ETag>, Box<Failure>>;
 
 impl Inner {
     pub(super) async fn patch(
@@ -44,12 +42,7 @@ impl Inner {
         let name = self.names.name(key);
         let mut etag = etag;
         for _ in 0..PATCHES_MAX {
-            #[cfg(not(target_arch = "wasm32"))]
-            let copied = self.copied(key, &name, metadata, &etag).await;
-            // Pages do without what larger objects take: the server says that they are too large.
-            #[cfg(target_arch = "wasm32")]
-            let copied = Ok::<_, Error>(self.copied_at_once(&name, metadata, &etag).await);
-            let refused = match copied {
+            let refused = match self.copied(key, name.as_str(), metadata, &etag).await {
                 Ok(Ok(etag)) => return Ok(Patched::Done(etag)),
                 Ok(Err(failure)) if failure.is_missing() => return Ok(Patched::Missing),
                 Ok(Err(failure)) if failure.is_conflict() || failure.is_ended_upload() => None,
@@ -81,58 +74,30 @@ impl Inner {
     }
 
     /// Copies the version `etag` of an object onto itself, with that metadata.
-    #[cfg(not(target_arch = "wasm32"))]
     async fn copied(
         self: &Arc<Self>,
         key: &Key,
-        name: &Name,
+        name: &str,
         metadata: &Metadata,
         etag: &ETag,
-    ) -> Result<Copied, Error> {
+    ) -> Result<Written, Error> {
         let bytes_max = self.client.profile.copied_bytes_max;
         // What is stored may have the key in front, or be compressed.
-        if metadata.size() + name.front(key).len() as u64 > bytes_max {
-            let head = match self.client.send(Call::head(name.as_str())).await {
-                Ok(head) => head,
+        if metadata.size() + self.names.name(key).front(key).len() as u64 > bytes_max {
+            let size_bytes = match self.client.send(Call::head(name)).await {
+                Ok(head) => head.announced_bytes().unwrap_or_default(),
                 Err(failure) => return Ok(Err(failure)),
             };
-            let size_bytes = head.announced_bytes().unwrap_or_default();
             if size_bytes > bytes_max {
-                return self.copied_in_parts(name, metadata, etag, size_bytes).await;
+                // Without the condition, what another writes meanwhile could be lost.
+                let condition = Some(&Condition::Version(etag.clone()));
+                let write = Write { inner: self, key, metadata, condition };
+                return write.in_parts(Origin::Object { name, etag, size_bytes }).await;
             }
         }
-        Ok(self.copied_at_once(name, metadata, etag).await)
-    }
-
-    async fn copied_at_once(&self, name: &Name, metadata: &Metadata, etag: &ETag) -> Copied {
-        let call = Call::copy(&self.client.address.bucket, name.as_str(), metadata, etag);
+        let call = Call::copy(&self.client.address.bucket, name, metadata, etag);
         let sent = self.client.send(call).await;
-        sent.map(|response| response::copied(&response.text(), etag).flatten())
-    }
-
-    /// The same, of an object that is too large for one request.
-    #[cfg(not(target_arch = "wasm32"))]
-    async fn copied_in_parts(
-        self: &Arc<Self>,
-        name: &Name,
-        metadata: &Metadata,
-        etag: &ETag,
-        size_bytes: u64,
-    ) -> Result<Copied, Error> {
-        let condition = Condition::Version(etag.clone());
-        if !self.probes.heeds(self, &condition, Means::Upload).await? {
-            let message = "the object is too large to be given other metadata by one copy, and this \
-                           store does not complete uploads conditionally, so that what another \
-                           writes meanwhile could be lost; write the entry anew";
-            return Err(Error::new(ErrorKind::Unsupported, message));
-        }
-        let mut parts = Parts::begin(self, name.as_str(), Some(metadata)).await?;
-        let copied = match parts.copy_all((name.as_str(), etag), size_bytes).await {
-            Ok(()) => parts.complete(Some(&condition)).await,
-            Err(error) => Err(error),
-        };
-        parts.abort().await;
-        copied
+        Ok(sent.map(|response| response::copied(&response.text(), etag).flatten()))
     }
 }
 

@@ -210,8 +210,8 @@ impl Inner {
                 }
                 let end = head.announced_bytes().ok_or_else(garbled)?;
                 let sent = match range {
-                    ByteRange::Last(_) => end.saturating_sub(len)..end,
-                    _ => start..start + len,
+                    ByteRange::Last(bytes) => end.saturating_sub(bytes)..end,
+                    range => start..at(range, front).end.min(end).max(start),
                 };
                 (response::metadata(key, &head, now)?, sent)
             }

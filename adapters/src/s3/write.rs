@@ -16,19 +16,26 @@ use super::{
 use crate::{payload, pieces::Contents};
 
 /// An entry on its way into the bucket.
-struct Write<'a> {
-    inner: &'a Arc<Inner>,
-    key: &'a Key,
-    metadata: &'a Metadata,
-    condition: Option<&'a Condition>,
+pub(super) struct Write<'a> {
+    pub(super) inner: &'a Arc<Inner>,
+    pub(super) key: &'a Key,
+    pub(super) metadata: &'a Metadata,
+    pub(super) condition: Option<&'a Condition>,
 }
 
 /// Where the bytes of an upload in parts come from.
-enum Origin<'a> {
+pub(super) enum Origin<'a> {
     Content(Content),
-    /// An object of this bucket.
-    Staged(&'a Staged),
+    /// That version of an object of this bucket, which has so many bytes.
+    Object {
+        name: &'a str,
+        etag: &'a ETag,
+        size_bytes: u64,
+    },
 }
+
+/// What came of an upload in parts: the version of the object where the server tells it, or why it was not completed.
+pub(super) type Written = Result<Option<ETag>, Box<Failure>>;
 
 impl Inner {
     pub(super) async fn store(
@@ -82,41 +89,43 @@ impl Write<'_> {
         }
     }
 
-    /// Makes an entry of parts, or aborts the upload.
     async fn upload(&self, origin: Origin<'_>) -> Result<Option<ETag>, Error> {
+        match self.in_parts(origin).await? {
+            Ok(Some(etag)) => Ok(Some(etag)),
+            // Some servers leave the version out there.
+            Ok(None) => self.ours().await.map(|found| found?.etag),
+            Err(failure) => self.settle(&failure).await,
+        }
+    }
+
+    /// Makes an entry of parts, or aborts the upload. Gives its version where the server tells it.
+    pub(super) async fn in_parts(&self, origin: Origin<'_>) -> Result<Written, Error> {
         self.check(Means::Upload).await?;
         let name = self.inner.names.name(self.key);
         let mut parts = Parts::begin(self.inner, name.as_str(), Some(self.metadata)).await?;
         let sent = match &origin {
             Origin::Content(content) => parts.put_all(content).await,
-            Origin::Staged(staged) => {
-                let source = (staged.name(), staged.etag());
-                parts.copy_all(source, staged.object_bytes()).await
+            Origin::Object { name, etag, size_bytes } => {
+                parts.copy_all((name, etag), *size_bytes).await
             }
         };
         let completed = match sent {
             Ok(()) => parts.complete(self.condition).await,
             Err(error) => Err(error),
         };
-        let outcome = match completed {
-            Ok(Ok(Some(etag))) => Ok(Some(etag)),
-            // Some servers leave the version out there.
-            Ok(Ok(None)) => self.ours().await.map(|found| found?.etag),
-            Ok(Err(failure)) => self.settle(&failure).await,
-            Err(error) => Err(error),
-        };
         parts.abort().await;
-        outcome
+        completed
     }
 
     /// Makes an entry of what lies staged in this bucket, without moving its bytes.
     async fn adopt(&self, staged: &Staged) -> Result<Option<ETag>, Error> {
-        if self.condition.is_some() || staged.object_bytes() > self.inner.copied_bytes_max() {
-            return self.upload(Origin::Staged(staged)).await;
+        let (source, size_bytes) = ((staged.name(), staged.etag()), staged.object_bytes());
+        if self.condition.is_some() || size_bytes > self.inner.copied_bytes_max() {
+            let (name, etag) = source;
+            return self.upload(Origin::Object { name, etag, size_bytes }).await;
         }
         let client = &self.inner.client;
         let name = self.inner.names.name(self.key);
-        let source = (staged.name(), staged.etag());
         let call = Call::copy_from(&client.address.bucket, name.as_str(), source, self.metadata);
         let response = client.send(call).await.map_err(|failure| client.error(&failure))?;
         Ok(response::copied(&response.text(), source.1).flatten())
@@ -153,8 +162,9 @@ impl Write<'_> {
         let what = match means {
             Means::Put => "use a store that heeds If-Match and If-None-Match as the cold tier",
             Means::Upload => {
-                "write bodies of at most multipart_threshold_bytes so, or use a store that heeds \
-                 If-Match and If-None-Match also when an upload in parts is completed"
+                "write bodies of at most multipart_threshold_bytes so, write the entry anew where only \
+                 its metadata was to change, or use a store that heeds If-Match and If-None-Match \
+                 also when an upload in parts is completed"
             }
         };
         let message = format!("{host} does not write conditionally; {what}");

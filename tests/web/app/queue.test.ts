@@ -144,6 +144,30 @@ test('what somebody else changed is not deleted unseen', async (t) => {
   assert.deepEqual([await stored(cold, 'in/a.txt'), await stored(cold, 'in/b.txt')], ['changed', null]);
 });
 
+test('on a narrow screen what waits is folded until it has a question', async (t) => {
+  const { open, cut } = await world(t, engine, { 'in/a.txt': text('a') });
+  const page = await open('#/browse/in/');
+  await page.setViewportSize({ width: 390, height: 844 });
+  const restore = cut();
+  await choose(page, 'new.txt', 'x');
+  const fold = page.getByRole('button', { name: '1 change to be sent' });
+  await fold.waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Give up: new.txt' }).isVisible(), false);
+  await fold.click();
+  await page.getByRole('button', { name: 'Give up: new.txt' }).waitFor();
+  assert.deepEqual(await complaints(page), []);
+  await fold.click();
+  restore();
+  await page.getByTestId('pending').waitFor({ state: 'detached', timeout: 60_000 });
+  await choose(page, 'a.txt', 'mine');
+  const keep = page.getByRole('button', { name: 'Keep mine' });
+  await keep.waitFor();
+  await page.getByRole('button', { name: '1 change to be sent' }).click();
+  await page.getByRole('button', { name: '1 change to be sent, 1 to be decided' }).click();
+  await keep.click();
+  await page.getByTestId('pending').waitFor({ state: 'detached' });
+});
+
 test('what waits can be given up', async (t) => {
   const { open, cut, cold } = await world(t, engine, { 'a.txt': text('a') });
   const page = await open();

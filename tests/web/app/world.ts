@@ -10,7 +10,7 @@ import { S3StorageTier } from 'tiered-storage';
 import type { Engine, Origin } from '../browsers/engine.js';
 import { ROOT } from '../lib/bundle.mjs';
 import { folder, type Answer } from '../lib/serve.js';
-import { Proxy } from '../s3/proxy.js';
+import { Proxy, type Reply } from '../s3/proxy.js';
 import { type RunningServer, startServer } from '../scenarios/server.js';
 
 const BUILT = join(ROOT, 'www/dist');
@@ -88,20 +88,7 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
     put,
     asked: () => proxy.take(),
     served: () => paths.splice(0),
-    hold: (matches) => {
-      proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { never: true } : undefined);
-      return () => void (proxy.answer = () => undefined);
-    },
-    refuse: (matches) => void (proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { status: 403, headers: { 'access-control-allow-origin': '*' } } : undefined)),
-    redirect: (to, matches) => {
-      const allowed = { 'access-control-allow-origin': '*' };
-      proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? { status: 307, headers: { ...allowed, location: to + path } } : undefined);
-      return () => void (proxy.answer = () => undefined);
-    },
-    cut: () => {
-      proxy.answer = () => ({});
-      return () => void (proxy.answer = () => undefined);
-    },
+    ...obstacles(proxy),
     open: async (hash = '') => {
       const { page } = await origin.tab(`/${hash}`);
       page.setDefaultTimeout(15_000);
@@ -122,6 +109,30 @@ export async function world(test: TestContext, engine: Engine, files: Files = {}
       await Promise.all([server.close(), proxy[Symbol.asyncDispose](), origin.stop()]);
     },
     change: (path, edit) => void edits.set(path, edit),
+  };
+}
+
+/** What is put between the bucket and the browser. */
+function obstacles(proxy: Proxy): Pick<World, 'hold' | 'refuse' | 'redirect' | 'cut'> {
+  const allowed = { 'access-control-allow-origin': '*' };
+  const clear = (): void => void (proxy.answer = () => undefined);
+  const put = (matches: (line: string) => boolean, reply: (path: string) => Reply): void => {
+    proxy.answer = ({ method, path }) => (matches(`${method} ${path}`) ? reply(path) : undefined);
+  };
+  return {
+    hold: (matches) => {
+      put(matches, () => ({ never: true }));
+      return clear;
+    },
+    refuse: (matches) => put(matches, () => ({ status: 403, headers: allowed })),
+    redirect: (to, matches) => {
+      put(matches, (path) => ({ status: 307, headers: { ...allowed, location: to + path } }));
+      return clear;
+    },
+    cut: () => {
+      put(() => true, () => ({}));
+      return clear;
+    },
   };
 }
 

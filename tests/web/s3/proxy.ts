@@ -1,7 +1,7 @@
 /** What stands between a client and an S3 server: it counts, and answers in the server's place when it is told to. */
 
 import { createServer, request as ask, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 export interface Passing {
   readonly method: string;
@@ -18,6 +18,13 @@ export interface Reply {
   never?: true;
 }
 
+/** An answer of the server's, with its headers as they came: names and values by turns. */
+export interface Answered {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+}
+
 export class Proxy implements AsyncDisposable {
   readonly passed: Passing[] = [];
   /** What is said instead of passing a request on. */
@@ -28,9 +35,16 @@ export class Proxy implements AsyncDisposable {
   isLost: (passing: Passing) => boolean = () => false;
   /** What becomes of the headers of the server's answers. */
   headers: (headers: IncomingHttpHeaders, passing: Passing) => IncomingHttpHeaders = (headers) => headers;
+  /** What is said, before it has its body, to who asks something, and then the connection is closed. */
+  early: (passing: Passing) => string | undefined = () => undefined;
+  /** What leaves, byte by byte, in place of an answer of the server's to this request and body. Then the connection is closed. */
+  bytes: (passing: Passing, asked: Buffer) => ((answered: Answered) => Buffer) | undefined = () => undefined;
   /** What an answer of the server's waits for. */
   hold: (passing: Passing) => Promise<void> | undefined = () => undefined;
-  readonly #server = createServer((request, response) => void this.#pass(request, response));
+  readonly #server = createServer((request, response) => {
+    // Clients leave in the middle of what they ask for.
+    this.#pass(request, response).catch(() => request.socket.destroy());
+  });
   readonly #target: URL;
 
   private constructor(target: string) {
@@ -66,8 +80,9 @@ export class Proxy implements AsyncDisposable {
   async #pass(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url: path = '', headers } = request;
     const passing = { method, path, headers };
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const early = method === 'OPTIONS' ? undefined : this.early(passing);
+    if (early !== undefined) return close(request.socket, early);
+    const asked = await gathered(request);
     if (method !== 'OPTIONS') this.passed.push(passing);
     const reply = method === 'OPTIONS' ? this.preflight(passing) : this.answer(passing);
     if (reply?.never) return;
@@ -76,15 +91,33 @@ export class Proxy implements AsyncDisposable {
       response.writeHead(reply.status ?? 200, reply.headers).end(reply.body);
       return;
     }
+    const bytes = method === 'OPTIONS' ? undefined : this.bytes(passing, asked);
     const { hostname, port } = this.#target;
-    // The host that the client wrote stays, since the signature covers it.
-    const passed = ask({ hostname, port, method, path, headers }, async (answer) => {
+    const handOn = async (answer: IncomingMessage): Promise<void> => {
       if (this.isLost(passing)) return void request.socket.destroy();
+      if (bytes) {
+        const answered = { status: answer.statusCode ?? 500, headers: answer.rawHeaders, body: await gathered(answer) };
+        return close(request.socket, bytes(answered));
+      }
       await this.hold(passing);
       response.writeHead(answer.statusCode ?? 500, this.headers(answer.headers, passing));
       answer.pipe(response);
-    });
+    };
+    // The host that the client wrote stays, since the signature covers it.
+    const passed = ask({ hostname, port, method, path, headers }, (answer) => void handOn(answer).catch(() => request.socket.destroy()));
     passed.on('error', () => request.socket.destroy());
-    passed.end(Buffer.concat(chunks));
+    passed.end(asked);
   }
+}
+
+/** Sends what is left to be said. */
+function close(socket: Socket, last: string | Buffer): void {
+  socket.write(last);
+  socket.destroySoon();
+}
+
+async function gathered(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
 }

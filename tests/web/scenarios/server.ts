@@ -71,7 +71,7 @@ export interface Shown {
 }
 
 /** Resolves to what an order gives: `Shown`, or whether there was something to damage. */
-export type Obey = <R = null>(order: Order) => Promise<R>;
+export type Obey<Also = never> = <R = null>(order: Order | Also) => Promise<R>;
 
 export interface RunningServer {
   readonly place: Place;

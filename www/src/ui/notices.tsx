@@ -1,10 +1,11 @@
 /** What waits, what needs a choice, and what went wrong, in a corner. */
 
 import type { JSX } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import type { QueuedWrite } from 'tiered-storage/queue';
 import { app, type Session } from '../app.js';
 import { nameOf } from '../catalog.js';
-import { bytes, counted } from '../format.js';
+import { bytes, count, counted } from '../format.js';
 import { isDenied, sentenceOf } from '../library.js';
 import type { Choice } from '../writes.js';
 import { Icon } from './icons.js';
@@ -27,19 +28,30 @@ export function Notices({ session }: { session: Session | undefined }): JSX.Elem
   );
 }
 
+const NARROW = matchMedia('(width < 860px)');
 /** How many are listed; of the others, their number. */
 const SHOWN = 20;
 
 function Pending({ session }: { session: Session }): JSX.Element | null {
   const pending = useCell(session.writes.pending);
   const reach = useCell(session.library.network.reach);
+  const [isFolded, setIsFolded] = useState<boolean>();
+  useEffect(() => void (pending.length || setIsFolded(undefined)), [pending.length]);
   if (!pending.length) return null;
   const shown = pending.slice(0, SHOWN);
+  const asking = pending.filter(({ state }) => state === 'conflict' || state === 'failed').length;
+  // Where there is little room, it lies over what is looked at only if it has a question.
+  const isOpen = isFolded === undefined ? !NARROW.matches || asking > 0 : !isFolded;
   return (
     <section class="uploads" aria-label="Waiting to be sent" data-testid="pending">
-      <h2 class="side-title">{counted(pending.length, 'change')} to be sent</h2>
-      <ul>{shown.map((write) => <Row key={write.id} write={write} session={session} isAway={reach === 'offline'} />)}</ul>
-      {pending.length > SHOWN && <p class="small">and {counted(pending.length - SHOWN, 'more change')}</p>}
+      <h2 class="side-title">
+        <button type="button" class="fold" aria-expanded={isOpen} onClick={() => setIsFolded(isOpen)}>
+          <span class="grow">{counted(pending.length, 'change')} to be sent{asking > 0 && !isOpen && `, ${count(asking)} to be decided`}</span>
+          <Icon name="next" size={16} />
+        </button>
+      </h2>
+      <ul hidden={!isOpen}>{shown.map((write) => <Row key={write.id} write={write} session={session} isAway={reach === 'offline'} />)}</ul>
+      {isOpen && pending.length > SHOWN && <p class="small">and {counted(pending.length - SHOWN, 'more change')}</p>}
     </section>
   );
 }

@@ -132,7 +132,8 @@ fn an_object_that_looks_like_an_error_is_an_object() {
     assert_eq!(put.expect_err("an error").code(), "SlowDown");
 }
 
-/// A proxy's or a network's own page, with a status of 200, was taken for an object that another program wrote.
+/// A proxy's or a network's own page, with a status of 200, was taken for an object that another program wrote, and for the
+/// word that an object was removed.
 #[test]
 fn an_answer_that_names_no_version_is_not_s3_s() {
     let page =
@@ -145,8 +146,29 @@ fn an_answer_that_names_no_version_is_not_s3_s() {
         examined(&Call::get("k", None), page("<html>log in</html>")),
         examined(&Call::head("k"), page("")),
         put("<html>log in</html>"),
+        examined(&Call::delete("k"), page("<html>log in</html>")),
+        examined(&Call::abort_upload(("k", "id")), page("<html>log in</html>")),
     ] {
         assert!(matches!(outcome.expect_err("a failure").cause, Cause::Garbled));
     }
     assert!(put("").is_ok());
+    assert!(examined(&Call::delete("k"), page("")).is_ok());
+}
+
+/// What Chromium gives of an answer that ends in its head was taken for an empty object that another program wrote.
+#[test]
+fn a_head_that_may_have_been_cut_is_no_object() {
+    let etag = ("etag".to_owned(), "\"e\"".to_owned());
+    for call in [Call::get("k", None), Call::head("k")] {
+        let with = |also: &[(&str, &str)]| {
+            let also = also.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let headers = [etag.clone()].into_iter().chain(also).collect();
+            let response =
+                Response { status: 200, headers, is_filtered: true, ..Response::default() };
+            examined(&call, response)
+        };
+        assert!(matches!(with(&[]).expect_err("a failure").cause, Cause::Garbled));
+        assert!(with(&[("content-length", "0")]).is_ok());
+        assert!(with(&[(METADATA_HEADER, "1;s=0;c=1")]).is_ok());
+    }
 }

@@ -6,6 +6,7 @@ use crate::{
     s3::{
         ConditionalWrites, Flags, HttpErrorKind, Profile, S3Tier,
         fake::{Reply, World, answer, completed, created, done, fault, part, part_copied, refused},
+        probe::Means,
     },
     tier::StorageTier,
 };

@@ -238,10 +238,10 @@ fn uploads_in_parts_are_tried_by_themselves() {
              0 PUT /bkt/~tiered-storage/~pRANDOM?partNumber=1&uploadId=U [AKID us-east-1 000000Z] -> 200
              0 POST /bkt/~tiered-storage/~pRANDOM?uploadId=U [AKID us-east-1 000000Z] -> 200
              0 DELETE /bkt/~tiered-storage/~pRANDOM [AKID us-east-1 000000Z] -> 204
-        unsupported: s3.test does not write conditionally; write bodies of at most multipart_threshold_bytes so, or use a store that heeds If-Match and If-None-Match also when an upload in parts is completed [key "k"]
-        unsupported: s3.test does not write conditionally; write bodies of at most multipart_threshold_bytes so, or use a store that heeds If-Match and If-None-Match also when an upload in parts is completed [key "k"]
-        unsupported: s3.test does not write conditionally; write bodies of at most multipart_threshold_bytes so, or use a store that heeds If-Match and If-None-Match also when an upload in parts is completed [key "k"]
-        unsupported: s3.test does not write conditionally; write bodies of at most multipart_threshold_bytes so, or use a store that heeds If-Match and If-None-Match also when an upload in parts is completed [key "k"]
+        unsupported: s3.test does not write conditionally; write bodies of at most multipart_threshold_bytes so, write the entry anew where only its metadata was to change, or use a store that heeds If-Match and If-None-Match also when an upload in parts is completed [key "k"]
+        unsupported: s3.test does not write conditionally; write bodies of at most multipart_threshold_bytes so, write the entry anew where only its metadata was to change, or use a store that heeds If-Match and If-None-Match also when an upload in parts is completed [key "k"]
+        unsupported: s3.test does not write conditionally; write bodies of at most multipart_threshold_bytes so, write the entry anew where only its metadata was to change, or use a store that heeds If-Match and If-None-Match also when an upload in parts is completed [key "k"]
+        unsupported: s3.test does not write conditionally; write bodies of at most multipart_threshold_bytes so, write the entry anew where only its metadata was to change, or use a store that heeds If-Match and If-None-Match also when an upload in parts is completed [key "k"]
     "#]],
     );
 }

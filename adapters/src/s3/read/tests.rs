@@ -369,6 +369,27 @@ fn a_hidden_range_is_worked_out() {
         conflict: the object was changed meanwhile; read it again [key "k"]
     "#]],
     );
+    // Less than was asked for is not all that is there.
+    check(
+        "k",
+        ByteRange::Between(2, 5),
+        [hidden(2..4), head("\"e\"")],
+        expect![[r#"
+        GET bytes=2-4 "x"
+        HEAD - -
+        unavailable: s3.test answered with what is not S3's, or with half of it; check that it is an S3 endpoint and try again [key "k"]
+    "#]],
+    );
+    check(
+        "k",
+        ByteRange::Last(3),
+        [hidden(8..10), head("\"e\"")],
+        expect![[r#"
+        GET bytes=-3 "x"
+        HEAD - -
+        unavailable: s3.test answered with what is not S3's, or with half of it; check that it is an S3 endpoint and try again [key "k"]
+    "#]],
+    );
 }
 
 #[test]

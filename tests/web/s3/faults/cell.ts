@@ -2,7 +2,7 @@
 
 import { StorageError } from 'tiered-storage';
 import { check } from '../../conformance/check.js';
-import type { FaultName } from '../../scenarios/server.js';
+import { type Trouble, isOfWire } from './names.js';
 import { type At, OPERATIONS, type Operation } from './steps.js';
 import { endLimits, takeTimers, unlessStuck } from './timers.js';
 import { type Host, KEY, KEYS, LAST, type Layout, NEW, OLD, World, body, optionsOf, versionOf } from './world.js';
@@ -10,13 +10,14 @@ import { type Host, KEY, KEYS, LAST, type Layout, NEW, OLD, World, body, options
 /** How many cells run at once. */
 const AT_ONCE = 4;
 
-export type Often = 'once' | 'always';
+/** `each`: once at each of the requests that the operation names. */
+export type Often = 'once' | 'each' | 'always';
 
 /** What is run: the names of all that is in the tables. */
 export interface Cell {
   operation: string;
   at: At;
-  fault: FaultName;
+  fault: Trouble;
   often: Often;
   layout: Layout;
 }
@@ -59,16 +60,17 @@ async function runCell(host: Host, cell: Cell): Promise<Ending> {
 }
 
 async function play(host: Host, { operation: name, at, fault, often, layout }: Cell, ending: Ending): Promise<void> {
-  const [kind, which] = at;
   const operation = find(name);
   const { key = KEY, also } = operation;
   const world = await prepared(host, operation, layout, often);
   world.takeSent();
 
   const naming = `${world.prefix}/`;
-  const rule = { order: 'fault', naming, ...(often === 'once' && { times: 1 }) } as const;
   if (also) await world.obey({ order: 'fault', fault: also[0], on: also[1], naming, ...(also[0] === 'truncate' && { times: 1 }) });
-  await world.obey({ ...rule, fault, on: kind, ...(which === 'object' && { naming: naming + key }) });
+  for (const [on, which] of often === 'each' ? operation.at : [at]) {
+    const rule = { on, naming: which === 'object' ? naming + key : naming, ...(often !== 'always' && { times: 1 }) };
+    await world.obey(isOfWire(fault) ? { order: 'wire', fault, ...rule } : { order: 'fault', fault, ...rule });
+  }
   const before = await world.show();
   // What comes first has nobody wait.
   const first = also ? 1 : 0;
@@ -76,12 +78,12 @@ async function play(host: Host, { operation: name, at, fault, often, layout }: C
     await operation.run(world);
     await world.settled();
   });
-  if (error && !(error instanceof StorageError)) throw error;
   await world.settled();
-  Object.assign(ending, { ending: error?.kind ?? 'ok', sent: world.takeSent() });
+  Object.assign(ending, { ending: error ? (error.kind ?? 'unknown') : 'ok', sent: world.takeSent() });
   if (fault === 'hang') await world.obey({ order: 'calm' });
   const left = await world.show();
   await world.obey({ order: 'clear', naming });
+  if (error && !(error instanceof StorageError)) throw error;
   check(left.fired > before.fired + first, `the fault has not met a request (${error?.message})`);
   check(error?.isTimeout !== true || fault === 'hang', `it is no timeout: ${error?.message}`);
   const staged = left.objects.filter((name) => name.includes('/~tiered-storage/'));
@@ -160,7 +162,7 @@ async function during(world: World, fired: number | undefined, call: () => Promi
 }
 
 /** Whether what is staged may outlive the call: its removal failed, or the answer that names it was lost. */
-function mayLeave([kind, which]: At, fault: FaultName): boolean {
-  const isUnnamed = fault === 'dropAfter' || fault === 'truncate' || fault === 'hang';
+function mayLeave([kind, which]: At, fault: Trouble): boolean {
+  const isUnnamed = fault === 'dropAfter' || fault === 'truncate' || fault === 'hang' || isOfWire(fault);
   return which === 'untold' || (kind === 'createMultipart' && isUnnamed);
 }

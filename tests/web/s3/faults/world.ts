@@ -3,7 +3,8 @@
 import { MemoryStorageTier, S3StorageTier, TieredStorage, type S3Options, type StorageMetadata } from 'tiered-storage';
 import { check, sameBytes } from '../../conformance/check.js';
 import { concatenated } from '../../pieces/tier.js';
-import type { Obey, Order, Place, Shown } from '../../scenarios/server.js';
+import type { Order, Place, Shown } from '../../scenarios/server.js';
+import type { WireOrder } from './wire.js';
 import { LIMIT_MS, MovedClock } from './timers.js';
 
 export const BUCKET = 'bucket';
@@ -21,7 +22,8 @@ export interface Host {
   /** Tells the runtimes apart that use one server. */
   readonly name: string;
   readonly place: Place;
-  readonly obey: Obey;
+  /** Orders to the wire are for those who are on it. */
+  obey<R = null>(order: Order | WireOrder): Promise<R>;
 }
 
 let worlds = 0;
@@ -88,7 +90,7 @@ export class World {
     for (let still = 0; still < 3; still += this.#requests.running ? 0 : 1) await new Promise((done) => setTimeout(done, 0));
   }
 
-  obey<R = null>(order: Order): Promise<R> {
+  obey<R = null>(order: Order | WireOrder): Promise<R> {
     return this.#host.obey<R>(order);
   }
 
