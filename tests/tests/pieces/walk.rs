@@ -113,7 +113,11 @@ impl Walk {
         let storage = TieredStorage::builder(Arc::new(cold.build().expect("it is right")))
             .hot(Arc::new(hot.expect("the limits are right")))
             .warm(warm.clone())
-            .promotion(if seed % 3 == 0 { Promotion::OnSecondHit } else { Promotion::Eager })
+            .promotion(if seed.is_multiple_of(3) {
+                Promotion::OnSecondHit
+            } else {
+                Promotion::Eager
+            })
             .range_caching(CHUNK_BYTES);
         let slot = || Slot { possible: BTreeSet::from([None]), is_moving: false };
         Self {
@@ -125,7 +129,7 @@ impl Walk {
             slots: KEYS.map(|key| (key, slot())).into(),
             lengths: BTreeMap::new(),
             readings: Vec::new(),
-            has_faults: seed % 2 == 1,
+            has_faults: !seed.is_multiple_of(2),
             story: String::new(),
         }
     }

@@ -177,7 +177,7 @@ impl Alarms {
             }
         };
         let late = tokio::time::sleep(Duration::from_millis(ms));
-        drop(select(pin!(all_hang), pin!(late)).await);
+        select(pin!(all_hang), pin!(late)).await;
     }
 }
 
