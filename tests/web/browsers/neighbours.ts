@@ -20,7 +20,13 @@ export function neighbours(engine: Engine): void {
     const { tabs } = await open(engine, t, 3);
     const [writer, ...others] = tabs;
     const lags: number[] = [];
-    for (const [change, ...words] of [['setAt', 'a/key', 'new'], ['touchAt', 'a/key', 60_000], ['invalidateAt', 'a/'], ['removeAt', 'a/key']] as const) {
+    const changes = [
+      ['setAt', 'a/key', 'new'],
+      ['touchAt', 'a/key', 60_000],
+      ['invalidateAt', 'a/'],
+      ['removeAt', 'a/key'],
+    ] as const;
+    for (const [change, ...words] of changes) {
       good(await writer.call('set', 'a/key', 'old'));
       for (const tab of others) await fill(tab, 'a/key', 'old');
       const watching = others.map((tab) => tab.call('unseen', 'a/key', 'old', LONG_MS));
