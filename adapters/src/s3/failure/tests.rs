@@ -1,5 +1,5 @@
 use expect_test::{Expect, expect};
-use tiered_storage_core::{Key, Metadata};
+use tiered_storage_core::{ErrorKind, Key, Metadata};
 
 use super::*;
 
