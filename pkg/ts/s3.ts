@@ -50,7 +50,8 @@ export interface S3Options {
   prefix?: string | undefined;
   /**
    * Default, and `'anonymous'`: requests go unsigned, for public buckets. A function is asked when credentials are first
-   * needed, five minutes before they expire, and when the store refuses them as expired; never twice at once.
+   * needed, five minutes before they expire (at half of their life, if that is less), and when the store refuses them as expired;
+   * never twice at once.
    */
   credentials?: S3Credentials | (() => S3Credentials | Promise<S3Credentials>) | 'anonymous' | undefined;
   /**

@@ -40,7 +40,7 @@ mod state;
 use std::{
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -80,6 +80,13 @@ const PIECE_BYTES: u64 = 1 << 20;
 type Subscriber = Arc<dyn Fn(&QueueEvent) + Send + Sync>;
 type Current = (u64, Arc<Notify>);
 
+/// The write before one that is being queued, and what it left if it was sent meanwhile: that is what its writer saw, then.
+#[derive(Debug)]
+struct Lead {
+    id: u64,
+    left: Lock<Option<Condition>>,
+}
+
 /// Durable writes of one storage, on their way to its cold tier. See the [module](self) for what holds.
 ///
 /// A clone is another handle of the same queue. One queue of one process has a directory at a time.
@@ -99,6 +106,8 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// The write that is being sent, and what gives it up; known as soon as it is begun.
     current: Arc<Lock<Option<Current>>>,
+    /// Those that others are being queued behind.
+    leads: Arc<Lock<Vec<Weak<Lead>>>>,
     /// Tells the background that there is something to send.
     wake: Arc<Notify>,
     is_started: AtomicBool,
@@ -254,6 +263,10 @@ impl WriteQueue {
         let inner = &self.inner;
         check(&key, &options.set)?;
         let named = options.over();
+        let lead = match named {
+            Some(Over::Anything | Over::Named(Condition::Absent)) => None,
+            _ => inner.lead(&key),
+        };
         let over = match named {
             Some(over) => over,
             None => Over::Known(inner.known(&key).await?),
@@ -273,7 +286,11 @@ impl WriteQueue {
         let kind = if is_set { Kind::Set } else { Kind::Delete };
         let size_bytes = draft.as_ref().map_or(0, |draft| draft.size_bytes);
         let write = move |id| Queued::new(id, key, kind, size_bytes);
-        inner.change(move |state| state.enter(write, over, details, draft)).await
+        let enter = move |state: &mut State| {
+            let left = lead.and_then(|lead| lead.left.lock().take());
+            state.enter(write, left.map_or(over, Over::Known), details, draft)
+        };
+        inner.change(enter).await
     }
 }
 
@@ -323,6 +340,17 @@ impl Inner {
         let done = self.work(change).await?;
         self.tell(&QueueEvent::Changed);
         Ok(done)
+    }
+
+    /// The last write of a key that is queued, if there is one, watched until this is dropped.
+    fn lead(&self, key: &Key) -> Option<Arc<Lead>> {
+        let mut leads = self.leads.lock();
+        let view = Arc::clone(&self.view.lock());
+        let id = view.iter().rfind(|write| write.key == *key)?.id;
+        let lead = Arc::new(Lead { id, left: Lock::default() });
+        leads.retain(|one| one.strong_count() > 0);
+        leads.push(Arc::downgrade(&lead));
+        Some(lead)
     }
 
     /// What the storage knows of a key, if that takes no longer than a moment: a version, or that there is nothing.

@@ -12,7 +12,7 @@ const KIB = 1024;
 /** What the entry is meant to take at most. */
 const GOAL_BYTES = 75 * KIB;
 /** What it may take until it gets there: about as much as it takes. Whoever makes it smaller lowers this. */
-const LIMIT_BYTES = 161 * KIB;
+const LIMIT_BYTES = 162 * KIB;
 /** What the inspector may take. */
 const INSPECTOR_BYTES = 17 * KIB;
 

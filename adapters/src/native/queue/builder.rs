@@ -59,6 +59,7 @@ impl QueueBuilder {
             limits,
             turn: tokio::sync::Mutex::new(()),
             current: Arc::default(),
+            leads: Arc::default(),
             wake: Arc::new(Notify::new()),
             is_started: AtomicBool::new(false),
             subscribers: Lock::default(),

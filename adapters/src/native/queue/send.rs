@@ -11,7 +11,7 @@ use tiered_storage_core::queue::{Outcome, Verdict};
 
 use super::{
     Bytes, Condition, Either, Error, ErrorKind, FutureExt, Inner, Kind, Metadata, Notify,
-    PIECE_BYTES, Pieces, QueueEvent, Task, TryStreamExt, select, state::Begun, stream,
+    PIECE_BYTES, Pieces, QueueEvent, State, Task, TryStreamExt, select, state::Begun, stream,
 };
 use crate::{native::disk::files::failure, payload};
 
@@ -95,7 +95,18 @@ impl Inner {
         let known = move |details: &mut super::Details| {
             (details.current, details.error) = (current, shown);
         };
-        let finished = self.work(move |state| state.finish(id, outcome, known, random)).await;
+        let leads = Arc::clone(&self.leads);
+        let finish = move |state: &mut State| {
+            if let Outcome::Sent(version) = &outcome {
+                let left = version.clone().map_or(Condition::Absent, Condition::Version);
+                let leads = leads.lock();
+                for lead in leads.iter().filter_map(Weak::upgrade).filter(|lead| lead.id == id) {
+                    *lead.left.lock() = Some(left.clone());
+                }
+            }
+            state.finish(id, outcome, known, random)
+        };
+        let finished = self.work(finish).await;
         let (verdict, write) = finished.map_err(|error| (error, 0))?;
         self.tell(&QueueEvent::Changed);
         match (verdict, write) {

@@ -177,6 +177,35 @@ async fn large_bodies_are_sent_in_pieces() {
 }
 
 #[tokio::test]
+async fn what_is_queued_while_the_one_before_it_is_sent_is_for_what_that_left() {
+    let world = World::new().await;
+    world.write("a", "0").await;
+    for is_removal in [false, true] {
+        let (bytes, stream) = tokio::sync::mpsc::unbounded_channel::<Result<Bytes, Error>>();
+        let stream =
+            stream::unfold(stream, async |mut stream| Some((stream.recv().await?, stream)));
+        let mut slow = Box::pin(world.queue.set_stream("a", stream, QueueOptions::new()));
+        if is_removal {
+            world.queue.delete("a", QueueOptions::new()).await.expect("there is room");
+        } else {
+            world.set("a", "1").await;
+        }
+        // It knows what is there, and waits for its body.
+        while world.files().len() < 2 + usize::from(!is_removal) {
+            assert!(slow.as_mut().now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(world.flush().await, Ok(()));
+        bytes.send(Ok(Bytes::from_static(b"2"))).expect("it is waited for");
+        drop(bytes);
+        slow.await.expect("there is room");
+        assert_eq!(world.flush().await, Ok(()));
+        assert_eq!(world.text("a").await.as_deref(), Some("2"));
+        assert_eq!(world.told(), ["sent a", "sent a"]);
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_breaks_off_is_not_queued() {
     let world = World::new().await;
     let torn = stream::iter([Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("torn"))]);
