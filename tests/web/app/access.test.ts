@@ -86,7 +86,7 @@ test('a key that was not kept goes with the last tab, and what waits is held unt
   await go(again, '#/view/in/b.txt');
   await again.getByText('Enter the key of the bucket to see it.').waitFor();
   await again.getByRole('button', { name: 'Enter the key' }).click();
-  assert.equal(await again.evaluate(() => (document.activeElement as HTMLInputElement).name), 'accessKeyId');
+  await again.locator('[name=accessKeyId]:focus').waitFor();
   assert.deepEqual(asked(), [], 'nothing is asked without the key');
   await unlock(again, config);
   await again.getByTestId('pending').waitFor({ state: 'detached' });
