@@ -32,6 +32,7 @@
 
 mod builder;
 mod files;
+mod lead;
 mod options;
 mod record;
 mod send;
@@ -40,7 +41,7 @@ mod state;
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -61,7 +62,7 @@ use tokio::sync::Notify;
 
 pub use self::builder::QueueBuilder;
 pub use self::options::{QueueEvent, QueueOptions, QueuedWrite, WriteState};
-use self::{files::Draft, options::How, record::Details, state::State};
+use self::{files::Draft, lead::Leads, options::How, record::Details, state::State};
 pub use tiered_storage_core::queue::{Choice, Kind};
 
 use crate::{
@@ -79,13 +80,6 @@ const PIECE_BYTES: u64 = 1 << 20;
 
 type Subscriber = Arc<dyn Fn(&QueueEvent) + Send + Sync>;
 type Current = (u64, Arc<Notify>);
-
-/// The write before one that is being queued, and what it left if it was sent meanwhile: that is what its writer saw, then.
-#[derive(Debug)]
-struct Lead {
-    id: u64,
-    left: Lock<Option<Condition>>,
-}
 
 /// Durable writes of one storage, on their way to its cold tier. See the [module](self) for what holds.
 ///
@@ -107,7 +101,7 @@ struct Inner {
     /// The write that is being sent, and what gives it up; known as soon as it is begun.
     current: Arc<Lock<Option<Current>>>,
     /// Those that others are being queued behind.
-    leads: Arc<Lock<Vec<Weak<Lead>>>>,
+    leads: Arc<Leads>,
     /// Tells the background that there is something to send.
     wake: Arc<Notify>,
     is_started: AtomicBool,
@@ -265,7 +259,11 @@ impl WriteQueue {
         let named = options.over();
         let lead = match named {
             Some(Over::Anything | Over::Named(Condition::Absent)) => None,
-            _ => inner.lead(&key),
+            _ => {
+                let view = Arc::clone(&inner.view.lock());
+                let last = view.iter().rfind(|write| write.key == key);
+                last.map(|write| inner.leads.watch(write.id))
+            }
         };
         let over = match named {
             Some(over) => over,
@@ -287,7 +285,7 @@ impl WriteQueue {
         let size_bytes = draft.as_ref().map_or(0, |draft| draft.size_bytes);
         let write = move |id| Queued::new(id, key, kind, size_bytes);
         let enter = move |state: &mut State| {
-            let left = lead.and_then(|lead| lead.left.lock().take());
+            let left = lead.and_then(|lead| lead.left());
             state.enter(write, left.map_or(over, Over::Known), details, draft)
         };
         inner.change(enter).await
@@ -340,17 +338,6 @@ impl Inner {
         let done = self.work(change).await?;
         self.tell(&QueueEvent::Changed);
         Ok(done)
-    }
-
-    /// The last write of a key that is queued, if there is one, watched until this is dropped.
-    fn lead(&self, key: &Key) -> Option<Arc<Lead>> {
-        let mut leads = self.leads.lock();
-        let view = Arc::clone(&self.view.lock());
-        let id = view.iter().rfind(|write| write.key == *key)?.id;
-        let lead = Arc::new(Lead { id, left: Lock::default() });
-        leads.retain(|one| one.strong_count() > 0);
-        leads.push(Arc::downgrade(&lead));
-        Some(lead)
     }
 
     /// What the storage knows of a key, if that takes no longer than a moment: a version, or that there is nothing.

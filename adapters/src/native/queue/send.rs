@@ -99,10 +99,7 @@ impl Inner {
         let finish = move |state: &mut State| {
             if let Outcome::Sent(version) = &outcome {
                 let left = version.clone().map_or(Condition::Absent, Condition::Version);
-                let leads = leads.lock();
-                for lead in leads.iter().filter_map(Weak::upgrade).filter(|lead| lead.id == id) {
-                    *lead.left.lock() = Some(left.clone());
-                }
+                leads.leave(id, &left);
             }
             state.finish(id, outcome, known, random)
         };
