@@ -1,24 +1,24 @@
 //! Work that no call waits for, and who waits for its end.
 
-use core::{future::poll_fn, mem, task::Poll};
-use std::{sync::Arc, task::Waker};
+use core::{future::poll_fn, task::Poll};
+use std::sync::Arc;
 
-use crate::{host::Task, lock::Lock};
+use crate::{host::Task, lock::Lock, waiting::Waiting};
 
 /// Counts tasks until they end.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Background(Arc<Lock<State>>);
+pub(crate) struct Background(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    running: usize,
-    settlers: Vec<Waker>,
+    running: Lock<usize>,
+    settlers: Waiting,
 }
 
 impl Background {
     /// The same task, counted from now on until it has ended or is dropped.
     pub(crate) fn counted(&self, task: Task) -> Task {
-        self.0.lock().running += 1;
+        *self.0.running.lock() += 1;
         let guard = Counted(self.clone());
         Box::pin(async move {
             let _guard = guard;
@@ -29,13 +29,11 @@ impl Background {
     /// Waits until none is left.
     pub(crate) async fn quiet(&self) {
         poll_fn(|cx| {
-            let mut state = self.0.lock();
-            if state.running == 0 {
+            let running = self.0.running.lock();
+            if *running == 0 {
                 return Poll::Ready(());
             }
-            if !state.settlers.iter().any(|known| known.will_wake(cx.waker())) {
-                state.settlers.push(cx.waker().clone());
-            }
+            self.0.settlers.add(cx.waker());
             Poll::Pending
         })
         .await;
@@ -47,10 +45,14 @@ struct Counted(Background);
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let mut state = self.0.0.lock();
-        state.running -= 1;
-        let settlers = if state.running == 0 { mem::take(&mut state.settlers) } else { Vec::new() };
-        drop(state);
-        settlers.into_iter().for_each(Waker::wake);
+        let State { running, settlers } = &*self.0.0;
+        let left = {
+            let mut running = running.lock();
+            *running -= 1;
+            *running
+        };
+        if left == 0 {
+            settlers.wake_all();
+        }
     }
 }

@@ -60,8 +60,10 @@ export class Panel implements Desk {
   /** Shows a storage, of this realm or published on a channel of that name, until the function that this returns is called. */
   show(subject: Subject | undefined, source: TieredStorage | string | undefined): () => void {
     this.subject = subject;
-    if (source !== this.#source) this.#about = undefined;
-    if (source !== this.#source) this.#again();
+    if (source !== this.#source) {
+      this.#about = undefined;
+      this.#again();
+    }
     this.#source = source;
     this.#hasNews = true;
     const end = subject?.listen((notes) => {

@@ -56,7 +56,7 @@ async fn what_has_expired_is_as_good_as_absent() {
 #[tokio::test]
 async fn a_conflict_drops_what_another_storage_has_overtaken() {
     let world = World::plain().await;
-    let other = TieredStorage::builder(world.cold.clone()).open().await.expect("it opens");
+    let other = world.elsewhere().await;
     let mine = world.storage.set("a", "1").await.expect("it is stored");
     other.set("a", "2").await.expect("it is stored");
     let refused = world.storage.set_with("a", "3", if_version(&mine.metadata)).await;

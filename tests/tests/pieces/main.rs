@@ -32,6 +32,11 @@ struct World {
 }
 
 impl World {
+    /// Another instance over the same cold tier.
+    async fn elsewhere(&self) -> TieredStorage {
+        TieredStorage::builder(self.cold.clone()).open().await.expect("it opens")
+    }
+
     async fn open(promotion: Promotion, compression: Compression) -> Self {
         Self::over(Pace::Ready, promotion, compression).await
     }

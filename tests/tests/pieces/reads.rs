@@ -261,7 +261,7 @@ async fn a_copy_of_some_age_is_compared_with_cold_before_its_body_is_handed_out(
     careful.set("film", old.clone()).await.expect("the body is stored");
     assert!(read().await == (Tier::Warm, old));
     assert_eq!(world.cold.opens.load(Ordering::SeqCst), 0, "a comparison moves no body");
-    let other = TieredStorage::builder(world.cold.clone()).open().await.expect("it opens");
+    let other = world.elsewhere().await;
     other.set("film", new.clone()).await.expect("the body is stored");
     assert!(read().await == (Tier::Cold, new.clone()));
     assert!(read().await == (Tier::Warm, new), "the new one took the old one's place");
@@ -295,7 +295,7 @@ async fn what_can_no_longer_be_shared_is_read_anew() {
     for _ in 0..12 {
         slow.try_next().await.expect("the body goes on");
     }
-    let other = TieredStorage::builder(world.cold.clone()).open().await.expect("it opens");
+    let other = world.elsewhere().await;
     other.set("film", new.clone()).await.expect("the body is stored");
     assert!(rest(begin(&world, "film").await).await == new);
     drop(slow);
@@ -309,7 +309,7 @@ async fn what_was_read_to_its_end_is_not_shared() {
     world.held("film", &old).await;
     let (idle, quick) = (begin(&world, "film").await, begin(&world, "film").await);
     assert!(rest(quick).await == old);
-    let other = TieredStorage::builder(world.cold.clone()).open().await.expect("it opens");
+    let other = world.elsewhere().await;
     other.set("film", new.clone()).await.expect("the body is stored");
     assert!(rest(begin(&world, "film").await).await == new);
     drop(idle);
